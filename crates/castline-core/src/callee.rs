@@ -1,0 +1,441 @@
+//! What a step calls: a preset with everything that it extends, ready to be asked.
+//!
+//! A call passes through the [`Layer`]s of derived presets, outermost first, and ends at a
+//! [`Model`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use castline_spec::diagnostic::did_you_mean;
+use castline_spec::preset::{Body, ModelPreset, OutputKind, Port, PriceRule, Route};
+use castline_spec::schema::MediaKind;
+use castline_spec::workflow::{Binding, Input};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Preset, Source, Span};
+use indexmap::IndexMap;
+use jsonschema::Validator;
+
+use crate::field::{Field, compile};
+use crate::model::ModelRef;
+use crate::request::OutputShape;
+use crate::templates::{Bound, Templates};
+use crate::value::Value;
+
+/// The presets that a workflow may call, by what it writes.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Loaded presets, by [`Catalog::key`].
+    pub found: BTreeMap<String, Arc<Preset>>,
+    /// Presets that exist and are broken; their findings are reported elsewhere.
+    pub broken: BTreeSet<String>,
+    /// The names of all presets, for hints.
+    pub known: Vec<String>,
+}
+
+impl Catalog {
+    /// Under which key a preset is kept: its name, or for a path the document and the path.
+    pub fn key(document: &Source, uses: &str) -> String {
+        if uses.starts_with("./") || uses.starts_with("../") {
+            format!("{}: {uses}", document.name)
+        } else {
+            uses.to_owned()
+        }
+    }
+}
+
+/// What a step calls.
+#[derive(Debug)]
+pub struct Callee {
+    /// As the step names it.
+    pub uses: String,
+    /// The document of the outermost preset.
+    pub source: Source,
+    /// The inputs that a step may give.
+    pub fields: IndexMap<String, Field>,
+    /// Which fields take piped media or text.
+    pub ports: IndexMap<String, Port>,
+    /// Derived presets on the way to the model, outermost first.
+    pub layers: Vec<Layer>,
+    /// What is called in the end.
+    pub model: Model,
+}
+
+/// A derived preset.
+#[derive(Debug)]
+pub struct Layer {
+    /// Its document.
+    pub source: Source,
+    /// Its inputs and their defaults.
+    pub inputs: IndexMap<Name, Input>,
+    /// The fields of its inputs.
+    pub fields: IndexMap<String, Field>,
+    /// Its vars.
+    pub vars: Arc<IndexMap<Name, Bound>>,
+    /// What it gives to the next layer or the model.
+    pub with: IndexMap<String, Bound>,
+}
+
+/// A model as its preset describes it.
+#[derive(Debug)]
+pub struct Model {
+    /// `owner/name`, with a version where it has one.
+    pub reference: ModelRef,
+    /// The preset's name.
+    pub preset: String,
+    /// The preset's document.
+    pub source: Source,
+    /// The JSON Schema of the input; none for a raw model.
+    pub schema: Option<serde_json::Value>,
+    /// The inputs one by one.
+    pub fields: IndexMap<String, Field>,
+    /// The schema of the whole input.
+    validator: Option<Validator>,
+    /// Rules between inputs.
+    pub rules: Vec<(castline_spec::preset::Rule, Validator)>,
+    /// Price rules for all routes.
+    pub price: Vec<PriceRule>,
+    /// Sent unless the step says otherwise.
+    pub defaults: IndexMap<String, Value>,
+    /// Built-in providers that serve it.
+    pub routes: IndexMap<String, Route>,
+    /// What it gives.
+    pub output: OutputShape,
+    /// `text-to-image` and its like.
+    pub task: Option<String>,
+    /// Seconds, typically.
+    pub typical_seconds: Option<f64>,
+}
+
+impl Model {
+    /// Every way in which a whole input does not fit: its schema first, else its rules.
+    pub fn misfits(&self, input: &serde_json::Value) -> Vec<crate::field::Misfit> {
+        let Some(validator) = &self.validator else { return Vec::new() };
+        validator.iter_errors(input).map(|e| crate::field::misfit(&e, input)).collect()
+    }
+
+    /// True for `model:owner/name`: nothing is known of its inputs.
+    pub fn is_raw(&self) -> bool {
+        self.schema.is_none()
+    }
+}
+
+/// Finds and compiles what steps call; each preset once.
+#[derive(Debug)]
+pub struct Callees<'a> {
+    catalog: &'a Catalog,
+    built: BTreeMap<String, Option<Arc<Callee>>>,
+}
+
+impl<'a> Callees<'a> {
+    /// For the presets of a catalog.
+    pub fn new(catalog: &'a Catalog) -> Self {
+        Self { catalog, built: BTreeMap::new() }
+    }
+
+    /// A raw model, unchecked.
+    pub fn raw(
+        &self,
+        text: &str,
+        source: &Source,
+        span: Span,
+        found: &mut Diagnostics,
+    ) -> Option<Arc<Callee>> {
+        let reference = text
+            .parse::<ModelRef>()
+            .map_err(|e| {
+                found.push(
+                    Diagnostic::error(Code::InvalidValue, source, span, e.to_string())
+                        .hint("write `model:owner/name`"),
+                );
+            })
+            .ok()?;
+        let model = Model {
+            reference,
+            preset: format!("model:{text}"),
+            source: source.clone(),
+            schema: None,
+            fields: IndexMap::new(),
+            validator: None,
+            rules: Vec::new(),
+            price: Vec::new(),
+            defaults: IndexMap::new(),
+            routes: IndexMap::new(),
+            output: OutputShape { kind: OutputKind::Json, many: false },
+            task: None,
+            typical_seconds: None,
+        };
+        Some(Arc::new(Callee {
+            uses: model.preset.clone(),
+            source: source.clone(),
+            fields: IndexMap::new(),
+            ports: IndexMap::new(),
+            layers: Vec::new(),
+            model,
+        }))
+    }
+
+    /// Finds a preset and everything it extends. Findings are made once a preset.
+    pub fn preset(
+        &mut self,
+        uses: &str,
+        source: &Source,
+        span: Span,
+        templates: &mut Templates,
+        found: &mut Diagnostics,
+    ) -> Option<Arc<Callee>> {
+        let key = Catalog::key(source, uses);
+        if let Some(built) = self.built.get(&key) {
+            return built.clone();
+        }
+        let callee = self.build(uses, source, span, templates, found).map(Arc::new);
+        self.built.insert(key, callee.clone());
+        callee
+    }
+
+    fn build(
+        &self,
+        uses: &str,
+        source: &Source,
+        span: Span,
+        templates: &mut Templates,
+        found: &mut Diagnostics,
+    ) -> Option<Callee> {
+        let mut layers = Vec::new();
+        let mut preset = self.find(uses, source, span, found)?;
+        let outermost = preset.clone();
+        let mut path = vec![preset.name.clone()];
+        loop {
+            match &preset.body {
+                Body::Model(body) => {
+                    let model = model(&preset, body, found)?;
+                    check_layers(&layers, &model, found);
+                    return Some(finish(uses, &outermost, layers, model));
+                }
+                Body::Derived(body) => {
+                    let inputs = fields_of_inputs(&body.inputs, &preset.source, found);
+                    layers.push(Layer {
+                        source: preset.source.clone(),
+                        inputs: body.inputs.clone(),
+                        fields: inputs,
+                        vars: Arc::new(bind_all(&body.vars, &preset.source, templates)),
+                        with: bind_with(&body.with, &preset.source, templates),
+                    });
+                    let next = self.find(&body.extends.value, &preset.source, body.extends.span, found)?;
+                    if path.contains(&next.name) {
+                        path.push(next.name.clone());
+                        found.push(Diagnostic::error(
+                            Code::Cycle,
+                            &preset.source,
+                            body.extends.span,
+                            format!("presets extend each other: {}", path.join(" -> ")),
+                        ));
+                        return None;
+                    }
+                    path.push(next.name.clone());
+                    preset = next;
+                }
+            }
+        }
+    }
+
+    fn find(&self, uses: &str, source: &Source, span: Span, found: &mut Diagnostics) -> Option<Arc<Preset>> {
+        let key = Catalog::key(source, uses);
+        if let Some(preset) = self.catalog.found.get(&key) {
+            return Some(preset.clone());
+        }
+        if !self.catalog.broken.contains(&key) {
+            found.push(
+                Diagnostic::error(Code::UnknownPreset, source, span, format!("there is no preset `{uses}`"))
+                    .caret("no such preset")
+                    .maybe_hint(did_you_mean("a preset", uses, self.catalog.known.iter().map(String::as_str)))
+                    .maybe_hint(
+                        (self.catalog.known.len() > 16
+                            && castline_spec::diagnostic::nearest(
+                                uses,
+                                self.catalog.known.iter().map(String::as_str),
+                            )
+                            .is_none())
+                        .then(|| "`castline preset list` shows all presets".to_owned()),
+                    ),
+            );
+        }
+        None
+    }
+}
+
+fn model(preset: &Preset, body: &ModelPreset, found: &mut Diagnostics) -> Option<Model> {
+    let source = &preset.source;
+    let mut reference: ModelRef = body
+        .model
+        .value
+        .parse()
+        .map_err(|e: crate::model::BadModel| {
+            found.push(Diagnostic::error(Code::InvalidValue, source, body.model.span, e.to_string()));
+        })
+        .ok()?;
+    if let Some(version) = &body.version {
+        reference.version.get_or_insert_with(|| version.value.clone());
+    }
+    let validator = compile(&body.input.value)
+        .map_err(|why| {
+            found.push(Diagnostic::error(
+                Code::InvalidSchema,
+                source,
+                body.input.span,
+                format!("`input` is not a JSON Schema: {why}"),
+            ));
+        })
+        .ok()?;
+    let rules = body
+        .rules
+        .iter()
+        .filter_map(|rule| match compile(&rule.schema) {
+            Ok(validator) => Some((rule.clone(), validator)),
+            Err(why) => {
+                found.push(Diagnostic::error(
+                    Code::InvalidSchema,
+                    source,
+                    rule.span,
+                    format!("the rule is not a JSON Schema: {why}"),
+                ));
+                None
+            }
+        })
+        .collect();
+    Some(Model {
+        reference,
+        preset: preset.name.clone(),
+        source: source.clone(),
+        fields: fields_of_schema(body, source, found),
+        schema: Some(body.input.value.clone()),
+        validator: Some(validator),
+        rules,
+        price: body.price.clone(),
+        defaults: body.defaults.iter().map(|(k, v)| (k.clone(), Value::from_json(v.clone()))).collect(),
+        routes: body.routes.clone(),
+        output: (&body.output).into(),
+        task: preset.task.clone(),
+        typical_seconds: preset.typical_seconds,
+    })
+}
+
+fn fields_of_schema(body: &ModelPreset, source: &Source, found: &mut Diagnostics) -> IndexMap<String, Field> {
+    let schema = &body.input.value;
+    let required: Vec<_> = schema
+        .get("required")
+        .and_then(serde_json::Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+    let mut fields = IndexMap::new();
+    for (name, property) in properties.into_iter().flatten() {
+        let span = body.property_spans.get(name).copied().unwrap_or(body.input.span);
+        let given = body.defaults.contains_key(name);
+        match Field::new(property, source, span, required.contains(&name.as_str()) && !given) {
+            Ok(field) => drop(fields.insert(name.clone(), field)),
+            Err(finding) => found.push(finding),
+        }
+    }
+    fields
+}
+
+/// The fields that declared inputs are.
+pub(crate) fn fields_of_inputs(
+    inputs: &IndexMap<Name, Input>,
+    source: &Source,
+    found: &mut Diagnostics,
+) -> IndexMap<String, Field> {
+    let mut fields = IndexMap::new();
+    for (name, input) in inputs {
+        match Field::new(&input.schema.json, source, input.name_span, input.default.is_none()) {
+            Ok(field) => drop(fields.insert(name.to_string(), field)),
+            Err(finding) => found.push(finding),
+        }
+    }
+    fields
+}
+
+/// Compiles the templates of named bindings.
+pub(crate) fn bind_all(
+    bindings: &IndexMap<Name, Binding>,
+    source: &Source,
+    templates: &mut Templates,
+) -> IndexMap<Name, Bound> {
+    bindings.iter().map(|(name, b)| (name.clone(), templates.bind(&b.value, source))).collect()
+}
+
+/// Compiles the templates of a `with`.
+pub(crate) fn bind_with(
+    bindings: &IndexMap<String, Binding>,
+    source: &Source,
+    templates: &mut Templates,
+) -> IndexMap<String, Bound> {
+    bindings.iter().map(|(name, b)| (name.clone(), templates.bind(&b.value, source))).collect()
+}
+
+/// A derived preset can only send what the next one takes.
+fn check_layers(layers: &[Layer], model: &Model, found: &mut Diagnostics) {
+    for (i, layer) in layers.iter().enumerate() {
+        let next = layers.get(i + 1).map_or(&model.fields, |l| &l.fields);
+        for (name, bound) in &layer.with {
+            if !next.contains_key(name) {
+                found.push(
+                    Diagnostic::error(
+                        Code::UnknownInput,
+                        &layer.source,
+                        bound.span,
+                        format!("`{}` has no input `{name}`", model.preset),
+                    )
+                    .maybe_hint(did_you_mean("an input", name, next.keys().map(String::as_str))),
+                );
+            }
+        }
+        for (name, field) in next.iter().filter(|(_, f)| f.required) {
+            if !layer.with.contains_key(name) {
+                found.push(
+                    Diagnostic::of_file(
+                        Code::MissingInput,
+                        &layer.source,
+                        format!("the preset gives no `{name}`, which `{}` needs", model.preset),
+                    )
+                    .label(&field.source, field.span, "declared here")
+                    .hint(format!("add `{name}` under `with`")),
+                );
+            }
+        }
+    }
+}
+
+fn finish(uses: &str, outermost: &Preset, mut layers: Vec<Layer>, mut model: Model) -> Callee {
+    // The outermost fields are what a step sees; they live in one place only.
+    let fields = match layers.first_mut() {
+        Some(layer) => std::mem::take(&mut layer.fields),
+        None => std::mem::take(&mut model.fields),
+    };
+    Callee {
+        uses: uses.to_owned(),
+        source: outermost.source.clone(),
+        fields,
+        ports: outermost.ports.clone(),
+        layers,
+        model,
+    }
+}
+
+impl Callee {
+    /// The inputs of the model itself.
+    pub fn model_fields(&self) -> &IndexMap<String, Field> {
+        if self.layers.is_empty() { &self.fields } else { &self.model.fields }
+    }
+
+    /// The inputs of a layer.
+    pub fn layer_fields(&self, layer: usize) -> &IndexMap<String, Field> {
+        if layer == 0 { &self.fields } else { &self.layers[layer].fields }
+    }
+
+    /// The kind of media that comes out; none for text and JSON.
+    pub fn gives(&self) -> Option<MediaKind> {
+        self.model.output.kind.media()
+    }
+}

@@ -1,0 +1,224 @@
+//! One input of a model or preset: its schema, and what a value that breaks it is told.
+
+use castline_spec::diagnostic::nearest;
+use castline_spec::schema::MediaKind;
+use castline_spec::{Code, Diagnostic, Source, Span};
+use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value as Json;
+
+use crate::value::Value;
+
+/// One input of a model or preset.
+#[derive(Debug)]
+pub struct Field {
+    /// Its JSON Schema.
+    pub schema: Json,
+    /// The document that declares it.
+    pub source: Source,
+    /// Where it is declared.
+    pub span: Span,
+    /// True when a call must give it.
+    pub required: bool,
+    /// Which media it takes, if any.
+    pub media: Option<FieldMedia>,
+    validator: Validator,
+}
+
+/// Which media a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldMedia {
+    /// The kind.
+    pub kind: MediaKind,
+    /// True for a list of files.
+    pub many: bool,
+}
+
+/// Why a value does not fit a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// `[1].style` when the fault is inside the value; else empty.
+    pub path: String,
+    /// What is wrong: "must be one of ...", to be read after the field's name.
+    pub message: String,
+    /// What to try.
+    pub hint: Option<String>,
+    /// A text that would fit in place of the whole value.
+    pub fix: Option<String>,
+}
+
+/// Compiles a schema; the message says why it cannot be.
+pub(crate) fn compile(schema: &Json) -> Result<Validator, String> {
+    jsonschema::draft202012::new(schema).map_err(|e| e.to_string())
+}
+
+impl Field {
+    /// Compiles a field; a schema that is none is a finding.
+    pub fn new(schema: &Json, source: &Source, span: Span, required: bool) -> Result<Self, Diagnostic> {
+        let validator = compile(schema).map_err(|why| {
+            Diagnostic::error(Code::InvalidSchema, source, span, format!("this is not a JSON Schema: {why}"))
+        })?;
+        let one = MediaKind::of_schema(schema).map(|kind| FieldMedia { kind, many: false });
+        let many = || MediaKind::of_list(schema).map(|kind| FieldMedia { kind, many: true });
+        Ok(Self {
+            schema: schema.clone(),
+            source: source.clone(),
+            span,
+            required,
+            media: one.or_else(many),
+            validator,
+        })
+    }
+
+    /// The schema's own default.
+    pub fn default(&self) -> Option<&Json> {
+        self.schema.get("default")
+    }
+
+    /// True when the schema takes texts but neither numbers nor booleans.
+    pub fn takes_text_only(&self) -> bool {
+        match self.types()[..] {
+            [] => self.schema.get("enum").and_then(Json::as_array).is_some_and(|e| e.iter().all(Json::is_string)),
+            ref types => types.contains(&"string") && types.iter().all(|t| matches!(*t, "string" | "null")),
+        }
+    }
+
+    /// Every way in which a value does not fit.
+    pub fn misfits(&self, value: &Value) -> Vec<Misfit> {
+        self.misfits_json(&as_json(value))
+    }
+
+    /// Every way in which a JSON value does not fit.
+    pub fn misfits_json(&self, json: &Json) -> Vec<Misfit> {
+        self.validator.iter_errors(json).map(|e| misfit(&e, json)).collect()
+    }
+
+    /// The JSON types that the schema takes, empty when it does not say.
+    pub fn types(&self) -> Vec<&str> {
+        types(&self.schema)
+    }
+}
+
+/// The JSON types that a schema takes, empty when it does not say.
+pub fn types(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(one)) => vec![one],
+        Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// JSON types in words: "a text (string) or an integer".
+pub(crate) fn type_words(types: &[&str]) -> String {
+    types.iter().map(|t| article(t)).collect::<Vec<_>>().join(" or ")
+}
+
+/// The form in which values meet JSON Schemas: media are texts.
+pub(crate) fn as_json(value: &Value) -> Json {
+    value.to_json(&mut |a| format!("artifact:{}", a.digest).into())
+}
+
+/// Puts a validator's finding into words.
+pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> Misfit {
+    let found = error.instance();
+    let shown = shorten(found);
+    let mut hint = None;
+    let mut fix = None;
+    let message = match error.kind() {
+        ValidationErrorKind::Type { kind } => {
+            use jsonschema::error::TypeKind;
+            let wanted = match kind {
+                TypeKind::Single(one) => article(one.as_str()),
+                TypeKind::Multiple(several) => {
+                    several.iter().map(|t| article(t.as_str())).collect::<Vec<_>>().join(" or ")
+                }
+            };
+            if wanted.contains("string") && (found.is_number() || found.is_boolean()) {
+                fix = Some(format!("\"{found}\""));
+                hint = Some(format!("write it with quotes: \"{found}\""));
+            }
+            format!("must be {wanted}, not {}", article(type_name(found)))
+        }
+        ValidationErrorKind::Enum { options } => {
+            let options: Vec<_> = options.as_array().map(Vec::as_slice).unwrap_or_default().to_vec();
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            if let Some(same) = options.iter().find(|o| !found.is_string() && o.as_str() == Some(&text)) {
+                fix = Some(same.to_string());
+                hint = Some(format!("the model takes the text {same}; write it with quotes"));
+            } else if let Some(near) = nearest(&text, options.iter().filter_map(Json::as_str)) {
+                hint = Some(format!("did you mean \"{near}\"?"));
+                fix = Some(format!("\"{near}\""));
+            }
+            let all = options.iter().map(Json::to_string).collect::<Vec<_>>().join(", ");
+            format!("must be one of {all}, not {shown}")
+        }
+        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}, not {shown}"),
+        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}, not {shown}"),
+        ValidationErrorKind::ExclusiveMinimum { limit } => format!("must be more than {limit}, not {shown}"),
+        ValidationErrorKind::ExclusiveMaximum { limit } => format!("must be less than {limit}, not {shown}"),
+        ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} items"),
+        ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
+        ValidationErrorKind::Pattern { pattern } => format!("must match the pattern `{pattern}`"),
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            format!("has {} that it cannot have", quoted(unexpected))
+        }
+        ValidationErrorKind::Required { property } => format!("lacks `{}`", property.as_str().unwrap_or("?")),
+        _ => format!("does not fit: {error}"),
+    };
+    let inside = !std::ptr::eq(found.as_ref(), whole) && !error.instance_path().as_str().is_empty();
+    Misfit {
+        path: if inside { path(error.instance_path().as_str()) } else { String::new() },
+        message,
+        hint,
+        fix: fix.filter(|_| !inside),
+    }
+}
+
+/// `/1/style` as `[1].style`.
+fn path(pointer: &str) -> String {
+    pointer
+        .split('/')
+        .skip(1)
+        .map(|part| match part.parse::<usize>() {
+            Ok(i) => format!("[{i}]"),
+            Err(_) => format!(".{part}"),
+        })
+        .collect()
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn article(type_name: &str) -> String {
+    match type_name {
+        "null" => "none".to_owned(),
+        "array" => "a list".to_owned(),
+        "object" => "a map".to_owned(),
+        "integer" => "an integer".to_owned(),
+        "string" => "a text (string)".to_owned(),
+        other => format!("a {other}"),
+    }
+}
+
+fn type_name(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(n) if n.is_f64() => "number",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+fn shorten(json: &Json) -> String {
+    let text = json.to_string();
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
+}

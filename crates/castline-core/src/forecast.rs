@@ -1,0 +1,208 @@
+//! What a run would do, leg by leg, as far as the ledger tells.
+//!
+//! The forecast walks the plan in waves: it resolves every leg whose needs are known, asks
+//! for the entries of their keys, and goes on with what is reused. What it found is where
+//! the run begins.
+//!
+//! Start reading at [`Forecast::ask`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use castline_spec::Diagnostics;
+use indexmap::IndexMap;
+
+use crate::legs::LegId;
+use crate::plan::{Plan, Ready, Resolved, Skip};
+use crate::request::{Key, Output};
+use crate::results::{LegResult, LegStatus, Results};
+use crate::snapshot::PredictionId;
+
+/// What a leg would do.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Its output is in the ledger.
+    Hit(Box<Ready>, Known),
+    /// It runs; the text says why.
+    Run(Box<Ready>, Why),
+    /// Another leg sends the same request; it runs once.
+    Same(Box<Ready>, LegId),
+    /// It does not run.
+    Skip(Skip),
+    /// It reads legs that run first, so that its own request is not known.
+    Upstream,
+    /// Its values do not fit; the findings are in [`Forecast::found`].
+    Broken,
+    /// It takes no part in this run.
+    Out,
+}
+
+/// Why a leg runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The ledger does not know its key.
+    New,
+    /// It was asked before and ended so.
+    Before(String),
+    /// Its step says `cache: false`.
+    Always,
+}
+
+impl Why {
+    /// For people.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::New => "no earlier request had these inputs".to_owned(),
+            Self::Before(what) => what.clone(),
+            Self::Always => "its step says `cache: false`".to_owned(),
+        }
+    }
+}
+
+/// What the ledger knows of a succeeded key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Its output.
+    pub output: Output,
+    /// The prediction that made it.
+    pub prediction: Option<PredictionId>,
+}
+
+/// What the ledger says of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It succeeded, and its files are there.
+    Known(Known),
+    /// It is not known, or did not succeed; with a word on the latter.
+    Unknown(Option<String>),
+}
+
+/// A forecast under way or finished.
+#[derive(Debug)]
+pub struct Forecast {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Results of what is reused or skipped.
+    pub results: Arc<Results>,
+    /// What was found wrong with values.
+    pub found: Diagnostics,
+    fates: Vec<Option<Fate>>,
+    waiting: Vec<usize>,
+    open: Vec<LegId>,
+    asked: IndexMap<LegId, Box<Ready>>,
+    keys: BTreeMap<Key, LegId>,
+    /// Legs whose request another leg has asked for.
+    twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
+}
+
+impl Forecast {
+    /// A forecast that knows nothing yet.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let legs = plan.legs.len();
+        let waiting: Vec<_> = (0..legs).map(|i| plan.needs(LegId(i)).len()).collect();
+        let open = (0..legs).map(LegId).filter(|leg| waiting[leg.0] == 0).collect();
+        Self {
+            results: Arc::new(Results::new(legs)),
+            found: Diagnostics::default(),
+            fates: vec![None; legs],
+            waiting,
+            open,
+            asked: IndexMap::new(),
+            keys: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            plan,
+        }
+    }
+
+    /// The keys to look up next; none when the forecast is finished.
+    pub fn ask(&mut self) -> Vec<(LegId, Key)> {
+        while let Some(leg) = self.open.pop() {
+            self.look_at(leg);
+        }
+        self.asked.sort_keys();
+        self.asked.iter().map(|(leg, ready)| (*leg, ready.request.key)).collect()
+    }
+
+    fn look_at(&mut self, leg: LegId) {
+        if !self.plan.takes_part(leg) {
+            return self.settle(leg, Fate::Out);
+        }
+        match self.plan.resolve(leg, &self.results) {
+            Resolved::Ready(ready) => match self.keys.get(&ready.request.key) {
+                Some(first) if self.fates[first.0].is_some() => self.settle_twin(leg, *first, ready),
+                Some(first) => self.twins.entry(*first).or_default().push((leg, ready)),
+                None => {
+                    self.keys.insert(ready.request.key, leg);
+                    self.asked.insert(leg, ready);
+                }
+            },
+            Resolved::Skip(skip) => {
+                self.results.set(leg, LegResult::without_output(LegStatus::Skipped, None));
+                self.settle(leg, Fate::Skip(skip));
+            }
+            Resolved::Pending(findings) => {
+                let broken = !findings.is_empty();
+                self.found.list.extend(findings);
+                self.settle(leg, if broken { Fate::Broken } else { Fate::Upstream });
+            }
+            Resolved::Broken(findings) => {
+                self.found.list.extend(findings);
+                self.settle(leg, Fate::Broken);
+            }
+        }
+    }
+
+    /// Another leg of the same request: it ends as that one does.
+    fn settle_twin(&mut self, leg: LegId, first: LegId, ready: Box<Ready>) {
+        match &self.fates[first.0] {
+            Some(Fate::Hit(_, known)) => {
+                let known = known.clone();
+                self.hit(leg, ready, known);
+            }
+            _ => self.settle(leg, Fate::Same(ready, first)),
+        }
+    }
+
+    /// Tells what the ledger says of a leg that was asked for.
+    pub fn answer(&mut self, leg: LegId, answer: Answer) {
+        let ready = self.asked.shift_remove(&leg).expect("an answer follows its question");
+        let always = !self.plan.graph.steps[self.plan.legs.step(leg)].cache;
+        match answer {
+            Answer::Known(known) => self.hit(leg, ready, known),
+            Answer::Unknown(_) if always => self.settle(leg, Fate::Run(ready, Why::Always)),
+            Answer::Unknown(None) => self.settle(leg, Fate::Run(ready, Why::New)),
+            Answer::Unknown(Some(before)) => self.settle(leg, Fate::Run(ready, Why::Before(before))),
+        }
+        for (twin, ready) in self.twins.remove(&leg).unwrap_or_default() {
+            self.settle_twin(twin, leg, ready);
+        }
+    }
+
+    fn hit(&mut self, leg: LegId, ready: Box<Ready>, known: Known) {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        match LegResult::succeeded(step, &ready.request.input, &known.output) {
+            Ok(result) => {
+                self.results.set(leg, result);
+                self.settle(leg, Fate::Hit(ready, known));
+            }
+            // The text does not match the step's `json`; the run will say so.
+            Err(_) => self.settle(leg, Fate::Run(ready, Why::Before("not the wanted JSON".to_owned()))),
+        }
+    }
+
+    /// Writes a leg's fate down and opens the legs that waited for it alone.
+    fn settle(&mut self, leg: LegId, fate: Fate) {
+        self.fates[leg.0] = Some(fate);
+        for reader in self.plan.readers(leg) {
+            self.waiting[reader.0] -= 1;
+            if self.waiting[reader.0] == 0 {
+                self.open.push(*reader);
+            }
+        }
+    }
+
+    /// A leg's fate, once [`Forecast::ask`] has nothing more to ask.
+    pub fn fate(&self, leg: LegId) -> &Fate {
+        self.fates[leg.0].as_ref().expect("a finished forecast knows every leg")
+    }
+}

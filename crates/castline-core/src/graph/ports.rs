@@ -1,0 +1,248 @@
+//! `from`: which field of the callee the piped media or text goes into.
+
+use std::sync::Arc;
+
+use castline_spec::diagnostic::did_you_mean;
+use castline_spec::preset::OutputKind;
+use castline_spec::schema::MediaKind;
+use castline_spec::workflow::{From, Piped};
+use castline_spec::{Code, Diagnostic, Name, Span, Spanned};
+
+use super::refs::{kind_name, media_name};
+use super::{Check, Closed};
+use crate::callee::Callee;
+use crate::field::types;
+
+/// Media or text on its way from steps into a field.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// The field of the callee.
+    pub field: String,
+    /// Where `from` names it.
+    pub span: Span,
+    /// True when the field takes a list.
+    pub many: bool,
+    /// What travels; none is text.
+    pub kind: Option<MediaKind>,
+    /// From where.
+    pub sources: Vec<(usize, Closed)>,
+}
+
+impl Check<'_> {
+    /// The feeds of a step; none when one of them cannot be.
+    pub(super) fn feeds(
+        &mut self,
+        name: &Name,
+        callee: &Callee,
+        callees: &[Option<Arc<Callee>>],
+    ) -> Option<Vec<Feed>> {
+        let step = &self.workflow.steps[name];
+        let mut feeds = Vec::new();
+        let mut complete = true;
+        match &step.from {
+            None => {}
+            Some(From::Steps(sources)) => {
+                let span = whole(sources);
+                match self.port_for(sources, span, callee, callees) {
+                    Ok(Some(port)) => feeds.extend(self.feed(&port, span, sources, callee, callees)),
+                    Ok(None) => complete = false,
+                    Err(finding) => {
+                        self.found.push(*finding);
+                        complete = false;
+                    }
+                }
+            }
+            Some(From::Ports(ports)) => {
+                for (port, (span, sources)) in ports {
+                    if callee.ports.contains_key(port) {
+                        feeds.extend(self.feed(port, *span, sources, callee, callees));
+                    } else {
+                        let finding = self.unknown_port(port, *span, callee);
+                        self.found.push(finding);
+                    }
+                }
+                complete = feeds.len() == ports.len();
+            }
+        }
+        for feed in &feeds {
+            if let Some(binding) = step.with.get(&feed.field) {
+                let message = format!("`{}` is filled by `from` and by `with`", feed.field);
+                let finding = self
+                    .error(Code::DoubleFilled, binding.name_span, message)
+                    .label(&self.workflow.source, feed.span, "piped here")
+                    .hint("keep one of the two");
+                self.found.push(finding);
+            }
+        }
+        complete.then_some(feeds)
+    }
+
+    fn unknown_port(&self, port: &str, span: Span, callee: &Callee) -> Diagnostic {
+        self.error(Code::UnknownPort, span, format!("`{}` has no port `{port}`", callee.uses))
+            .maybe_hint(did_you_mean("the port", port, callee.ports.keys().map(String::as_str)))
+    }
+
+    /// What a source gives: none is text, `Err` is not known.
+    fn kind_of(&self, piped: &Piped, callees: &[Option<Arc<Callee>>]) -> Result<Option<MediaKind>, ()> {
+        let callee = self.names.get(piped.step.value.as_str()).and_then(|i| callees[*i].as_ref()).ok_or(())?;
+        match callee.model.output.kind {
+            OutputKind::Json => Err(()),
+            kind => Ok(kind.media()),
+        }
+    }
+
+    /// The one port for some sources. `Ok(None)` when the sources themselves are not known.
+    fn port_for(
+        &self,
+        sources: &[Spanned<Piped>],
+        span: Span,
+        callee: &Callee,
+        callees: &[Option<Arc<Callee>>],
+    ) -> Result<Option<String>, Box<Diagnostic>> {
+        let Some(first) = sources.first() else { return Ok(None) };
+        if self.names.get(first.step.value.as_str()).is_none_or(|i| callees[*i].is_none()) {
+            return Ok(None);
+        }
+        let Ok(kind) = self.kind_of(first, callees) else {
+            let message = format!("what step `{}` gives is not known to be media or text", first.step.value);
+            return Err(Box::new(
+                self.error(Code::AmbiguousPort, first.span, message)
+                    .hint("name the port: `from: {image: STEP}`, or use `with`"),
+            ));
+        };
+        let many = sources.len() > 1 || first.all.is_some();
+        let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| accepts(k, kind));
+        let candidates: Vec<&String> = callee.ports.keys().filter(fits).collect();
+        let word = kind.map_or("text", MediaKind::as_str);
+        let preferred = if many { [format!("{word}s"), word.to_owned()] } else { [word.to_owned(), format!("{word}s")] };
+        if let Some(named) = preferred.iter().find(|p| candidates.contains(p)) {
+            return Ok(Some(named.clone()));
+        }
+        match candidates[..] {
+            [one] => Ok(Some(one.clone())),
+            [] => Err(Box::new(self.no_port(first, kind, span, callee))),
+            _ => {
+                let names = candidates.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
+                Err(Box::new(
+                    self.error(
+                        Code::AmbiguousPort,
+                        span,
+                        format!("{} could go to more than one port of `{}`: {names}", a(kind), callee.uses),
+                    )
+                    .hint(format!("name the port: `from: {{{}: {}}}`", candidates[0], first.step.value)),
+                ))
+            }
+        }
+    }
+
+    fn no_port(&self, first: &Spanned<Piped>, kind: Option<MediaKind>, span: Span, callee: &Callee) -> Diagnostic {
+        let message =
+            format!("step `{}` gives {}, and `{}` has no port for that", first.step.value, a(kind), callee.uses);
+        let ports: Vec<_> = callee
+            .ports
+            .keys()
+            .map(|p| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
+            .collect();
+        let hint = if ports.is_empty() {
+            format!("`{}` takes nothing piped; use `with` and a template such as `{{{{ steps.{}.text }}}}`", callee.uses, first.step.value)
+        } else {
+            format!("it has {}", ports.join(", "))
+        };
+        self.error(Code::MediaMismatch, span, message).hint(hint)
+    }
+
+    fn feed(
+        &mut self,
+        port: &str,
+        span: Span,
+        sources: &[Spanned<Piped>],
+        callee: &Callee,
+        callees: &[Option<Arc<Callee>>],
+    ) -> Option<Feed> {
+        let declared = &callee.ports[port];
+        let field = declared.field.value.clone();
+        let Some((takes, many)) = port_kind(callee, port) else {
+            let finding = Diagnostic::error(
+                Code::UnknownInput,
+                &callee.source,
+                declared.field.span,
+                format!("port `{port}` goes to `{field}`, which is no input of `{}`", callee.uses),
+            );
+            self.found.push(finding);
+            return None;
+        };
+        let mut ok = true;
+        for source in sources {
+            let known = self.kind_of(source, callees);
+            if let Ok(kind) = known
+                && !accepts(takes, kind)
+            {
+                let message = format!(
+                    "step `{}` gives {}, and port `{port}` of `{}` takes {}",
+                    source.step.value,
+                    self.gives(source, callees),
+                    callee.uses,
+                    a(takes)
+                );
+                let finding = self
+                    .error(Code::MediaMismatch, source.span, message)
+                    .label(&callee.source, declared.name_span, "the port");
+                self.found.push(finding);
+                ok = false;
+            }
+        }
+        if !many && (sources.len() > 1 || sources.iter().any(|s| s.all.is_some())) {
+            let message =
+                format!("several files are piped into `{port}` of `{}`, which takes one", callee.uses);
+            let hint = match sources {
+                [one] => format!("without `.all` there is one leg for each leg of `{}`", one.step.value),
+                _ => "name one step".to_owned(),
+            };
+            let finding = self
+                .error(Code::TypeMismatch, span, message)
+                .label(&callee.source, declared.name_span, "takes one")
+                .hint(hint);
+            self.found.push(finding);
+            ok = false;
+        }
+        let numbers: Option<Vec<_>> = sources
+            .iter()
+            .map(|s| Some((*self.names.get(s.step.value.as_str())?, Closed::of(s.all.as_ref()))))
+            .collect();
+        let sources = numbers?;
+        ok.then_some(Feed { field, span, many, kind: takes, sources })
+    }
+
+    fn gives(&self, piped: &Piped, callees: &[Option<Arc<Callee>>]) -> &'static str {
+        self.names
+            .get(piped.step.value.as_str())
+            .and_then(|i| callees[*i].as_ref())
+            .map_or("something", |c| kind_name(c.model.output.kind))
+    }
+}
+
+/// What a port takes (none is text), and whether it takes a list.
+fn port_kind(callee: &Callee, port: &str) -> Option<(Option<MediaKind>, bool)> {
+    let field = callee.fields.get(&callee.ports.get(port)?.field.value)?;
+    match field.media {
+        Some(media) => Some((Some(media.kind), media.many)),
+        None => Some((None, types(&field.schema) == ["array"])),
+    }
+}
+
+fn accepts(takes: Option<MediaKind>, given: Option<MediaKind>) -> bool {
+    match (takes, given) {
+        (Some(takes), Some(given)) => takes.accepts(given),
+        (takes, given) => takes == given,
+    }
+}
+
+fn a(kind: Option<MediaKind>) -> &'static str {
+    kind.map_or("text", media_name)
+}
+
+/// From the first source to the last.
+fn whole(sources: &[Spanned<Piped>]) -> Span {
+    let start = sources.first().map(|s| s.span.start).unwrap_or_default();
+    Span { start, end: sources.last().map(|s| s.span.end).unwrap_or_default() }
+}

@@ -1,0 +1,450 @@
+//! What a step refers to: that it exists, and which edges it makes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use castline_spec::diagnostic::did_you_mean;
+use castline_spec::preset::OutputKind;
+use castline_spec::schema::MediaKind;
+use castline_spec::template::{All, Dynamic, Reference, Target};
+use castline_spec::workflow::From;
+use castline_spec::{Code, Diagnostic, DynamicKind, Name, Span, Spanned};
+use indexmap::{IndexMap, IndexSet};
+
+use super::{Check, Closed, Dep, Output, Step};
+use crate::callee::Callee;
+use crate::scope::ATTRIBUTES;
+
+impl Closed {
+    pub(super) fn of(all: Option<&All>) -> Self {
+        match all {
+            None => Self::None,
+            Some(All::Every) => Self::Every,
+            Some(All::Named(names)) => Self::Named(names.iter().map(|n| Name::new(n.value.as_str())).collect()),
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Every template value of a step, in the order in which axes are inherited.
+    fn dynamics(&self, name: &Name) -> Vec<&Dynamic> {
+        let step = &self.workflow.steps[name];
+        let with = step.with.values().map(|b| &b.value);
+        let each = step.each.values().map(|b| &b.value);
+        let rest = [&step.condition, &step.draw, &step.save].into_iter().flatten();
+        with.chain(each).chain(rest).collect()
+    }
+
+    /// The references of a value, those of the vars it mentions included.
+    fn references<'a>(&'a self, value: &'a Dynamic) -> Vec<&'a Reference> {
+        let mut found = Vec::new();
+        let mut vars = IndexSet::new();
+        let mut values = vec![value];
+        while let Some(value) = values.pop() {
+            for reference in value.references() {
+                if let Target::Var(var) = &reference.target
+                    && let Some(binding) = self.workflow.vars.get(var.value.as_str())
+                    && vars.insert(var.value.as_str())
+                {
+                    values.push(&binding.value);
+                }
+                found.push(reference);
+            }
+        }
+        found
+    }
+
+    /// What a step waits for: `from` first, then templates, then `after`.
+    pub(super) fn deps(&self, name: &Name) -> Vec<Dep> {
+        let step = &self.workflow.steps[name];
+        let mut deps: Vec<Dep> = Vec::new();
+        let mut add = |step: Option<&usize>, closed: Closed, tested: bool, order_only: bool| {
+            let Some(&step) = step else { return };
+            let same = |d: &&mut Dep| d.step == step && d.closed == closed && d.order_only == order_only;
+            match deps.iter_mut().find(same) {
+                Some(dep) => dep.tested |= tested,
+                None => deps.push(Dep { step, closed, tested, order_only }),
+            }
+        };
+        for piped in step.from.iter().flat_map(sources) {
+            add(self.names.get(piped.step.value.as_str()), Closed::of(piped.all.as_ref()), false, false);
+        }
+        for reference in self.dynamics(name).into_iter().flat_map(|d| self.references(d)) {
+            if let Target::Step { step, all, tested, .. } = &reference.target {
+                add(self.names.get(step.value.as_str()), Closed::of(all.as_ref()), *tested, false);
+            }
+        }
+        for after in &step.after {
+            add(self.names.get(after.value.as_str()), Closed::Every, false, true);
+        }
+        // A failure that is tested anywhere in the step is handled for all of its references.
+        let tested: BTreeSet<_> = deps.iter().filter(|d| d.tested).map(|d| d.step).collect();
+        deps.iter_mut().for_each(|d| d.tested = tested.contains(&d.step));
+        deps
+    }
+
+    /// Own axes that `with` mentions.
+    pub(super) fn mentioned(&self, name: &Name) -> BTreeSet<Name> {
+        self.workflow.steps[name]
+            .with
+            .values()
+            .flat_map(|b| self.references(&b.value))
+            .filter_map(|r| match &r.target {
+                Target::Each(axis, _) | Target::Index(axis) => Some(Name::new(axis.value.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Reports every reference of a step that leads nowhere.
+    pub(super) fn check_references_of(&mut self, name: &Name, callees: &[Option<Arc<Callee>>]) {
+        let step = &self.workflow.steps[name];
+        let mut findings = Vec::new();
+        for dynamic in self.dynamics(name) {
+            for reference in dynamic.references() {
+                findings.extend(self.check_reference(reference, callees));
+            }
+        }
+        for piped in step.from.iter().flat_map(sources) {
+            findings.extend(self.check_step_name(piped.step.value.as_str(), piped.step.span));
+        }
+        for after in &step.after {
+            findings.extend(self.check_step_name(after.value.as_str(), after.span));
+        }
+        for (axis, binding) in &step.each {
+            findings.extend(self.check_axis_values(axis, &binding.value));
+        }
+        self.found.list.extend(findings);
+    }
+
+    fn check_axis_values(&self, axis: &Name, values: &Dynamic) -> Option<Diagnostic> {
+        let deferred = self.references(values).into_iter().find_map(|r| match &r.target {
+            Target::Step { .. } => Some(("over the output of a step", r.span)),
+            Target::Each(..) | Target::Index(_) => Some(("that depends on another axis", r.span)),
+            _ => None,
+        });
+        if let Some((what, span)) = deferred {
+            let message = format!("axis `{axis}`: an axis {what} comes with a later version of castline");
+            let hint = "give the values as a list or as a workflow input";
+            return Some(self.error(Code::NotYet, span, message).hint(hint));
+        }
+        let literal = match &values.kind {
+            DynamicKind::Literal(json) => !json.is_array(),
+            DynamicKind::Map(_) => true,
+            DynamicKind::Template(_) | DynamicKind::List(_) => false,
+        };
+        literal.then(|| {
+            self.error(Code::WrongType, values.span, format!("axis `{axis}` must be a list or a template of one"))
+                .hint(format!("write `{axis}: [first, second]`"))
+        })
+    }
+
+    fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        (!self.names.contains_key(name)).then(|| {
+            self.error(
+                Code::UnknownStep,
+                span,
+                format!("there is no step `{name}` in this workflow"),
+            )
+            .caret("no such step")
+            .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
+        })
+    }
+
+    fn check_reference(&self, reference: &Reference, callees: &[Option<Arc<Callee>>]) -> Option<Diagnostic> {
+        let unknown = |what: &str, name: &Spanned<String>, known: Vec<&str>| {
+            Some(
+                self.error(Code::UnknownName, name.span, format!("there is no {what} `{}`", name.value))
+                    .maybe_hint(did_you_mean(&format!("the {what}"), &name.value, known.iter().copied())),
+            )
+        };
+        match &reference.target {
+            Target::Input(name, _) if !self.workflow.inputs.contains_key(name.value.as_str()) => {
+                unknown("input", name, self.workflow.inputs.keys().map(Name::as_str).collect())
+            }
+            Target::Var(name) if !self.workflow.vars.contains_key(name.value.as_str()) => {
+                unknown("var", name, self.workflow.vars.keys().map(Name::as_str).collect())
+            }
+            Target::Step { step, all, attribute, .. } => {
+                if let Some(finding) = self.check_step_name(&step.value, step.span) {
+                    return Some(finding);
+                }
+                let callee = self.names.get(step.value.as_str()).and_then(|i| callees[*i].as_deref());
+                self.check_attribute(&step.value, all.as_ref(), attribute.as_ref()?, callee)
+            }
+            _ => None,
+        }
+    }
+
+    fn check_attribute(
+        &self,
+        step: &str,
+        all: Option<&All>,
+        attribute: &Spanned<String>,
+        callee: Option<&Callee>,
+    ) -> Option<Diagnostic> {
+        let name = attribute.value.as_str();
+        if name == "each" && all.is_some() {
+            return None;
+        }
+        if !ATTRIBUTES.contains(&name) {
+            let message = format!("a step offers no `{name}`");
+            return Some(
+                self.error(Code::UnknownAttribute, attribute.span, message)
+                    .maybe_hint(did_you_mean("the attribute", name, ATTRIBUTES.iter().copied()))
+                    .maybe_hint(
+                        castline_spec::diagnostic::nearest(name, ATTRIBUTES.iter().copied())
+                            .is_none()
+                            .then(|| "files are `.image`, `.images`, `.file`, ...; text is `.text`".to_owned()),
+                    ),
+            );
+        }
+        let callee = callee?;
+        let offers = match callee.model.output.kind {
+            OutputKind::Image => &["image", "images", "file", "files"][..],
+            OutputKind::Video => &["video", "videos", "file", "files"],
+            OutputKind::Audio => &["audio", "audios", "file", "files"],
+            OutputKind::File | OutputKind::Json => return None,
+            OutputKind::Text => &["text", "json"],
+        };
+        let other_port = ATTRIBUTES[..10].contains(&name) && !offers.contains(&name);
+        let json = name == "json" && self.workflow.steps.get(step).is_some_and(|s| s.json.is_none());
+        if json {
+            let message = format!("step `{step}` has no `json`, so that its text is not read as JSON");
+            return Some(
+                self.error(Code::UnknownAttribute, attribute.span, message).hint("add `json: {schema}` to the step"),
+            );
+        }
+        other_port.then(|| {
+            self.error(
+                Code::MediaMismatch,
+                attribute.span,
+                format!("step `{step}` gives {}, not {name}", kind_name(callee.model.output.kind)),
+            )
+            .hint(format!("it offers {}", offers.iter().map(|o| format!("`.{o}`")).collect::<Vec<_>>().join(", ")))
+        })
+    }
+
+    /// Vars that wait for each other.
+    pub(super) fn check_vars(&mut self) {
+        let vars = &self.workflow.vars;
+        let deps: Vec<BTreeSet<usize>> = vars
+            .values()
+            .map(|b| {
+                b.value
+                    .references()
+                    .filter_map(|r| match &r.target {
+                        Target::Var(v) => vars.get_index_of(v.value.as_str()),
+                        _ => None,
+                    })
+                    .collect()
+            })
+            .collect();
+        let (mut state, mut path, mut order) = (vec![0; deps.len()], Vec::new(), Vec::new());
+        let cycle = (0..deps.len()).find_map(|v| super::visit(v, &deps, &mut state, &mut path, &mut order));
+        if let Some(cycle) = cycle {
+            let names: Vec<_> = cycle.iter().map(|i| vars.get_index(*i).expect("a var's number").0.as_str()).collect();
+            let span = vars[cycle[0]].name_span;
+            let message = format!("vars wait for each other: {}", names.join(" -> "));
+            self.found.push(self.error(Code::Cycle, span, message));
+        }
+    }
+
+    /// That every axis a step mentions is one that it has.
+    pub(super) fn check_axes(&mut self, step: &Step, steps: &[Step]) {
+        let mut findings = Vec::new();
+        let known: Vec<_> = step.axes.keys().map(Name::as_str).collect();
+        for reference in self.dynamics(&step.name).into_iter().flat_map(|d| self.references(d)) {
+            match &reference.target {
+                Target::Each(axis, _) | Target::Index(axis) if !known.contains(&axis.value.as_str()) => {
+                    let message = format!("step `{}` has no axis `{}`", step.name, axis.value);
+                    let none = "open it with `each`, or read a step that has it";
+                    let hint = did_you_mean("the axis", &axis.value, known.iter().copied());
+                    let finding = self.error(Code::UnknownAxis, axis.span, message);
+                    findings.push(finding.hint(none).maybe_hint(hint));
+                }
+                Target::Step { step: read, all, .. } => {
+                    findings.extend(self.check_closed(&read.value, all.as_ref(), steps));
+                }
+                _ => {}
+            }
+        }
+        for piped in self.workflow.steps[&step.name].from.iter().flat_map(sources) {
+            findings.extend(self.check_closed(piped.step.value.as_str(), piped.all.as_ref(), steps));
+        }
+        if let Some(legs) = &self.workflow.steps[&step.name].legs {
+            let said: BTreeSet<_> = legs.value.iter().map(Name::as_str).collect();
+            if said != known.iter().copied().collect() {
+                let message =
+                    format!("step `{}` has the axes [{}], not those that `legs` says", step.name, known.join(", "));
+                let fix = format!("[{}]", known.join(", "));
+                findings.push(self.error(Code::LegsMismatch, legs.span, message).fix(legs.span, fix));
+            }
+        }
+        findings.dedup();
+        self.found.list.extend(findings);
+    }
+
+    fn check_closed(&self, read: &str, all: Option<&All>, steps: &[Step]) -> Vec<Diagnostic> {
+        let Some(All::Named(named)) = all else { return Vec::new() };
+        let Some(read) = self.names.get(read).map(|i| &steps[*i]) else { return Vec::new() };
+        named
+            .iter()
+            .filter(|axis| !read.axes.contains_key(axis.value.as_str()))
+            .map(|axis| {
+                let message = format!("step `{}` has no axis `{}`", read.name, axis.value);
+                self.error(Code::UnknownAxis, axis.span, message)
+                    .hint("`.all` closes every axis")
+                    .maybe_hint(did_you_mean("the axis", &axis.value, read.axes.keys().map(Name::as_str)))
+            })
+            .collect()
+    }
+
+    /// The declared outputs, else one for each step that nothing uses.
+    pub(super) fn outputs(
+        &mut self,
+        steps: Option<&Vec<Step>>,
+        callees: &[Option<Arc<Callee>>],
+    ) -> IndexMap<Name, Output> {
+        let workflow = self.workflow;
+        let mut outputs = IndexMap::new();
+        for (name, binding) in &workflow.outputs {
+            let findings: Vec<_> =
+                binding.value.references().filter_map(|r| self.check_reference(r, callees)).collect();
+            let broken = !findings.is_empty();
+            self.found.list.extend(findings);
+            if let (false, Some(steps)) = (broken, steps) {
+                self.check_output_axes(name, &binding.value, steps);
+            }
+            let value = self.templates.bind(&binding.value, &workflow.source);
+            outputs.insert(name.clone(), Output { value, labels: self.labels(&binding.value) });
+        }
+        if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
+            for (i, step) in steps.iter().enumerate() {
+                if !steps.iter().any(|s| s.deps.iter().any(|d| d.step == i && !d.order_only)) {
+                    outputs.insert(step.name.clone(), self.implied_output(i, step));
+                }
+            }
+        }
+        outputs
+    }
+
+    /// What a step that nothing uses yields.
+    fn implied_output(&mut self, number: usize, step: &Step) -> Output {
+        let all = if step.axes.is_empty() { "" } else { ".all" };
+        let many = step.callee.model.output.many;
+        let port = match step.callee.model.output.kind {
+            OutputKind::Image if many => "images",
+            OutputKind::Image => "image",
+            OutputKind::Video if many => "videos",
+            OutputKind::Video => "video",
+            OutputKind::Audio if many => "audios",
+            OutputKind::Audio => "audio",
+            OutputKind::File if many => "files",
+            OutputKind::File => "file",
+            OutputKind::Text => "text",
+            OutputKind::Json => "output",
+        };
+        let value = self.templates.bind_expression(
+            &format!("steps.{}{all}.{port}", step.name),
+            &self.workflow.source,
+            step.span,
+        );
+        Output { value, labels: (!all.is_empty()).then_some(number) }
+    }
+
+    fn check_output_axes(&mut self, name: &Name, value: &Dynamic, steps: &[Step]) {
+        let mut findings = Vec::new();
+        for reference in self.references(value) {
+            let Target::Step { step, all, .. } = &reference.target else { continue };
+            let Some(read) = self.names.get(step.value.as_str()).map(|i| &steps[*i]) else { continue };
+            let closed = Closed::of(all.as_ref());
+            let open: Vec<_> = read.axes.keys().filter(|a| !closed.has(a)).map(Name::as_str).collect();
+            if !open.is_empty() {
+                findings.push(
+                    self.error(
+                        Code::AxisNotClosed,
+                        reference.span,
+                        format!(
+                            "output `{name}` reads step `{}`, which has one leg for each {}",
+                            step.value,
+                            open.join(" and ")
+                        ),
+                    )
+                    .hint(format!("write `steps.{}.all` for the list of all", step.value)),
+                );
+            }
+            findings.extend(self.check_closed(&step.value, all.as_ref(), steps));
+        }
+        self.found.list.extend(findings);
+    }
+
+    /// The step whose legs name the files of a list.
+    fn labels(&self, value: &Dynamic) -> Option<usize> {
+        let DynamicKind::Template(template) = &value.kind else { return None };
+        template.references.iter().find_map(|r| match &r.target {
+            Target::Step { step, all: Some(_), attribute: Some(a), picked: false, .. } if r.whole && a.value != "each" => {
+                self.names.get(step.value.as_str()).copied()
+            }
+            _ => None,
+        })
+    }
+
+    /// Inputs and vars that nothing mentions.
+    pub(super) fn check_unused(&mut self, steps: &[Step], complete: bool) {
+        if !complete || self.found.has_errors() {
+            return;
+        }
+        let workflow = self.workflow;
+        let of_steps = steps.iter().flat_map(|s| self.dynamics(&s.name));
+        let all = of_steps.chain(workflow.outputs.values().map(|b| &b.value));
+        let (mut inputs, mut vars) = (BTreeSet::new(), BTreeSet::new());
+        for reference in all.flat_map(|d| self.references(d)) {
+            match &reference.target {
+                Target::Input(name, _) => drop(inputs.insert(name.value.clone())),
+                Target::Var(name) => drop(vars.insert(name.value.clone())),
+                _ => {}
+            }
+        }
+        let unused = |what: &str, name: &Name, span: Span| {
+            Diagnostic::warning(Code::Unused, &workflow.source, span, format!("nothing uses the {what} `{name}`"))
+        };
+        let inputs = workflow.inputs.iter().filter(|(n, _)| !inputs.contains(n.as_str()));
+        let vars = workflow.vars.iter().filter(|(n, _)| !vars.contains(n.as_str()));
+        let findings: Vec<_> = inputs
+            .map(|(n, i)| unused("input", n, i.name_span))
+            .chain(vars.map(|(n, b)| unused("var", n, b.name_span)))
+            .collect();
+        self.found.list.extend(findings);
+    }
+}
+
+/// All sources of a `from`.
+pub(super) fn sources(from: &From) -> Vec<&Spanned<castline_spec::workflow::Piped>> {
+    match from {
+        From::Steps(list) => list.iter().collect(),
+        From::Ports(ports) => ports.values().flat_map(|(_, list)| list).collect(),
+    }
+}
+
+/// Words for what a model gives.
+pub(super) fn kind_name(kind: OutputKind) -> &'static str {
+    match kind {
+        OutputKind::Image => "an image",
+        OutputKind::Video => "a video",
+        OutputKind::Audio => "audio",
+        OutputKind::File => "a file",
+        OutputKind::Text => "text",
+        OutputKind::Json => "JSON",
+    }
+}
+
+/// Words for a kind of media.
+pub(super) fn media_name(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Image => "an image",
+        MediaKind::Video => "a video",
+        MediaKind::Audio => "audio",
+        MediaKind::File => "a file",
+    }
+}

@@ -1,0 +1,164 @@
+//! The cache key: the digest of everything that decides a prediction's output.
+//!
+//! The ingredients are walked once, by [`walk`]; one visitor digests them, another prints
+//! them for `castline why`, so that the explanation cannot disagree with the key.
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use crate::digest::Digest;
+use crate::model::{ModelRef, Realm};
+use crate::request::Key;
+use crate::value::Value;
+
+/// Raised when the canonical form changes.
+const FORMAT: u32 = 1;
+
+/// Everything that decides a prediction's output. Nothing else is: not names, order,
+/// comments, provider, price or the preset's text.
+#[derive(Debug, Clone, Copy)]
+pub struct Ingredients<'a> {
+    /// Which cache it belongs to.
+    pub realm: &'a Realm,
+    /// What runs, with its pinned version.
+    pub model: &'a ModelRef,
+    /// The resolved input as it will be sent.
+    pub input: &'a IndexMap<String, Value>,
+    /// What tells it apart from the same request elsewhere.
+    pub draw: &'a [Value],
+}
+
+impl Ingredients<'_> {
+    /// The key.
+    pub fn key(&self) -> Key {
+        let mut canonical = serde_json::Map::new();
+        walk(self, &mut |path, value| drop(canonical.insert(path.to_owned(), value)));
+        let bytes = serde_json_canonicalizer::to_vec(&Json::Object(canonical))
+            .expect("ingredients are finite numbers and valid text");
+        Key(Digest::of(&bytes))
+    }
+
+    /// Each ingredient by a readable path, `input.prompt`, with its value for people.
+    pub fn explain(&self) -> IndexMap<String, String> {
+        let mut lines = IndexMap::new();
+        walk(self, &mut |path, value| drop(lines.insert(path.to_owned(), plain(&value))));
+        lines
+    }
+}
+
+/// Visits every ingredient: a path, and a value tagged with its kind.
+fn walk(ingredients: &Ingredients<'_>, visit: &mut dyn FnMut(&str, Json)) {
+    visit("format", json!(["number", FORMAT]));
+    visit("realm", json!(["string", realm(ingredients.realm)]));
+    visit("model", json!(["string", ingredients.model.path()]));
+    if let Some(version) = &ingredients.model.version {
+        visit("version", json!(["string", version]));
+    }
+    for (name, value) in ingredients.input {
+        visit(&format!("input.{name}"), tagged(value));
+    }
+    if !ingredients.draw.is_empty() {
+        visit("draw", Json::Array(ingredients.draw.iter().map(tagged).collect()));
+    }
+}
+
+fn realm(realm: &Realm) -> String {
+    match realm {
+        Realm::Public => "public".to_owned(),
+        Realm::Sandbox(revision) => format!("sandbox/{revision}"),
+        Realm::Std(revision) => format!("std/{revision}"),
+        Realm::Own(name) => format!("own/{name}"),
+    }
+}
+
+/// A value as `[kind, value]`, so that no text can pass for media or a number.
+fn tagged(value: &Value) -> Json {
+    match value {
+        Value::Null => json!(["null"]),
+        Value::Bool(b) => json!(["boolean", b]),
+        Value::Number(n) => json!(["number", n]),
+        Value::String(s) => json!(["string", s]),
+        Value::List(items) => json!(["list", items.iter().map(tagged).collect::<Vec<_>>()]),
+        Value::Map(map) => json!(["map", map.iter().map(|(k, v)| (k.clone(), tagged(v))).collect::<serde_json::Map<_, _>>()]),
+        Value::Media(artifact) => json!(["media", artifact.digest]),
+    }
+}
+
+/// A tagged value without its tags.
+fn plain(tagged: &Json) -> String {
+    fn strip(tagged: &Json) -> Json {
+        match tagged.as_array().map(Vec::as_slice) {
+            Some([Json::String(kind), Json::Array(items)]) if kind == "list" => items.iter().map(strip).collect(),
+            Some([Json::String(kind), Json::Object(map)]) if kind == "map" => {
+                Json::Object(map.iter().map(|(k, v)| (k.clone(), strip(v))).collect())
+            }
+            Some([Json::String(_), value]) => value.clone(),
+            Some([Json::String(kind)]) if kind == "null" => Json::Null,
+            Some(items) => items.iter().map(strip).collect(),
+            None => tagged.clone(),
+        }
+    }
+    match strip(tagged) {
+        Json::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(realm: &Realm, input: Json, draw: &[Value]) -> Key {
+        let Value::Map(input) = Value::from_json(input) else { unreachable!("a map") };
+        let model = "black-forest-labs/flux-schnell".parse().unwrap();
+        Ingredients { realm, model: &model, input: &input, draw }.key()
+    }
+
+    #[test]
+    fn the_order_of_inputs_does_not_count() {
+        assert_eq!(
+            key(&Realm::Public, json!({"a": 1, "b": {"x": 1, "y": 2}}), &[]),
+            key(&Realm::Public, json!({"b": {"y": 2, "x": 1}, "a": 1}), &[])
+        );
+    }
+
+    #[test]
+    fn kinds_realms_and_draws_count() {
+        let base = key(&Realm::Public, json!({"a": 1}), &[]);
+        assert_ne!(base, key(&Realm::Public, json!({"a": "1"}), &[]));
+        assert_ne!(base, key(&Realm::Sandbox(1), json!({"a": 1}), &[]));
+        assert_ne!(base, key(&Realm::Public, json!({"a": 1}), &["x".into()]));
+    }
+
+    #[test]
+    fn a_text_that_looks_like_media_is_text() {
+        let digest = Digest::of(b"x");
+        let artifact = crate::media::Artifact::describe(digest, 1, b"x");
+        let model = "a/b".parse().unwrap();
+        let of = |value: Value| {
+            let input = IndexMap::from([("image".to_owned(), value)]);
+            Ingredients { realm: &Realm::Public, model: &model, input: &input, draw: &[] }.key()
+        };
+        assert_ne!(of(Value::Media(artifact)), of(Value::String(digest.to_string())));
+    }
+
+    #[test]
+    fn the_explanation_names_every_ingredient() {
+        let Value::Map(input) = Value::from_json(json!({"prompt": "boat", "n": [1, "x"]})) else { unreachable!() };
+        let model = "a/b:v1".parse().unwrap();
+        let ingredients = Ingredients { realm: &Realm::Sandbox(1), model: &model, input: &input, draw: &["t".into()] };
+        let lines: Vec<_> = ingredients.explain().into_iter().map(|(k, v)| format!("{k} = {v}")).collect();
+        assert_eq!(
+            lines,
+            [
+                "format = 1",
+                "realm = sandbox/1",
+                "model = a/b",
+                "version = v1",
+                "input.prompt = boat",
+                "input.n = [1,\"x\"]",
+                "draw = [\"t\"]"
+            ]
+        );
+    }
+}

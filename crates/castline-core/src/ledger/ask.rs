@@ -1,0 +1,263 @@
+//! What can be asked of the ledger, and what it answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ModelRef, ProviderName};
+use crate::money::MicroUsd;
+use crate::request::{Failure, Key, Output, Request};
+use crate::snapshot::PredictionId;
+
+use super::entry::{Account, Claim, Entry, Terms};
+
+/// What somebody wants of an entry, or has to say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// I need this prediction's outcome.
+    Claim {
+        /// What is asked for.
+        request: Arc<Request>,
+        /// What its provider can do.
+        terms: Terms,
+        /// Failures that ended since then are shared; the others are created again. A run
+        /// says when it began, so that two legs with one request fail as one.
+        since: Timestamp,
+        /// Failures of claims up to this one are created again all the same: the caller
+        /// knows them and was told to retry. 0 at first.
+        beyond: u64,
+    },
+    /// The provider gave an id.
+    Created(PredictionId),
+    /// The create certainly was not received, and why.
+    Absent(Failure),
+    /// Nobody can tell whether the create was received.
+    Unclear(Why),
+    /// It ended without an output.
+    Ended(Ending),
+    /// It succeeded and its files are in the store.
+    Fetched(Arrival),
+    /// I stop following it; it goes on at the provider, for whoever asks next.
+    Left,
+    /// It succeeded once, but its files are no longer in the store. Said with the number of
+    /// the entry's claim, so that a newer success is not taken away; then it is claimed.
+    Missing,
+    /// A person decided.
+    Ruled(Ruling),
+}
+
+/// How a prediction ended without an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// As what it is remembered.
+    pub state: EndState,
+    /// Why.
+    pub failure: Failure,
+    /// What it cost, where that is known; else the reservation is kept if the provider bills.
+    pub cost: Option<MicroUsd>,
+    /// The provider's name for it, where it never was told before.
+    pub prediction: Option<PredictionId>,
+}
+
+/// The states in which a prediction can end without an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndState {
+    /// See [`super::State::Failed`].
+    Failed,
+    /// See [`super::State::Canceled`].
+    Canceled,
+    /// See [`super::State::Aborted`].
+    Aborted,
+    /// See [`super::State::Expired`].
+    Expired,
+}
+
+/// What a succeeded prediction brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// What it gave.
+    pub output: Output,
+    /// What it cost by metrics and price rules; none when that is not known.
+    pub cost: Option<MicroUsd>,
+    /// Seconds of model time, as the provider says.
+    pub predict_seconds: Option<f64>,
+    /// The provider's name for it, where it never was told before.
+    pub prediction: Option<PredictionId>,
+}
+
+/// A person's decision about an entry that castline cannot settle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ruling {
+    /// This prediction is ours: follow it.
+    Adopt(PredictionId),
+    /// It was never received: release the money.
+    Forgive,
+    /// Create it again; the first counts as spent.
+    Retry,
+}
+
+/// Why nobody can tell whether a create was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The process that sent it died before it wrote down an id.
+    OwnerDied,
+    /// It was sent and the answer was lost, in the caller's words.
+    AnswerLost(String),
+    /// The provider was asked and could not tell, in the caller's words.
+    CannotTell(String),
+    /// It was created at a provider that cannot be asked for it again.
+    NotToBeAsked,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnerDied => {
+                f.write_str("castline ended before it learned whether the request was received")
+            }
+            Self::AnswerLost(cause) => write!(f, "the request was sent and its answer was lost ({cause})"),
+            Self::CannotTell(cause) => {
+                write!(f, "the provider cannot tell whether it was received ({cause})")
+            }
+            Self::NotToBeAsked => {
+                f.write_str("castline ended, and the provider cannot be asked for it again")
+            }
+        }
+    }
+}
+
+/// An entry in doubt, for people: exit code 4.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Doubt {
+    /// Its key.
+    pub key: Key,
+    /// What was asked for.
+    pub model: ModelRef,
+    /// Where.
+    pub provider: ProviderName,
+    /// When.
+    pub intended: Timestamp,
+    /// The money that stays reserved until somebody decides; none when unpriced.
+    pub reserved: Option<MicroUsd>,
+    /// Why.
+    pub why: Why,
+}
+
+impl Doubt {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self {
+            key: entry.key(),
+            model: entry.request.model.clone(),
+            provider: entry.provider().clone(),
+            intended: entry.intended,
+            reserved: entry.hold.reserved,
+            why: entry.doubt.clone().unwrap_or(Why::OwnerDied),
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> String {
+        let Self { key, provider, .. } = self;
+        format!(
+            "look at your predictions at `{provider}`, then say what happened: \
+             `castline ledger adopt {key} ID` (it is there), `castline ledger forgive {key}` (it is not), \
+             or `castline ledger retry {key}` (create it again; this one counts as spent)"
+        )
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, provider, intended, why, .. } = self;
+        let money = match self.reserved {
+            Some(amount) => format!("up to {amount}"),
+            None => "an unknown amount".to_owned(),
+        };
+        write!(
+            f,
+            "a prediction of `{model}` at `{provider}` is in doubt since {intended:.0}: {why}; {money} may have been spent"
+        )
+    }
+}
+
+/// Why money is not reserved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The reservation does not fit.
+    #[error("{} does not allow another {asked}: {held} of {limit} are spent or reserved", named(account))]
+    OverLimit {
+        /// Which budget.
+        account: Account,
+        /// The most that it allows.
+        limit: MicroUsd,
+        /// What is spent and reserved already.
+        held: MicroUsd,
+        /// What this create would reserve.
+        asked: MicroUsd,
+    },
+    /// A provider charged more than was reserved; castline's prices are not to be relied on.
+    #[error("{} allows no further creates: a provider charged {by} more than was reserved", named(account))]
+    Overcharged {
+        /// Which budget.
+        account: Account,
+        /// How much more.
+        by: MicroUsd,
+    },
+}
+
+fn named(account: &Account) -> &'static str {
+    match account {
+        Account::Run(_) => "the budget of this run",
+        Account::Day => "the project's budget of 24 hours",
+    }
+}
+
+/// Where to look for a create of which nothing was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Who may have received it.
+    pub provider: ProviderName,
+    /// Not before it was decided, by our clock.
+    pub from: Timestamp,
+    /// Not after its owner was seen dead, by our clock.
+    pub until: Timestamp,
+}
+
+/// What the ledger answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is yours: the intent is written and the money reserved; create it.
+    Create(Claim),
+    /// It has an output.
+    Reuse(Box<Entry>),
+    /// It has ended without an output, and that is the outcome.
+    Ended(Box<Entry>),
+    /// It is yours: ask its provider how it goes.
+    Follow {
+        /// The claim from now on.
+        claim: Claim,
+        /// The entry, with its provider and prediction.
+        entry: Box<Entry>,
+    },
+    /// It is yours: find out whether its create was received.
+    Reconcile {
+        /// The claim from now on.
+        claim: Claim,
+        /// Where to look.
+        window: Window,
+    },
+    /// Somebody who is alive works on it.
+    Wait,
+    /// Nobody can tell; a person has to decide.
+    Doubt(Box<Doubt>),
+    /// There is no money for it. Nothing was written.
+    Refused(Refusal),
+    /// The entry has moved on and you have no say any more. Nothing was written.
+    Stale,
+    /// It is written; nothing follows from it.
+    Done,
+}

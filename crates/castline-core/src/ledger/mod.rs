@@ -1,0 +1,18 @@
+//! The ledger: what is known of every prediction ever asked for, and who may do what next.
+//!
+//! [`judge`] decides and changes nothing itself: the store calls it inside a transaction
+//! with the entry as it stands, and writes what it answers. Nothing here reads a clock,
+//! looks for living processes or adds up accounts; that arrives in a [`View`].
+//!
+//! Start reading at [`judge`]; what an entry remembers is in [`Entry`].
+
+mod ask;
+mod entry;
+mod judge;
+
+pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Verdict, Why, Window};
+pub use entry::{Account, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
+pub use judge::{Held, View, judge};
+
+#[cfg(test)]
+mod tests;

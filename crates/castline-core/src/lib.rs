@@ -1,0 +1,44 @@
+//! What castline decides: plan, cache key, prediction, run and events.
+//!
+//! Nothing here reads a clock, opens a file, draws a random number or awaits: times, ids
+//! and outcomes arrive as arguments. Carrying decisions out is the work of
+//! `castline-runner`.
+//!
+//! Start reading at [`run::Run::handle`] for a run, at [`ledger::judge`] for money.
+
+pub mod callee;
+pub mod digest;
+pub mod event;
+pub mod field;
+pub mod files;
+pub mod forecast;
+pub mod graph;
+pub mod inputs;
+pub mod key;
+pub mod ledger;
+pub mod legs;
+pub mod media;
+pub mod model;
+pub mod money;
+pub mod plain;
+pub mod plan;
+pub mod price;
+pub mod prediction;
+pub mod record;
+pub mod request;
+pub mod results;
+pub mod routing;
+pub mod run;
+pub mod save;
+pub mod scope;
+pub mod snapshot;
+pub mod templates;
+pub mod value;
+
+pub use digest::Digest;
+pub use media::{Artifact, MediaType};
+pub use model::{ModelRef, ProviderName, Realm};
+pub use money::MicroUsd;
+pub use request::{Failure, Key, Output, Request};
+pub use snapshot::{PredictionId, Snapshot, Status};
+pub use value::Value;

@@ -1,0 +1,506 @@
+//! One leg: from templates to the request that would be sent.
+
+use std::sync::Arc;
+
+use castline_spec::{Code, Diagnostic, Name};
+use indexmap::IndexMap;
+use sha2::{Digest as _, Sha256};
+
+use super::Plan;
+use crate::callee::{Callee, Layer};
+use crate::field::{Field, as_json, type_words};
+use crate::files::NoFile;
+use crate::graph::{Closed, Feed, Step, misfit_finding};
+use crate::key::Ingredients;
+use crate::legs::LegId;
+use crate::model::{ModelRef, Realm};
+use crate::money::MicroUsd;
+use crate::price::{Estimate, estimate};
+use crate::request::Request;
+use crate::results::Results;
+use crate::scope::Scope;
+use crate::templates::{Bound, BoundKind, Stop};
+use crate::value::Value;
+
+/// What a leg would do now.
+#[derive(Debug)]
+pub enum Resolved {
+    /// Everything is known.
+    Ready(Box<Ready>),
+    /// It does not run.
+    Skip(Skip),
+    /// It reads legs that are not finished. What is known and broken is here already.
+    Pending(Vec<Diagnostic>),
+    /// Its values do not fit.
+    Broken(Vec<Diagnostic>),
+}
+
+/// A leg of which everything is known.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// What would be sent.
+    pub request: Request,
+    /// What it can cost at the provider's or preset's price; none is unpriced.
+    pub estimate: Option<Estimate>,
+    /// True when the provider takes money.
+    pub bills: bool,
+}
+
+/// Why a leg is skipped.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// Its `if` is false.
+    Condition,
+    /// It reads a leg that has no output.
+    Absent(String),
+}
+
+impl Skip {
+    /// For people.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Condition => "its `if` is false".to_owned(),
+            Self::Absent(leg) => format!("it reads `{leg}`, which has no output"),
+        }
+    }
+}
+
+/// Values under way, with the findings about them.
+struct Work<'p> {
+    plan: &'p Plan,
+    step: &'p Step,
+    pending: bool,
+    absent: Option<LegId>,
+    findings: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// Renders a leg against the results so far.
+    pub fn resolve(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let scope = self.scope(Some(leg), results);
+        let mut work = Work { plan: self, step, pending: false, absent: None, findings: Vec::new() };
+        match work.condition(&scope) {
+            Some(true) => {}
+            Some(false) => return Resolved::Skip(Skip::Condition),
+            None => return work.stop(),
+        }
+        let given = work.given(leg, &scope, results);
+        let draw = work.draw(leg, &scope);
+        if work.findings.is_empty() && work.absent.is_none() && !work.pending {
+            let input = work.through_layers(given);
+            if let Some(ready) = input.and_then(|input| work.ready(input, draw)) {
+                return Resolved::Ready(Box::new(ready));
+            }
+        }
+        work.stop()
+    }
+
+    /// The axes of a leg that are its draw, as values.
+    fn own_draw(&self, leg: LegId) -> Vec<Value> {
+        let number = self.legs.step(leg);
+        let step = &self.graph.steps[number];
+        let is_draw = |axis: &Name| {
+            step.axes[axis].iter().all(|opener| *opener == number) && !step.mentioned.contains(axis)
+        };
+        self.legs.values(leg).into_iter().filter(|(axis, _)| is_draw(axis)).map(|(_, value)| value).collect()
+    }
+
+    fn reroll(&self, leg: LegId) -> Option<&str> {
+        let labels = self.legs.labels(leg);
+        let step = self.legs.step(leg);
+        self.choices
+            .rerolls
+            .iter()
+            .rfind(|r| r.step == step && r.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label)))
+            .map(|r| r.draw.as_str())
+    }
+}
+
+impl Work<'_> {
+    fn stop(self) -> Resolved {
+        match (self.findings.is_empty(), self.pending, self.absent) {
+            (_, true, _) => Resolved::Pending(self.findings),
+            (false, ..) => Resolved::Broken(self.findings),
+            (true, _, Some(leg)) => Resolved::Skip(Skip::Absent(self.plan.leg_name(leg))),
+            (true, false, None) => Resolved::Pending(Vec::new()),
+        }
+    }
+
+    /// Renders a value; none when there is none, and why is written down.
+    fn render(&mut self, bound: &Bound, scope: &Arc<Scope>) -> Option<Value> {
+        match self.plan.graph.templates.render(bound, scope) {
+            Ok(value) => Some(value),
+            Err(stop) => {
+                self.note(stop);
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, stop: Stop) {
+        match stop {
+            Stop::Pending => self.pending = true,
+            Stop::Absent(absent) => self.absent = self.absent.or(Some(absent.leg())),
+            Stop::Failed { source, span, message } => {
+                self.findings.push(Diagnostic::error(Code::TemplateFailed, &source, span, message));
+            }
+        }
+    }
+
+    fn condition(&mut self, scope: &Arc<Scope>) -> Option<bool> {
+        let Some(condition) = &self.step.condition else { return Some(true) };
+        match self.plan.graph.templates.render_truth(condition, scope) {
+            Ok(truth) => Some(truth),
+            Err(stop) => {
+                self.note(stop);
+                None
+            }
+        }
+    }
+
+    /// What the step gives its callee: `with` and `from`. None values stay, so that they
+    /// can be told from inputs that nobody mentions.
+    fn given(&mut self, leg: LegId, scope: &Arc<Scope>, results: &Arc<Results>) -> IndexMap<String, Value> {
+        let step = self.step;
+        let mut given = IndexMap::new();
+        for (name, bound) in &step.with {
+            if let Some(value) = self.render(bound, scope) {
+                let field = step.callee.fields.get(name);
+                given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)));
+            }
+        }
+        for feed in &step.feeds {
+            given.extend(self.feed(leg, feed, results).map(|value| (feed.field.clone(), value)));
+        }
+        given
+    }
+
+    /// Media or text from other steps.
+    fn feed(&mut self, leg: LegId, feed: &Feed, results: &Arc<Results>) -> Option<Value> {
+        let plan = self.plan;
+        let at = plan.legs.coords(leg);
+        let mut values = Vec::new();
+        for (step, closed) in &feed.sources {
+            let axes = &plan.legs.steps[*step].axes;
+            let closed_axes: Vec<_> =
+                axes.iter().copied().filter(|a| closed.has(&plan.legs.axes[a.0].name)).collect();
+            for source in plan.legs.reading(*step, &at, &closed_axes) {
+                let Some(result) = results.get(source) else {
+                    self.pending = true;
+                    continue;
+                };
+                match &result.output {
+                    Some(output) => {
+                        let found: Vec<Value> = match feed.kind {
+                            Some(kind) => output.files(kind).into_iter().cloned().map(Value::Media).collect(),
+                            None => output.text().map(Value::from).into_iter().collect(),
+                        };
+                        values.extend(found);
+                    }
+                    None if *closed == Closed::None => self.absent = self.absent.or(Some(source)),
+                    None => {}
+                }
+            }
+        }
+        if self.pending || self.absent.is_some() {
+            return None;
+        }
+        if feed.many {
+            return Some(Value::List(values));
+        }
+        if values.is_empty() {
+            let message = format!("nothing of the right kind came out for `{}`", feed.field);
+            self.findings.push(Diagnostic::error(Code::MediaMismatch, &plan.graph.source, feed.span, message));
+        }
+        values.into_iter().next()
+    }
+
+    /// Makes a rendered value fit its field where that is safe, else notes why it does not.
+    /// None stays none.
+    fn fit(&mut self, name: &str, value: Value, bound: &Bound, field: Option<&Field>) -> Option<Value> {
+        let value = prune(value);
+        let Some(field) = field.filter(|_| !value.is_null()) else { return Some(value) };
+        let value = match self.media_in(value, bound, field) {
+            Ok(value) => value,
+            Err(NoFile::NotYet) => {
+                self.pending = true;
+                return None;
+            }
+            Err(NoFile::Broken(why)) => {
+                let finding = Diagnostic::error(Code::BadMedia, &bound.source, bound.span, format!("`{name}` {why}"));
+                self.findings.push(finding);
+                return None;
+            }
+        };
+        let typed = matches!(bound.kind, BoundKind::Template(..));
+        let value = match value {
+            Value::Number(n) if typed && field.takes_text_only() => Value::String(n.to_string()),
+            Value::Bool(b) if typed && field.takes_text_only() => Value::String(b.to_string()),
+            other => other,
+        };
+        if let Some(finding) = wrong_media(name, &value, bound, field) {
+            self.findings.push(finding);
+            return None;
+        }
+        let misfits = field.misfits(&value);
+        if misfits.is_empty() {
+            return Some(value);
+        }
+        for misfit in misfits {
+            self.findings.push(misfit_finding(name, misfit, &bound.source, bound.span, Some(field), !typed));
+        }
+        None
+    }
+
+    /// Paths become artifacts where the field takes media.
+    fn media_in(&self, value: Value, bound: &Bound, field: &Field) -> Result<Value, NoFile> {
+        let Some(media) = field.media else { return Ok(value) };
+        match value {
+            Value::String(path) if crate::graph::is_path(&path) => {
+                crate::inputs::media(&path, media.kind, &bound.source.name, &self.plan.files).map(Value::Media)
+            }
+            Value::String(text) => {
+                Err(NoFile::Broken(format!("takes a file, and `{text}` is no path that begins with `./` or `../`")))
+            }
+            Value::List(items) if media.many => items
+                .into_iter()
+                .map(|item| self.media_in(item, bound, field))
+                .collect::<Result<_, _>>()
+                .map(Value::List),
+            other => Ok(other),
+        }
+    }
+
+    /// Derived presets turn their inputs into those of the next one, down to the model's.
+    fn through_layers(&mut self, given: IndexMap<String, Value>) -> Option<IndexMap<String, Value>> {
+        let callee = &self.step.callee;
+        let mut given = given;
+        for (i, layer) in callee.layers.iter().enumerate() {
+            let next = match callee.layers.get(i + 1) {
+                Some(_) => callee.layer_fields(i + 1),
+                None => callee.model_fields(),
+            };
+            given = self.layer(layer, given, next)?;
+        }
+        Some(given)
+    }
+
+    fn layer(
+        &mut self,
+        layer: &Layer,
+        given: IndexMap<String, Value>,
+        next: &IndexMap<String, Field>,
+    ) -> Option<IndexMap<String, Value>> {
+        let mut inputs = IndexMap::new();
+        for (name, input) in &layer.inputs {
+            let default = || input.default.as_ref().map(|d| Value::from_json(d.value.clone()));
+            let value = given.get(name.as_str()).filter(|v| !v.is_null()).cloned().or_else(default);
+            inputs.extend(value.map(|v| (name.clone(), v)));
+        }
+        let scope = Arc::new(Scope {
+            inputs: Arc::new(inputs),
+            vars: layer.vars.clone(),
+            steps: None,
+            file: None,
+            templates: self.plan.graph.templates.clone(),
+            files: self.plan.files.clone(),
+            document: layer.source.name.clone(),
+            depth: 0,
+            reads: Arc::default(),
+        });
+        let mut out = IndexMap::new();
+        for (name, bound) in &layer.with {
+            let value = self.render(bound, &scope)?;
+            out.insert(name.clone(), self.fit(name, value, bound, next.get(name))?);
+        }
+        Some(out)
+    }
+
+    /// The draw: own axes that the request never mentions, then `draw`, then a re-roll.
+    fn draw(&mut self, leg: LegId, scope: &Arc<Scope>) -> Vec<Value> {
+        let mut draw = self.plan.own_draw(leg);
+        match (self.plan.reroll(leg), &self.step.draw) {
+            (Some(token), _) => draw.push(token.into()),
+            (None, Some(bound)) => {
+                draw.extend(self.render(bound, scope).filter(|value| !value.is_null()));
+            }
+            (None, None) => {}
+        }
+        if !self.step.cache {
+            draw.push(Value::String(format!("run {}", self.plan.choices.run)));
+        }
+        draw
+    }
+
+    /// The request, once the input is that of the model.
+    fn ready(&mut self, mut input: IndexMap<String, Value>, draw: Vec<Value>) -> Option<Ready> {
+        let (plan, step) = (self.plan, self.step);
+        let model = &step.callee.model;
+        for (name, value) in &model.defaults {
+            input.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        if let Some(field) = step.callee.model_fields().get("seed")
+            && !input.contains_key("seed")
+            && field.types().contains(&"integer")
+        {
+            input.insert("seed".to_owned(), Value::Number(seed(&draw, field).into()));
+        }
+        input.retain(|_, value| !value.is_null());
+        self.check_whole(&input);
+        let reference = self.reference()?;
+        let route = match plan.routing.route(model, &reference) {
+            Ok(route) => route,
+            Err(why) => {
+                let message = format!("`{}` cannot be run: {why}", step.callee.uses);
+                let finding = Diagnostic::error(Code::NotServed, &plan.graph.source, step.uses_span, message)
+                    .hint("choose another provider with `--provider`, or another preset");
+                self.findings.push(finding);
+                return None;
+            }
+        };
+        if route.bills && reference.version.as_deref() == Some("latest") {
+            let message = format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
+            let finding = Diagnostic::error(Code::NotYet, &plan.graph.source, step.uses_span, message)
+                .hint("give the step a `version:` with the id from the model's page");
+            self.findings.push(finding);
+        }
+        if !self.findings.is_empty() {
+            return None;
+        }
+        Some(self.request(input, draw, reference, route))
+    }
+
+    fn request(
+        &self,
+        input: IndexMap<String, Value>,
+        draw: Vec<Value>,
+        reference: ModelRef,
+        route: &crate::routing::Route,
+    ) -> Ready {
+        let model = &self.step.callee.model;
+        // Where versions do not matter, an unknown one is no ingredient.
+        let latest = reference.version.as_deref() == Some("latest");
+        let keyed = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
+        let free = matches!(route.realm, Realm::Std(_));
+        let rules = self.prices(route);
+        let estimate = if free {
+            Some(Estimate { min: MicroUsd::ZERO, max: MicroUsd::ZERO })
+        } else {
+            estimate(rules, &with_schema_defaults(&input, &self.step.callee))
+        };
+        let key = Ingredients { realm: &route.realm, model: &keyed, input: &input, draw: &draw }.key();
+        let request = Request {
+            key,
+            realm: route.realm.clone(),
+            provider: route.name.clone(),
+            model: keyed,
+            input,
+            draw,
+            output: model.output,
+            price: if route.bills { estimate.map(|e| e.max) } else { Some(MicroUsd::ZERO) },
+            timeout: self.step.timeout,
+        };
+        Ready { request, estimate, bills: route.bills }
+    }
+
+    /// The price rules that count: the project's, else the route's, else the preset's.
+    fn prices(&self, route: &crate::routing::Route) -> &[castline_spec::preset::PriceRule] {
+        let model = &self.step.callee.model;
+        let own = &self.plan.choices.prices;
+        let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
+        own.get(&model.preset)
+            .or_else(|| own.get(&model.reference.path()))
+            .or_else(of_route)
+            .unwrap_or(&model.price)
+    }
+
+    fn reference(&mut self) -> Option<ModelRef> {
+        let mut reference = self.step.callee.model.reference.clone();
+        if let Some(version) = &self.step.version {
+            reference.version = Some(version.clone());
+        }
+        Some(reference)
+    }
+
+    /// The whole input against the model's schema and rules.
+    fn check_whole(&mut self, input: &IndexMap<String, Value>) {
+        let model = &self.step.callee.model;
+        let source = &self.plan.graph.source;
+        let span = self.step.with_span.unwrap_or(self.step.uses_span);
+        let json = as_json(&Value::Map(input.clone()));
+        for misfit in model.misfits(&json) {
+            let message = format!("the input of `{}`{} {}", self.step.callee.uses, misfit.path, misfit.message);
+            self.findings.push(
+                Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint),
+            );
+        }
+        for (rule, validator) in &model.rules {
+            if !validator.is_valid(&json) {
+                self.findings.push(
+                    Diagnostic::error(Code::RuleBroken, source, span, lower(&rule.message))
+                        .label(&model.source, rule.span, "the rule"),
+                );
+            }
+        }
+    }
+}
+
+fn lower(message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    let mut chars = message.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Artifacts of a kind that the field does not take.
+fn wrong_media(name: &str, value: &Value, bound: &Bound, field: &Field) -> Option<Diagnostic> {
+    let error = |code, message: String| {
+        let finding = Diagnostic::error(code, &bound.source, bound.span, message);
+        Some(finding.label(&field.source, field.span, "declared here"))
+    };
+    let Some(media) = field.media else {
+        let text = !field.types().is_empty() && matches!(value, Value::Media(_));
+        return text
+            .then(|| error(Code::TypeMismatch, format!("`{name}` takes {}, not media", type_words(&field.types()))))?;
+    };
+    let other = value.media().into_iter().find(|a| !media.kind.accepts(a.kind()))?;
+    error(Code::MediaMismatch, format!("`{name}` takes {}, not {}", media.kind.as_str(), other.media_type))
+}
+
+/// Leaves out nones in maps and lists, at any depth below the value itself.
+fn prune(value: Value) -> Value {
+    match value {
+        Value::List(items) => Value::List(items.into_iter().filter(|v| !v.is_null()).map(prune).collect()),
+        Value::Map(map) => {
+            Value::Map(map.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, prune(v))).collect())
+        }
+        other => other,
+    }
+}
+
+fn with_schema_defaults(input: &IndexMap<String, Value>, callee: &Callee) -> IndexMap<String, Value> {
+    let mut filled = input.clone();
+    for (name, field) in callee.model_fields() {
+        if let Some(default) = field.default() {
+            filled.entry(name.clone()).or_insert_with(|| Value::from_json(default.clone()));
+        }
+    }
+    filled
+}
+
+/// 31 bits of a hash of the draw alone, folded into the schema's bounds.
+fn seed(draw: &[Value], field: &Field) -> i64 {
+    let canonical = serde_json_canonicalizer::to_vec(&draw).expect("a draw is plain data");
+    let hash = Sha256::digest(&canonical);
+    let bits = i64::from(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) >> 1);
+    let bound = |key: &str| field.schema.get(key).and_then(serde_json::Value::as_i64);
+    let (low, high) = (bound("minimum").unwrap_or(0), bound("maximum").unwrap_or(i64::from(i32::MAX)));
+    if high <= low {
+        return low;
+    }
+    match (high - low).checked_add(1) {
+        Some(width) => low + bits.rem_euclid(width),
+        None => bits,
+    }
+}

@@ -1,0 +1,169 @@
+//! The words between the procedure of one prediction and whoever drives it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ledger::{Ask, Claim, Terms, Verdict};
+use crate::model::ProviderName;
+use crate::money::MicroUsd;
+use crate::request::{Output, Request};
+use crate::snapshot::{PredictionId, Snapshot, Status};
+
+use super::fault::CallFault;
+use super::finished::Finished;
+use super::progress::LogText;
+
+/// What a driver wants done.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What is asked for.
+    pub request: Arc<Request>,
+    /// Who asks; not yet granted.
+    pub claim: Claim,
+    /// What is known of the provider.
+    pub facts: Facts,
+    /// See [`Ask::Claim`]: when the run began.
+    pub since: Timestamp,
+    /// See [`Ask::Claim`]: the claim whose failure is to be overcome, 0 at first.
+    pub beyond: u64,
+}
+
+/// What the procedure must know of a provider.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Facts {
+    /// What it can do.
+    pub terms: Terms,
+    /// How long the fastest quarter of this model's predictions took there, once three or
+    /// more are known; see [`learned`].
+    pub p25: Option<Duration>,
+}
+
+/// How long the fastest quarter took, when there are enough to tell.
+pub fn learned(predict_seconds: &[f64]) -> Option<Duration> {
+    let mut seconds: Vec<f64> =
+        predict_seconds.iter().copied().filter(|s| s.is_finite() && *s >= 0.0).collect();
+    seconds.sort_by(f64::total_cmp);
+    let p25 = *seconds.get(seconds.len().checked_sub(1)? / 4)?;
+    (seconds.len() >= 3).then(|| Duration::from_secs_f64(p25.min(86_400.0)))
+}
+
+/// What a driver does now, in this order.
+///
+/// A driver has at most one of `Create`, `Get`, `Fetch`, `Rest` and `WaitForOwner` going on.
+/// A new one takes the place of an old `Get`, `Rest` or `WaitForOwner`, which is dropped; a
+/// `Create` or `Fetch` is never dropped. There is at most one `Commit` at a time, next to
+/// all that.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Do {
+    /// Commit to the ledger and tell the [`Told::Verdict`].
+    Commit {
+        /// With this claim.
+        claim: Claim,
+        /// This ask.
+        ask: Ask,
+    },
+    /// Send the request and tell [`Told::Created`].
+    Create,
+    /// Ask for the state after a while and tell [`Told::Got`].
+    Get {
+        /// Where; not always the provider of the request.
+        provider: ProviderName,
+        /// Which.
+        prediction: PredictionId,
+        /// After so long.
+        after: Duration,
+    },
+    /// Fetch the files of an output, price it, and tell [`Told::Fetched`].
+    Fetch {
+        /// Where; not always the provider of the request.
+        provider: ProviderName,
+        /// The succeeded prediction, with its output and metrics.
+        snapshot: Arc<Snapshot>,
+        /// After so long.
+        after: Duration,
+    },
+    /// Do nothing for a while and tell [`Told::Rested`].
+    Rest(Duration),
+    /// Wait until nobody alive works on the entry any more and tell [`Told::Changed`].
+    WaitForOwner,
+    /// Ask the provider to stop it. Nothing is told: the next state shows it.
+    Cancel {
+        /// Where.
+        provider: ProviderName,
+        /// Which.
+        prediction: PredictionId,
+    },
+    /// Let people know.
+    Report(Progress),
+    /// It is over; nothing is told any more.
+    Finish(Box<Finished>),
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// The ledger's answer to the commit.
+    Verdict(Verdict),
+    /// The answer to a create.
+    Created(Result<Snapshot, CallFault>),
+    /// The answer to a get.
+    Got(Result<Snapshot, CallFault>),
+    /// The answer to a fetch.
+    Fetched(Result<Fetched, CallFault>),
+    /// The rest is over.
+    Rested,
+    /// Nobody alive works on the entry any more.
+    Changed,
+    /// The outcome is not wanted any more. A prediction that cannot be stopped is waited
+    /// for all the same: it costs the same.
+    Stop,
+}
+
+/// An output in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetched {
+    /// With artifacts in place of files.
+    pub output: Output,
+    /// What it cost by metrics and price rules; none when that is not known.
+    pub cost: Option<MicroUsd>,
+}
+
+/// Something that people may want to see while they wait.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// It has an id.
+    Created {
+        /// Where.
+        provider: ProviderName,
+        /// Which.
+        prediction: PredictionId,
+        /// Another run or process had created it.
+        adopted: bool,
+    },
+    /// Its status changed.
+    Status(Status),
+    /// Its log grew.
+    Logs(LogText),
+    /// It is so far, from 0 to 1.
+    Fraction(f64),
+    /// Another run or process works on it.
+    WaitingForOwner,
+    /// The request is sent again after a while, and why not now.
+    SentAgain {
+        /// After so long.
+        after: Duration,
+        /// Why not now.
+        why: String,
+    },
+    /// The files are fetched again after a while, and why.
+    FetchedAgain {
+        /// After so long.
+        after: Duration,
+        /// Why again.
+        why: String,
+    },
+    /// The provider was asked to stop it.
+    Canceling,
+}

@@ -1,0 +1,250 @@
+//! A run as a whole: what `run --json` prints, `runs show` shows and the report draws.
+//!
+//! It is made by listening to events, live or from a journal; nothing is decided from it.
+
+use castline_spec::Name;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::event::{Entry, Event, LegRef, RequestRecord, RunStatus, StepSummary, Totals};
+use crate::media::Artifact;
+use crate::money::MicroUsd;
+use crate::plain;
+use crate::price::Estimate;
+use crate::request::Failure;
+use crate::results::LegStatus;
+use crate::snapshot::PredictionId;
+
+/// One leg of a recorded run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// Which leg.
+    #[serde(flatten)]
+    pub leg: LegRef,
+    /// What it became; `not-run` while it is under way.
+    pub status: LegStatus,
+    /// True when its output was there already.
+    pub reused: bool,
+    /// Why it ran, was skipped or was not run, for people.
+    pub why: Option<String>,
+    /// What was sent.
+    pub request: Option<RequestRecord>,
+    /// The prediction.
+    pub prediction: Option<PredictionId>,
+    /// When it was started.
+    pub created: Option<Timestamp>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// Seconds of running, by the provider.
+    pub predict_seconds: Option<f64>,
+    /// What it cost; none when nobody knows.
+    pub cost: Option<MicroUsd>,
+    /// What its rules said.
+    pub estimate: Option<Estimate>,
+    /// Its output, media as objects.
+    pub output: Option<Json>,
+    /// Why it has none.
+    pub failure: Option<Failure>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Files written for it.
+    pub saved: Vec<SavedRecord>,
+}
+
+/// A file written for the user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedRecord {
+    /// Relative to the project.
+    pub path: String,
+    /// What it is.
+    pub artifact: Artifact,
+}
+
+/// A recorded run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub run: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The workflow's file.
+    pub file: String,
+    /// The chosen provider.
+    pub provider: String,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// How it ended; none while it is under way, or when it never ended.
+    pub status: Option<RunStatus>,
+    /// The steps.
+    pub steps: Vec<StepSummary>,
+    /// The legs, in the order in which they were decided.
+    pub legs: Vec<LegRecord>,
+    /// The outputs.
+    pub outputs: IndexMap<Name, Json>,
+    /// Files of outputs.
+    pub output_files: IndexMap<Name, Vec<SavedRecord>>,
+    /// Warnings.
+    pub warnings: Vec<String>,
+    /// Money.
+    pub totals: Totals,
+    /// Seconds.
+    pub elapsed_seconds: f64,
+    #[serde(skip)]
+    places: IndexMap<String, usize>,
+}
+
+impl Default for RunRecord {
+    fn default() -> Self {
+        Self {
+            run: String::new(),
+            workflow: String::new(),
+            file: String::new(),
+            provider: String::new(),
+            started: None,
+            status: None,
+            steps: Vec::new(),
+            legs: Vec::new(),
+            outputs: IndexMap::new(),
+            output_files: IndexMap::new(),
+            warnings: Vec::new(),
+            totals: Totals::default(),
+            elapsed_seconds: 0.0,
+            places: IndexMap::new(),
+        }
+    }
+}
+
+impl RunRecord {
+    /// A record from a journal.
+    pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut record = Self::default();
+        entries.into_iter().for_each(|entry| record.take(&entry));
+        record
+    }
+
+    /// Listens to one event.
+    pub fn take(&mut self, entry: &Entry) {
+        let at = entry.at;
+        match &entry.event {
+            Event::RunStarted { run, workflow, file, provider, steps, .. } => {
+                self.run.clone_from(run);
+                self.workflow = workflow.to_string();
+                self.file.clone_from(file);
+                self.provider = provider.to_string();
+                self.steps.clone_from(steps);
+                self.started = Some(at);
+            }
+            Event::LegSkipped { leg, reason } => {
+                let leg = self.leg(leg);
+                leg.status = LegStatus::Skipped;
+                leg.why = Some(reason.reason());
+            }
+            Event::LegReused { leg, request, output, prediction, estimate } => {
+                let leg = self.leg(leg);
+                leg.status = LegStatus::Succeeded;
+                leg.reused = true;
+                leg.request = Some((**request).clone());
+                leg.output = Some(plain::json(output));
+                leg.prediction.clone_from(prediction);
+                leg.estimate = *estimate;
+                leg.cost = Some(MicroUsd::ZERO);
+            }
+            Event::LegStarted { leg, request, attempt, estimate } => {
+                let leg = self.leg(leg);
+                leg.request = Some((**request).clone());
+                leg.attempts = *attempt;
+                leg.estimate = *estimate;
+                leg.created = leg.created.or(Some(at));
+            }
+            Event::LegCreated { leg, prediction, .. } => {
+                self.leg(leg).prediction = Some(prediction.clone());
+            }
+            Event::LegSucceeded { leg, output, prediction, cost, predict_seconds, .. } => {
+                let leg = self.leg(leg);
+                leg.status = LegStatus::Succeeded;
+                leg.output = Some(plain::json(output));
+                leg.prediction.clone_from(prediction);
+                leg.cost = *cost;
+                leg.predict_seconds = *predict_seconds;
+                leg.finished = Some(at);
+            }
+            Event::LegFailed { leg, status, failure, prediction, cost, .. } => {
+                let leg = self.leg(leg);
+                leg.status = *status;
+                leg.failure = Some(failure.clone());
+                leg.prediction = prediction.clone().or_else(|| leg.prediction.take());
+                leg.cost = *cost;
+                leg.finished = Some(at);
+            }
+            Event::LegNotRun { leg, reason } => {
+                let leg = self.leg(leg);
+                leg.status = LegStatus::NotRun;
+                leg.why = Some(reason.clone());
+            }
+            Event::Saved { leg, output, path, artifact } => {
+                let file = SavedRecord { path: path.clone(), artifact: artifact.clone() };
+                match (leg, output) {
+                    (Some(leg), _) => self.leg(leg).saved.push(file),
+                    (None, Some(output)) => self.output_files.entry(output.clone()).or_default().push(file),
+                    (None, None) => {}
+                }
+            }
+            Event::OutputReady { name, value } => {
+                self.outputs.insert(name.clone(), plain::json(value));
+            }
+            Event::Warned { message } => self.warnings.push(message.clone()),
+            Event::RunEnded { status, totals, elapsed_seconds } => {
+                self.status = Some(*status);
+                self.totals = totals.clone();
+                self.elapsed_seconds = *elapsed_seconds;
+            }
+            Event::LegProgress { .. } | Event::AttemptFailed { .. } | Event::Interrupted => {}
+        }
+    }
+
+    /// Says why a leg ran, in words that the ledger gave before the run.
+    pub fn explain(&mut self, leg: &LegRef, why: String) {
+        self.leg(leg).why = Some(why);
+    }
+
+    fn leg(&mut self, leg: &LegRef) -> &mut LegRecord {
+        if self.places.len() != self.legs.len() {
+            self.places = self.legs.iter().enumerate().map(|(i, l)| (place(&l.leg), i)).collect();
+        }
+        let key = place(leg);
+        let at = *self.places.entry(key).or_insert_with(|| {
+            self.legs.push(LegRecord::new(leg));
+            self.legs.len() - 1
+        });
+        &mut self.legs[at]
+    }
+}
+
+/// What tells one leg from another: names alone may be shortened for people.
+fn place(leg: &LegRef) -> String {
+    format!("{} {}", leg.step, serde_json::to_string(&leg.leg).unwrap_or_default())
+}
+
+impl LegRecord {
+    fn new(leg: &LegRef) -> Self {
+        Self {
+            leg: leg.clone(),
+            status: LegStatus::NotRun,
+            reused: false,
+            why: None,
+            request: None,
+            prediction: None,
+            created: None,
+            finished: None,
+            predict_seconds: None,
+            cost: None,
+            estimate: None,
+            output: None,
+            failure: None,
+            attempts: 0,
+            saved: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,664 @@
+//! Decides what a run does next.
+//!
+//! A [`Run`] is told what happened and answers what to do; carrying it out is the driver's
+//! work, in `castline-runner`. Nothing here reads a clock, opens a file, draws a random
+//! number or awaits: times, ids and outcomes all arrive inside an [`Input`]. How one
+//! prediction is asked for is decided in [`crate::prediction`].
+//!
+//! Start reading at [`Run::handle`].
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use castline_spec::Diagnostic;
+use castline_spec::workflow::OnError;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, Totals};
+use crate::forecast::{Fate, Forecast};
+use crate::legs::LegId;
+use crate::model::ProviderName;
+use crate::money::MicroUsd;
+use crate::plan::{Plan, Ready, Resolved, Skip};
+use crate::price::Estimate;
+use crate::request::{Failure, FailureKind, Key, Output, Request};
+use crate::results::{LegResult, LegStatus, Results};
+use crate::snapshot::PredictionId;
+use crate::value::Value;
+
+/// What the world tells a run.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Begin.
+    Start,
+    /// The provider gave a leg's prediction an id.
+    Created(LegId, PredictionId, bool),
+    /// A leg's prediction said how far it is.
+    Progress(LegId, String, Option<f64>),
+    /// A leg's prediction ended.
+    Ended(LegId, Box<Outcome>),
+    /// The user asked to stop: no new creates, what runs is awaited.
+    Interrupt,
+}
+
+/// How a leg's prediction ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// With an output.
+    Succeeded {
+        /// The output.
+        output: Output,
+        /// True when the ledger had it already.
+        reused: bool,
+        /// The prediction that made it.
+        prediction: Option<PredictionId>,
+        /// What it cost; none when nobody knows.
+        cost: Option<MicroUsd>,
+        /// Seconds of running, by the provider.
+        predict_seconds: Option<f64>,
+    },
+    /// Without one.
+    Failed {
+        /// How: failed, canceled, expired, in doubt or refused.
+        status: LegStatus,
+        /// Why.
+        failure: Failure,
+        /// The prediction, when there was one.
+        prediction: Option<PredictionId>,
+        /// What it cost; none when nobody knows.
+        cost: Option<MicroUsd>,
+    },
+}
+
+/// What a run asks of its driver.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// See that this prediction is made, at most once: the procedure of one prediction.
+    Ensure {
+        /// For which leg.
+        leg: LegId,
+        /// What is sent.
+        request: Box<Request>,
+    },
+    /// Write the files of a finished leg where the user wants them.
+    Save(LegId),
+    /// Write the outputs: everything that can be done is done.
+    Finish,
+}
+
+/// What the driver does now: writes `events` to the journal, then carries out `effects`.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// What happened.
+    pub events: Vec<Event>,
+    /// What to do.
+    pub effects: Vec<Effect>,
+}
+
+/// How a run goes about its work.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run's id.
+    pub run: String,
+    /// castline's version.
+    pub castline_version: String,
+    /// Most predictions in flight.
+    pub parallel: usize,
+    /// Start nothing more after the first failure.
+    pub fail_fast: bool,
+}
+
+/// Where a leg is.
+#[derive(Debug, Clone)]
+enum Phase {
+    /// Waits for so many legs.
+    Waiting(usize),
+    /// Could start.
+    Ready(Box<Ready>),
+    /// Its prediction is being made.
+    Running(Box<Ready>, u32),
+    /// The same request is being made for another leg.
+    Following(Box<Ready>),
+    /// Ended, its result is set.
+    Done,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Run {
+    plan: Arc<Plan>,
+    results: Arc<Results>,
+    options: Options,
+    phases: Vec<Phase>,
+    known: BTreeMap<LegId, Fate>,
+    queue: BTreeSet<(Reverse<u64>, LegId)>,
+    priorities: Vec<u64>,
+    keys: BTreeMap<Key, LegId>,
+    followers: BTreeMap<LegId, Vec<LegId>>,
+    in_flight: BTreeMap<ProviderName, usize>,
+    stopping: bool,
+    interrupted: bool,
+    finished: bool,
+    totals: Totals,
+    worst: Option<RunStatus>,
+}
+
+impl Run {
+    /// A run that begins where a forecast ended.
+    pub fn new(forecast: Forecast, options: Options) -> Self {
+        let plan = forecast.plan.clone();
+        let legs = plan.legs.len();
+        let known = (0..legs).map(LegId).map(|leg| (leg, forecast.fate(leg).clone())).collect();
+        Self {
+            results: Arc::new(Results::new(legs)),
+            phases: (0..legs).map(|i| Phase::Waiting(plan.needs(LegId(i)).len())).collect(),
+            known,
+            queue: BTreeSet::new(),
+            priorities: priorities(&plan),
+            keys: BTreeMap::new(),
+            followers: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            stopping: false,
+            interrupted: false,
+            finished: false,
+            totals: Totals::default(),
+            worst: None,
+            plan,
+            options,
+        }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The results so far.
+    pub fn results(&self) -> &Arc<Results> {
+        &self.results
+    }
+
+    /// True when nothing more will happen.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// How the run stands; after the end, how it ended.
+    pub fn status(&self) -> RunStatus {
+        match self.worst {
+            _ if self.interrupted && !self.all_done_well() => RunStatus::Interrupted,
+            Some(status) => status,
+            None => RunStatus::Succeeded,
+        }
+    }
+
+    fn all_done_well(&self) -> bool {
+        self.worst.is_none()
+            && (0..self.phases.len())
+                .all(|i| self.results.get(LegId(i)).is_some_and(|r| r.status != LegStatus::NotRun))
+    }
+
+    /// Money so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Takes one input and decides. Every change of a run starts here.
+    pub fn handle(&mut self, input: Input, now: Timestamp) -> Decision {
+        let mut decision = Decision::default();
+        match input {
+            Input::Start => self.start(&mut decision),
+            Input::Created(leg, prediction, adopted) => {
+                let leg = self.leg_ref(leg);
+                decision.events.push(Event::LegCreated { leg, prediction, adopted });
+            }
+            Input::Progress(leg, status, fraction) => {
+                let leg = self.leg_ref(leg);
+                decision.events.push(Event::LegProgress { leg, status, fraction });
+            }
+            Input::Ended(leg, outcome) => self.ended(leg, *outcome, now, &mut decision),
+            Input::Interrupt => {
+                self.stopping = true;
+                self.interrupted = true;
+                decision.events.push(Event::Interrupted);
+            }
+        }
+        self.launch(&mut decision);
+        self.finish_if_done(&mut decision);
+        decision
+    }
+
+    fn start(&mut self, decision: &mut Decision) {
+        decision.events.push(self.started());
+        let open: Vec<_> = self.plan.order().into_iter().filter(|leg| self.plan.needs(*leg).is_empty()).collect();
+        for leg in open {
+            self.open(leg, decision);
+        }
+    }
+
+    fn started(&self) -> Event {
+        let graph = &self.plan.graph;
+        let steps = graph
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(i, step)| StepSummary {
+                name: step.name.clone(),
+                uses: step.callee.uses.clone(),
+                model: step.callee.model.reference.to_string(),
+                axes: step.axes.keys().cloned().collect(),
+                legs: self.plan.legs.steps[i].count,
+                reads: step.deps.iter().map(|d| graph.steps[d.step].name.clone()).collect(),
+            })
+            .collect();
+        Event::RunStarted {
+            run: self.options.run.clone(),
+            workflow: graph.name.clone(),
+            file: graph.source.name.to_string(),
+            provider: self.plan.routing.chosen.name.clone(),
+            castline_version: self.options.castline_version.clone(),
+            steps,
+            legs: self.plan.legs.len(),
+        }
+    }
+
+    /// Everything that a leg waits for has ended: what becomes of it?
+    fn open(&mut self, leg: LegId, decision: &mut Decision) {
+        if let Some(reason) = self.blocked(leg) {
+            return self.not_run(leg, reason, decision);
+        }
+        match self.known.remove(&leg) {
+            Some(Fate::Hit(ready, known)) => self.reused(leg, &ready, known.output, known.prediction, decision),
+            Some(Fate::Skip(reason)) => self.skip(leg, reason, decision),
+            Some(Fate::Out) => self.not_run(leg, "it takes no part in this run".to_owned(), decision),
+            Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready),
+            Some(Fate::Upstream | Fate::Broken) | None => self.resolve(leg, decision),
+        }
+    }
+
+    fn resolve(&mut self, leg: LegId, decision: &mut Decision) {
+        match self.plan.resolve(leg, &self.results) {
+            Resolved::Ready(ready) => self.ready(leg, ready),
+            Resolved::Skip(reason) => self.skip(leg, reason, decision),
+            Resolved::Broken(findings) => {
+                let failure = Failure::new(FailureKind::Input, words(&findings));
+                self.failed(leg, LegStatus::Failed, failure, None, Some(MicroUsd::ZERO), decision);
+            }
+            Resolved::Pending(findings) => {
+                let why = match findings.is_empty() {
+                    true => "it names a file that the workflow did not name before the run".to_owned(),
+                    false => words(&findings),
+                };
+                let failure = Failure::new(FailureKind::Input, why);
+                self.failed(leg, LegStatus::Failed, failure, None, Some(MicroUsd::ZERO), decision);
+            }
+        }
+    }
+
+    /// Why a leg cannot run although everything it waits for has ended.
+    fn blocked(&self, leg: LegId) -> Option<String> {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        self.plan.needs(leg).iter().find_map(|need| {
+            let result = self.results.get(*need).expect("a leg opens after its needs");
+            let other = &self.plan.graph.steps[self.plan.legs.step(*need)];
+            let number = self.plan.legs.step(*need);
+            let tested = step.deps.iter().any(|d| d.step == number && d.tested);
+            match result.status {
+                LegStatus::Succeeded | LegStatus::Skipped => None,
+                LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
+                _ if other.on_error == OnError::Skip || tested => None,
+                _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
+            }
+        })
+    }
+
+    fn ready(&mut self, leg: LegId, ready: Box<Ready>) {
+        let key = ready.request.key;
+        match self.keys.get(&key) {
+            // A finished twin is found in the ledger like any other.
+            Some(first) if !matches!(self.phases[first.0], Phase::Done) => {
+                self.followers.entry(*first).or_default().push(leg);
+                self.phases[leg.0] = Phase::Following(ready);
+            }
+            _ => {
+                self.keys.insert(key, leg);
+                self.queue.insert((Reverse(self.priorities[leg.0]), leg));
+                self.phases[leg.0] = Phase::Ready(ready);
+            }
+        }
+    }
+
+    /// Predictions in flight.
+    fn running(&self) -> usize {
+        self.in_flight.values().sum()
+    }
+
+    /// Starts what may start: longest remaining path first, within everybody's limits.
+    fn launch(&mut self, decision: &mut Decision) {
+        if self.stopping {
+            return;
+        }
+        if self.running() >= self.options.parallel {
+            return;
+        }
+        let queued: Vec<_> = self.queue.iter().copied().collect();
+        for place in queued {
+            if self.running() >= self.options.parallel {
+                return;
+            }
+            let leg = place.1;
+            let Phase::Ready(ready) = &self.phases[leg.0] else { unreachable!("queued legs are ready") };
+            let provider = ready.request.provider.clone();
+            let most = self.plan.routing.all().find(|r| r.name == provider).map_or(usize::MAX, |r| r.parallel);
+            if self.in_flight.get(&provider).copied().unwrap_or(0) >= most {
+                continue;
+            }
+            self.queue.remove(&place);
+            let ready = ready.clone();
+            *self.in_flight.entry(provider).or_default() += 1;
+            self.begin(leg, ready, 1, decision);
+        }
+    }
+
+    fn begin(&mut self, leg: LegId, ready: Box<Ready>, attempt: u32, decision: &mut Decision) {
+        decision.events.push(Event::LegStarted {
+            leg: self.leg_ref(leg),
+            request: Box::new(RequestRecord::from(&ready.request)),
+            attempt,
+            estimate: ready.estimate,
+        });
+        decision.effects.push(Effect::Ensure { leg, request: Box::new(ready.request.clone()) });
+        self.phases[leg.0] = Phase::Running(ready, attempt);
+    }
+
+    fn ended(&mut self, leg: LegId, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
+        let Phase::Running(ready, attempt) = self.phases[leg.0].clone() else { return };
+        let outcome = self.with_json(leg, &ready, outcome);
+        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, .. } = &outcome
+            && self.tries_again(leg, failure, attempt)
+        {
+            let failure = failure.clone();
+            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure });
+            return self.begin(leg, ready, attempt + 1, decision);
+        }
+        if let Some(n) = self.in_flight.get_mut(&ready.request.provider) {
+            *n -= 1;
+        }
+        let followers = self.followers.remove(&leg).unwrap_or_default();
+        self.settle(leg, &ready, outcome.clone(), now, decision);
+        for follower in followers {
+            let Phase::Following(ready) = self.phases[follower.0].clone() else { continue };
+            let shared = self.with_json(follower, &ready, shared(outcome.clone()));
+            self.settle(follower, &ready, shared, now, decision);
+        }
+    }
+
+    fn settle(&mut self, leg: LegId, ready: &Ready, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
+        match outcome {
+            Outcome::Succeeded { output, reused: true, prediction, .. } => {
+                self.reused(leg, ready, output, prediction, decision);
+            }
+            Outcome::Succeeded { output, prediction, cost, predict_seconds, .. } => {
+                self.count(cost, ready.estimate, ready.bills);
+                decision.events.push(Event::LegSucceeded {
+                    leg: self.leg_ref(leg),
+                    output: output.raw.clone(),
+                    prediction,
+                    cost,
+                    estimate: ready.estimate,
+                    predict_seconds,
+                });
+                self.done_well(leg, ready, &output, cost, Some(now), decision);
+            }
+            Outcome::Failed { status, failure, prediction, cost } => {
+                self.totals.cost += cost.unwrap_or_default();
+                self.failed(leg, status, failure, prediction, cost, decision);
+            }
+        }
+    }
+
+    fn count(&mut self, cost: Option<MicroUsd>, estimate: Option<Estimate>, bills: bool) {
+        self.totals.cost += cost.unwrap_or_default();
+        match (estimate, cost) {
+            (Some(estimate), _) => self.totals.would_cost += estimate.max,
+            (None, None) => self.totals.unpriced += 1,
+            (None, Some(_)) if !bills => self.totals.unpriced += 1,
+            (None, Some(_)) => {}
+        }
+    }
+
+    fn reused(
+        &mut self,
+        leg: LegId,
+        ready: &Ready,
+        output: Output,
+        prediction: Option<PredictionId>,
+        decision: &mut Decision,
+    ) {
+        self.totals.saved += ready.estimate.map(|e| e.max).unwrap_or_default();
+        decision.events.push(Event::LegReused {
+            leg: self.leg_ref(leg),
+            request: Box::new(RequestRecord::from(&ready.request)),
+            output: output.raw.clone(),
+            prediction,
+            estimate: ready.estimate,
+        });
+        self.done_well(leg, ready, &output, Some(MicroUsd::ZERO), None, decision);
+    }
+
+    fn done_well(
+        &mut self,
+        leg: LegId,
+        ready: &Ready,
+        output: &Output,
+        cost: Option<MicroUsd>,
+        ended: Option<Timestamp>,
+        decision: &mut Decision,
+    ) {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        let mut result = LegResult::succeeded(step, &ready.request.input, output)
+            .expect("`with_json` or the forecast looked at the text before");
+        result.cost = cost;
+        result.ended = ended;
+        if step.save.is_some() {
+            decision.effects.push(Effect::Save(leg));
+        }
+        self.done(leg, result, decision);
+    }
+
+    /// A text that does not match the step's `json` is a failure of the leg.
+    fn with_json(&self, leg: LegId, ready: &Ready, outcome: Outcome) -> Outcome {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        match &outcome {
+            Outcome::Succeeded { output, prediction, cost, .. } => {
+                match LegResult::succeeded(step, &ready.request.input, output) {
+                    Ok(_) => outcome,
+                    Err(failure) => Outcome::Failed {
+                        status: LegStatus::Failed,
+                        failure,
+                        prediction: prediction.clone(),
+                        cost: *cost,
+                    },
+                }
+            }
+            Outcome::Failed { .. } => outcome,
+        }
+    }
+
+    fn tries_again(&self, leg: LegId, failure: &Failure, attempt: u32) -> bool {
+        let retry = &self.plan.graph.steps[self.plan.legs.step(leg)].retry;
+        let meant = match retry.on.is_empty() {
+            true => failure.kind == FailureKind::Platform,
+            false => retry.on.iter().any(|kind| kind.value == failure.kind),
+        };
+        meant && attempt <= retry.times && !self.stopping
+    }
+
+    fn skip(&mut self, leg: LegId, reason: Skip, decision: &mut Decision) {
+        decision.events.push(Event::LegSkipped { leg: self.leg_ref(leg), reason });
+        self.done(leg, LegResult::without_output(LegStatus::Skipped, None), decision);
+    }
+
+    fn not_run(&mut self, leg: LegId, reason: String, decision: &mut Decision) {
+        decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
+        self.done(leg, LegResult::without_output(LegStatus::NotRun, None), decision);
+    }
+
+    fn failed(
+        &mut self,
+        leg: LegId,
+        status: LegStatus,
+        failure: Failure,
+        prediction: Option<PredictionId>,
+        cost: Option<MicroUsd>,
+        decision: &mut Decision,
+    ) {
+        let handled = self.is_handled(leg) && status != LegStatus::InDoubt && status != LegStatus::Refused;
+        if !handled {
+            let end = match status {
+                LegStatus::InDoubt => RunStatus::InDoubt,
+                LegStatus::Refused => RunStatus::Refused,
+                _ => RunStatus::Failed,
+            };
+            self.worst = self.worst.into_iter().chain([end]).max_by_key(|s| s.exit_code());
+            self.stopping |= self.options.fail_fast;
+        }
+        decision.events.push(Event::LegFailed {
+            leg: self.leg_ref(leg),
+            status,
+            failure: failure.clone(),
+            prediction,
+            cost,
+            handled,
+        });
+        let mut result = LegResult::without_output(status, Some(failure));
+        result.cost = cost;
+        self.done(leg, result, decision);
+    }
+
+    /// True when the workflow says what to do when the leg fails.
+    fn is_handled(&self, leg: LegId) -> bool {
+        let number = self.plan.legs.step(leg);
+        self.plan.graph.steps[number].on_error == OnError::Skip
+            || self.plan.graph.steps.iter().any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+    }
+
+    fn done(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
+        self.results.set(leg, result);
+        self.phases[leg.0] = Phase::Done;
+        let readers = self.plan.readers(leg).to_vec();
+        for reader in readers {
+            let Phase::Waiting(left) = &mut self.phases[reader.0] else {
+                unreachable!("a reader waits until its last need is done")
+            };
+            *left -= 1;
+            if *left == 0 {
+                self.open(reader, decision);
+            }
+        }
+    }
+
+    /// When nothing runs and nothing can start, the rest is not run and the run is over.
+    fn finish_if_done(&mut self, decision: &mut Decision) {
+        let running = self.running();
+        if running > 0 || self.finished || (!self.queue.is_empty() && !self.stopping) {
+            return;
+        }
+        self.queue.clear();
+        let rest: Vec<_> =
+            (0..self.phases.len()).map(LegId).filter(|leg| !matches!(self.phases[leg.0], Phase::Done)).collect();
+        for leg in rest {
+            if matches!(self.phases[leg.0], Phase::Ready(_) | Phase::Following(_)) {
+                self.not_run(leg, "the run was stopped first".to_owned(), decision);
+            }
+        }
+        self.finished = true;
+        decision.effects.push(Effect::Finish);
+    }
+
+    /// How events name a leg.
+    pub fn leg_ref(&self, leg: LegId) -> LegRef {
+        leg_ref(&self.plan, leg)
+    }
+
+    /// The workflow's outputs, once the run is over: an absent value is none, and an output
+    /// whose expression fails is a message.
+    pub fn outputs(&self) -> IndexMap<castline_spec::Name, Result<Value, String>> {
+        let scope = self.plan.scope(None, &self.results);
+        let render = |output: &crate::graph::Output| {
+            use crate::templates::Stop;
+            match self.plan.graph.templates.render(&output.value, &scope) {
+                Ok(value) => Ok(value),
+                Err(Stop::Absent(_) | Stop::Pending) => Ok(Value::Null),
+                Err(Stop::Failed { message, .. }) => Err(message),
+            }
+        };
+        self.plan.graph.outputs.iter().map(|(name, output)| (name.clone(), render(output))).collect()
+    }
+}
+
+/// How events name a leg.
+pub fn leg_ref(plan: &Plan, leg: LegId) -> LegRef {
+    LegRef {
+        step: plan.graph.steps[plan.legs.step(leg)].name.clone(),
+        leg: plan
+            .legs
+            .values(leg)
+            .into_iter()
+            .map(|(axis, value)| (axis, value.to_json(&mut |a| a.digest.to_string().into())))
+            .collect(),
+        name: plan.leg_name(leg),
+    }
+}
+
+/// What a leg that followed another one's prediction got: the same, for nothing.
+fn shared(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Succeeded { output, prediction, predict_seconds, .. } => {
+            Outcome::Succeeded { output, reused: true, prediction, cost: Some(MicroUsd::ZERO), predict_seconds }
+        }
+        Outcome::Failed { status, failure, prediction, .. } => {
+            Outcome::Failed { status, failure, prediction, cost: Some(MicroUsd::ZERO) }
+        }
+    }
+}
+
+/// The longest path, in milliseconds, from each leg to the end.
+fn priorities(plan: &Plan) -> Vec<u64> {
+    let mut longest = vec![0; plan.legs.len()];
+    for leg in plan.order().into_iter().rev() {
+        let after = plan.readers(leg).iter().map(|r| longest[r.0]).max().unwrap_or(0);
+        let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
+        longest[leg.0] = after + (model.typical_seconds.unwrap_or(5.0) * 1000.0) as u64;
+    }
+    longest
+}
+
+/// The first finding with its place, and how many more.
+fn words(findings: &[Diagnostic]) -> String {
+    let Some(first) = findings.first() else { return "its values do not fit".to_owned() };
+    let place = first
+        .span
+        .map(|s| format!(" ({}:{}:{})", first.source.name, s.start.line, s.start.column))
+        .unwrap_or_default();
+    let more = match findings.len() - 1 {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    format!("{}{place}{more}", first.message)
+}
+
+impl RunStatus {
+    /// The exit code of a run that ends so.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded => 0,
+            Self::Failed => 1,
+            Self::Refused => 3,
+            Self::InDoubt => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Where files go: paths of `save` and of outputs, relative to `<out>/<workflow>/`.
+//!
+//! Paths are decided here and written by the runner. They can never leave their folder.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use castline_spec::{Code, Diagnostic, Diagnostics, Name};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::legs::LegId;
+use crate::media::{Artifact, MediaType};
+use crate::plan::Plan;
+use crate::results::Results;
+use crate::scope::Scope;
+use crate::templates::Stop;
+use crate::value::Value;
+
+/// A file to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedFile {
+    /// Relative to `<out>/<workflow>/`, with `/` between folders.
+    pub path: String,
+    /// What to write there.
+    pub artifact: Artifact,
+}
+
+/// Characters that some file system cannot have in a name.
+const UNUSABLE: &[char] = &['<', '>', ':', '"', '|', '?', '*', '\\', '/'];
+
+/// A value as part of a file name: what no file system takes becomes a hyphen.
+pub fn file_name_part(value: &str) -> String {
+    let clean: String =
+        value.nfc().map(|c| if UNUSABLE.contains(&c) || c.is_control() { '-' } else { c }).collect();
+    let clean = clean.trim().trim_end_matches('.');
+    clean.chars().take(120).collect()
+}
+
+/// Checks a path and gives it its extension; the message says what is wrong.
+pub fn path(text: &str, media: &MediaType) -> Result<String, String> {
+    let text: String = text.trim().nfc().collect();
+    for part in text.split('/') {
+        check_part(part).map_err(|why| format!("`{text}` cannot be a path to save to: {why}"))?;
+    }
+    let last = text.rsplit('/').next().unwrap_or(&text);
+    let written = last.rsplit_once('.').and_then(|(_, ext)| MediaType::of_extension(ext));
+    match written {
+        Some(written) if written == *media => Ok(text),
+        Some(written) => {
+            Err(format!("`{text}` ends like {written}, and the file is {media}; leave the extension out"))
+        }
+        None => Ok(format!("{text}.{}", media.extension())),
+    }
+}
+
+fn check_part(part: &str) -> Result<(), String> {
+    const RESERVED: &[&str] = &["con", "prn", "aux", "nul"];
+    let stem = part.split('.').next().unwrap_or(part).to_lowercase();
+    let device = ["com", "lpt"].iter().any(|d| {
+        stem.strip_prefix(d).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()))
+    });
+    if part.is_empty() {
+        Err("a name in it is empty".to_owned())
+    } else if part == "." || part == ".." {
+        Err("it leaves its folder".to_owned())
+    } else if RESERVED.contains(&stem.as_str()) || device {
+        Err(format!("`{part}` is a reserved name on some systems"))
+    } else if part.contains(UNUSABLE) || part.chars().any(char::is_control) {
+        Err(format!("`{part}` has a character that some systems cannot have in a name"))
+    } else if part.ends_with(['.', ' ']) || part.starts_with(' ') {
+        Err(format!("`{part}` begins or ends with a space or a dot"))
+    } else if part.len() > 255 {
+        Err("a name in it is longer than 255 bytes".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// The form in which paths collide: without case, in NFC.
+pub fn collision_key(path: &str) -> String {
+    path.nfc().flat_map(char::to_lowercase).collect()
+}
+
+impl Plan {
+    /// The files that a finished leg saves; the message says why it cannot.
+    pub fn saves(&self, leg: LegId, results: &Arc<Results>) -> Result<Vec<SavedFile>, String> {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let (Some(save), Some(result)) = (&step.save, results.get(leg)) else { return Ok(Vec::new()) };
+        let files = result.output.as_ref().map(|o| o.raw.media()).unwrap_or_default();
+        let scope = self.scope(Some(leg), results);
+        let mut saved: Vec<SavedFile> = Vec::new();
+        for (index, artifact) in files.into_iter().enumerate() {
+            let scope = Arc::new(Scope { file: Some(index), ..(*scope).clone() });
+            let text = match self.graph.templates.render(save, &scope) {
+                Ok(value) => text_of(&value),
+                Err(Stop::Failed { message, .. }) => return Err(message),
+                Err(Stop::Absent(_) | Stop::Pending) => return Err("its path reads a leg without output".to_owned()),
+            };
+            let path = path(&text, &artifact.media_type)?;
+            if saved.iter().any(|s| collision_key(&s.path) == collision_key(&path)) {
+                return Err(format!("it yields several files, all saved as `{path}`; add `{{{{ file.index }}}}`"));
+            }
+            saved.push(SavedFile { path, artifact: artifact.clone() });
+        }
+        Ok(saved)
+    }
+
+    /// Finds legs that would save under one name, as far as paths are known before the run.
+    pub fn check_saves(&self) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        let none = Arc::new(Results::new(self.legs.len()));
+        let mut taken: BTreeMap<String, LegId> = BTreeMap::new();
+        for (number, step) in self.graph.steps.iter().enumerate() {
+            let Some(save) = &step.save else { continue };
+            for leg in self.legs.of_step(number) {
+                let scope = Arc::new(Scope { file: Some(0), ..(*self.scope(Some(leg), &none)).clone() });
+                let Ok(value) = self.graph.templates.render(save, &scope) else { continue };
+                let text = text_of(&value);
+                let extension = text.rsplit('/').next().unwrap_or(&text).rsplit_once('.').map(|(_, e)| e);
+                let media = extension.and_then(MediaType::of_extension).unwrap_or(MediaType::new("image/png"));
+                let at = |code, message| Diagnostic::error(code, &save.source, save.span, message);
+                match path(&text, &media) {
+                    Err(why) => found.push(at(Code::InvalidPath, why)),
+                    Ok(path) => {
+                        let key = collision_key(path.strip_suffix(".png").unwrap_or(&path));
+                        if let Some(other) = taken.insert(key, leg) {
+                            let (a, b) = (self.leg_name(other), self.leg_name(leg));
+                            let message = format!("`{a}` and `{b}` would both be saved as `{text}`");
+                            found.push(at(Code::SaveCollision, message).hint("name the axis in the path"));
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The files of a workflow output: `NAME.ext`, or `NAME/LABEL.ext` for a list.
+    pub fn output_files(&self, name: &Name, value: &Value, results: &Arc<Results>) -> Vec<SavedFile> {
+        let file = |path: String, artifact: &Artifact| SavedFile {
+            path: format!("{path}.{}", artifact.media_type.extension()),
+            artifact: artifact.clone(),
+        };
+        match value {
+            Value::Media(artifact) => vec![file(name.to_string(), artifact)],
+            Value::List(items) => {
+                let media: Vec<_> = items.iter().flat_map(Value::media).collect();
+                let labels = self.labels(name, media.len(), results);
+                let mut taken = BTreeMap::new();
+                media
+                    .into_iter()
+                    .zip(labels)
+                    .map(|(artifact, label)| {
+                        let n: &mut u32 = taken.entry(collision_key(&label)).or_insert(0);
+                        *n += 1;
+                        let label = if *n > 1 { format!("{label}-{n}") } else { label };
+                        file(format!("{name}/{label}"), artifact)
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A name for each file of a list: its leg's axis values, else its number from 1.
+    fn labels(&self, name: &Name, count: usize, results: &Arc<Results>) -> Vec<String> {
+        let numbers = || (1..=count).map(|i| i.to_string()).collect();
+        let Some(step) = self.graph.outputs[name].labels else { return numbers() };
+        let legs: Vec<_> = self
+            .legs
+            .of_step(step)
+            .filter(|leg| results.get(*leg).is_some_and(|r| r.output.is_some()))
+            .map(|leg| self.legs.labels(leg).values().map(|l| file_name_part(l)).collect::<Vec<_>>().join("-"))
+            .collect();
+        if legs.len() == count && legs.iter().all(|l| check_part(l).is_ok()) { legs } else { numbers() }
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_json(&mut |a| a.digest.hex().into()).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(text: &str) -> Result<String, String> {
+        path(text, &MediaType::new("image/png"))
+    }
+
+    #[test]
+    fn a_path_gets_its_extension_and_stays_in_its_folder() {
+        assert_eq!(png("styles/linocut").unwrap(), "styles/linocut.png");
+        assert_eq!(png("v1.5").unwrap(), "v1.5.png");
+        assert_eq!(png("a.png").unwrap(), "a.png");
+        for bad in ["../a", "/etc/passwd", "a//b", "a/./b", "con", "LPT1.png", "a.jpg", "a:b", ""] {
+            assert!(png(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_cannot_make_folders() {
+        assert_eq!(file_name_part("../../etc/passwd"), "..-..-etc-passwd");
+        assert_eq!(file_name_part("16:9"), "16-9");
+    }
+}

@@ -1,0 +1,221 @@
+//! A small world for tests of the core: presets from text, a ledger in memory, a driver that
+//! makes a picture's description instead of a picture.
+
+#![allow(dead_code, missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use castline_core::callee::Catalog;
+use castline_core::event::Event;
+use castline_core::files::Files;
+use castline_core::forecast::{Answer, Forecast, Known};
+use castline_core::graph::Graph;
+use castline_core::inputs::{Given, Inputs};
+use castline_core::plan::{Choices, Plan};
+use castline_core::request::{FailureKind, Request};
+use castline_core::results::LegStatus;
+use castline_core::routing::{Route, Routing, Serves};
+use castline_core::run::{Effect, Input, Options, Outcome, Run};
+use castline_core::{Artifact, Digest, Failure, Key, MediaType, MicroUsd, Output, Realm, Value};
+use castline_spec::preset::OutputKind;
+use castline_spec::{Diagnostics, Preset, Source, Workflow};
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+const PRESETS: &[(&str, &str)] = &[
+    (
+        "draw",
+        "name: draw\nmodel: acme/draw\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    n: {type: integer, minimum: 1, maximum: 4, default: 1}\n    ratio: {type: string, enum: ['1:1', '16:9']}\n    seed: {type: integer}\noutput: {type: image}\nprice: {usd: 0.01, per: image, quantity: input.n, as_of: 2026-01}\n",
+    ),
+    (
+        "edit",
+        "name: edit\nmodel: acme/edit\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    picture: {type: image}\n    strength: {type: number, maximum: 1}\noutput: {type: image}\nports: {image: picture}\nprice: {usd: 0.04, per: image, as_of: 2026-01}\n",
+    ),
+    (
+        "sheet",
+        "name: sheet\nmodel: acme/sheet\ninput:\n  type: object\n  required: [pictures]\n  properties:\n    pictures: {type: array, items: {type: image}}\n    captions: {type: array, items: {type: string}}\noutput: {type: image}\nports: {images: pictures}\nprice: {usd: 0.02, per: run, as_of: 2026-01}\n",
+    ),
+    (
+        "write",
+        "name: write\nmodel: acme/write\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\noutput: {type: text}\nprice: {usd: 0.001, per: run, as_of: 2026-01}\n",
+    ),
+];
+
+pub fn catalog() -> Catalog {
+    let mut catalog = Catalog::default();
+    for (name, text) in PRESETS {
+        let (preset, found) = Preset::parse(&Source::new(format!("presets/{name}.yaml"), *text));
+        assert!(found.list.is_empty(), "{found:?}");
+        catalog.found.insert((*name).to_owned(), Arc::new(preset.unwrap()));
+        catalog.known.push((*name).to_owned());
+    }
+    catalog
+}
+
+pub fn check(text: &str) -> (Option<Graph>, Diagnostics) {
+    let (workflow, mut found) = Workflow::parse(&Source::new("flow.yaml", text));
+    let (graph, more) = Graph::check(&workflow.expect("a workflow"), &catalog());
+    found.extend(more);
+    found.sort();
+    (graph.filter(|_| !found.has_errors()), found)
+}
+
+/// `code line:column message` for each finding.
+pub fn lines(found: &Diagnostics) -> String {
+    let line = |d: &castline_spec::Diagnostic| {
+        let place = d.span.map_or("-".to_owned(), |s| format!("{}:{}", s.start.line, s.start.column));
+        let hint = d.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+        format!("{} {place} {}{hint}", d.code.as_str(), d.message)
+    };
+    found.list.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub fn routing() -> Routing {
+    let route = |name: &str| Route {
+        name: name.into(),
+        realm: Realm::Public,
+        serves: Serves::Everything,
+        bills: true,
+        parallel: usize::MAX,
+    };
+    Routing { chosen: route("test"), std: route("std"), claims: vec![] }
+}
+
+pub fn plan(text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>, String> {
+    let (graph, found) = check(text);
+    let graph = graph.ok_or_else(|| lines(&found))?;
+    let given: IndexMap<String, Given> = given
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), Given { value: v.clone(), document: String::new() }))
+        .collect();
+    let files = Arc::new(Files::default());
+    let inputs = Inputs::resolve(&graph, &given, &files, true);
+    if inputs.found.has_errors() {
+        return Err(lines(&inputs.found));
+    }
+    let choices = Choices { run: "run1".to_owned(), ..Choices::default() };
+    let (plan, found) = Plan::new(Arc::new(graph), &inputs, files, routing(), choices);
+    plan.map(Arc::new).ok_or_else(|| lines(&found))
+}
+
+/// What a provider knows and has made.
+#[derive(Debug, Default, Clone)]
+pub struct World {
+    pub ledger: BTreeMap<Key, Output>,
+    /// Every request that was created, by model and prompt.
+    pub created: Vec<String>,
+    /// Prompts whose predictions fail.
+    pub failing: BTreeSet<String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub events: Vec<Event>,
+    pub statuses: BTreeMap<String, LegStatus>,
+    pub outputs: IndexMap<String, serde_json::Value>,
+    pub run: Run,
+}
+
+impl World {
+    pub fn forecast(&self, plan: Arc<Plan>) -> Forecast {
+        let mut forecast = Forecast::new(plan);
+        loop {
+            let asked = forecast.ask();
+            if asked.is_empty() {
+                return forecast;
+            }
+            for (leg, key) in asked {
+                let answer = match self.ledger.get(&key) {
+                    Some(output) => Answer::Known(Known { output: output.clone(), prediction: None }),
+                    None => Answer::Unknown(None),
+                };
+                forecast.answer(leg, answer);
+            }
+        }
+    }
+
+    /// Runs to the end, or until so many predictions have ended; which one ends next is
+    /// picked by `pick` among those in flight.
+    pub fn run(&mut self, plan: Arc<Plan>, stop_after: usize, mut pick: impl FnMut(usize) -> usize) -> Ended {
+        let forecast = self.forecast(plan.clone());
+        assert!(!forecast.found.has_errors(), "{}", lines(&forecast.found));
+        let options =
+            Options { run: "run1".into(), castline_version: "0".into(), parallel: 3, fail_fast: false };
+        let mut run = Run::new(forecast, options);
+        let mut events = Vec::new();
+        let mut in_flight = Vec::new();
+        let mut decision = run.handle(Input::Start, Timestamp::UNIX_EPOCH);
+        let mut ended = 0;
+        loop {
+            events.append(&mut decision.events);
+            let mut finished = false;
+            for effect in decision.effects {
+                match effect {
+                    Effect::Ensure { leg, request } => in_flight.push((leg, request)),
+                    Effect::Finish => finished = true,
+                    Effect::Save(_) => {}
+                }
+            }
+            assert!(in_flight.len() <= 3, "never more in flight than allowed");
+            if finished || in_flight.is_empty() || ended == stop_after {
+                break;
+            }
+            let next = pick(in_flight.len()) % in_flight.len();
+            let (leg, request) = in_flight.swap_remove(next);
+            let outcome = self.predict(&request);
+            ended += 1;
+            decision = run.handle(Input::Ended(leg, Box::new(outcome)), Timestamp::UNIX_EPOCH);
+        }
+        let statuses = plan
+            .order()
+            .into_iter()
+            .filter_map(|leg| Some((plan.leg_name(leg), run.results().get(leg)?.status)))
+            .collect();
+        let outputs = run
+            .outputs()
+            .into_iter()
+            .map(|(n, v)| (n.to_string(), v.map_or_else(Into::into, |v| castline_core::plain::json(&v))))
+            .collect();
+        Ended { events, statuses, outputs, run }
+    }
+
+    fn predict(&mut self, request: &Request) -> Outcome {
+        let prompt = request.input.get("prompt").and_then(Value::as_str).unwrap_or("").to_owned();
+        self.created.push(format!("{} {prompt}", request.model));
+        if self.failing.contains(&prompt) {
+            return Outcome::Failed {
+                status: LegStatus::Failed,
+                failure: Failure::new(FailureKind::Moderation, "flagged"),
+                prediction: None,
+                cost: None,
+            };
+        }
+        assert!(!self.ledger.contains_key(&request.key), "nothing is created twice");
+        let output = picture(request);
+        self.ledger.insert(request.key, output.clone());
+        Outcome::Succeeded {
+            output,
+            reused: false,
+            prediction: None,
+            cost: Some(request.price.unwrap_or(MicroUsd::ZERO)),
+            predict_seconds: None,
+        }
+    }
+}
+
+/// An output that depends on the key alone.
+fn picture(request: &Request) -> Output {
+    if request.output.kind == OutputKind::Text {
+        return Output { raw: Value::String(format!("text {}", request.key)) };
+    }
+    let artifact = Artifact {
+        digest: Digest::of(request.key.to_string().as_bytes()),
+        media_type: MediaType::new("image/png"),
+        bytes: 1,
+        width: Some(8),
+        height: Some(8),
+    };
+    Output { raw: Value::Media(artifact) }
+}

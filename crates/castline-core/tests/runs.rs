@@ -1,0 +1,242 @@
+//! Runs from YAML to the last event, against a ledger in memory.
+
+mod common;
+
+use castline_core::results::LegStatus;
+use common::{World, check, lines, plan};
+
+const BOAT: &str = r#"
+inputs:
+  subject: { type: string, default: A paper boat. }
+  styles: { type: array, items: { type: string }, default: [ukiyo-e, linocut, claymation] }
+steps:
+  draft:
+    uses: draw
+    with: { prompt: "{{ inputs.subject }} Wide shot.", ratio: "1:1" }
+  styled:
+    uses: edit
+    from: draft
+    each: { style: "{{ inputs.styles }}" }
+    with: { prompt: "Redo as {{ each.style }}." }
+  large:
+    uses: edit
+    from: styled
+    with: { prompt: "Enlarge" }
+  sheet:
+    uses: sheet
+    from: styled.all
+    with: { captions: "{{ steps.styled.all.each.style }}" }
+outputs:
+  sheet: "{{ steps.sheet.image }}"
+  pictures: "{{ steps.large.all.image }}"
+"#;
+
+fn run(world: &mut World, text: &str) -> common::Ended {
+    world.run(plan(text, &[]).unwrap(), usize::MAX, |_| 0)
+}
+
+/// What a second run creates after an edit.
+fn created_after(edit: impl Fn(&str) -> String) -> Vec<String> {
+    let mut world = World::default();
+    run(&mut world, BOAT);
+    world.created.clear();
+    run(&mut world, &edit(BOAT));
+    world.created.sort();
+    world.created
+}
+
+#[test]
+fn a_first_run_creates_every_leg_and_a_second_none() {
+    let mut world = World::default();
+    let ended = run(&mut world, BOAT);
+    assert_eq!(world.created.len(), 8);
+    assert!(ended.statuses.values().all(|s| *s == LegStatus::Succeeded), "{:?}", ended.statuses);
+    assert_eq!(ended.outputs["pictures"].as_array().unwrap().len(), 3);
+    world.created.clear();
+    let again = run(&mut world, BOAT);
+    assert_eq!(world.created, [""; 0]);
+    assert_eq!(again.outputs, ended.outputs);
+}
+
+#[test]
+fn one_changed_style_runs_its_leg_its_enlargement_and_the_sheet() {
+    assert_eq!(
+        created_after(|text| text.replace("linocut", "bauhaus")),
+        ["acme/edit Enlarge", "acme/edit Redo as bauhaus.", "acme/sheet "]
+    );
+}
+
+#[test]
+fn cosmetic_edits_run_nothing() {
+    let renamed = created_after(|text| text.replace("draft", "first").replace("styled", "redone"));
+    assert_eq!(renamed, [""; 0]);
+    let commented = created_after(|text| format!("# hello\nname: other\n{}", text.replace("steps:", "steps: # all")));
+    assert_eq!(commented, [""; 0]);
+    let reordered = created_after(|text| {
+        text.replace(
+            r#"with: { prompt: "{{ inputs.subject }} Wide shot.", ratio: "1:1" }"#,
+            r#"with: { ratio: '1:1', prompt: "{{ inputs.subject }} Wide shot." }"#,
+        )
+    });
+    assert_eq!(reordered, [""; 0]);
+}
+
+#[test]
+fn a_step_waits_for_its_own_leg_only() {
+    let mut world = World::default();
+    // The newest of those in flight ends first: enlargements end before other styles do.
+    let ended = world.run(plan(BOAT, &[]).unwrap(), usize::MAX, |n| n - 1);
+    let ends: Vec<_> = ended
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            castline_core::event::Event::LegSucceeded { leg, .. } => Some(leg.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let at = |name: &str| ends.iter().position(|n| n.starts_with(name)).unwrap();
+    let last_styled = ends.iter().rposition(|n| n.starts_with("styled")).unwrap();
+    assert!(at("large") < last_styled, "{ends:?}");
+}
+
+#[test]
+fn skips_pass_on_and_absent_values_can_be_looked_at() {
+    let text = r#"
+inputs:
+  want: { type: boolean, default: false }
+steps:
+  a: { uses: draw, if: inputs.want, with: { prompt: a } }
+  b: { uses: edit, from: a, with: { prompt: b } }
+  c: { uses: draw, with: { prompt: "{{ 'no' if steps.a is skipped else 'yes' }}" } }
+  d: { uses: edit, with: { prompt: d, picture: "{{ steps.a.image or steps.c.image }}" } }
+outputs:
+  a: "{{ steps.a.image }}"
+  d: "{{ steps.d.image }}"
+"#;
+    let mut world = World::default();
+    let ended = run(&mut world, text);
+    assert_eq!(ended.statuses["a"], LegStatus::Skipped);
+    assert_eq!(ended.statuses["b"], LegStatus::Skipped);
+    assert_eq!(ended.statuses["d"], LegStatus::Succeeded);
+    assert!(ended.outputs["a"].is_null());
+    assert!(world.created.contains(&"acme/draw no".to_owned()), "{:?}", world.created);
+}
+
+#[test]
+fn a_failure_stops_its_readers_and_nothing_else() {
+    let text = r#"
+steps:
+  a: { uses: draw, with: { prompt: bad } }
+  b: { uses: edit, from: a, with: { prompt: b } }
+  c: { uses: draw, with: { prompt: c } }
+"#;
+    let mut world = World { failing: ["bad".to_owned()].into(), ..World::default() };
+    let ended = run(&mut world, text);
+    assert_eq!(ended.statuses["a"], LegStatus::Failed);
+    assert_eq!(ended.statuses["b"], LegStatus::NotRun);
+    assert_eq!(ended.statuses["c"], LegStatus::Succeeded);
+    assert_eq!(ended.run.status().exit_code(), 1);
+}
+
+#[test]
+fn a_handled_failure_is_absent_and_not_the_runs_failure() {
+    let text = r#"
+steps:
+  a:
+    uses: draw
+    each: { w: [good, bad] }
+    with: { prompt: "{{ each.w }}" }
+    on_error: skip
+  all: { uses: sheet, from: a.all, with: { captions: "{{ steps.a.all.each.w }}" } }
+  why: { uses: write, if: "steps.a is failed", with: { prompt: "{{ steps.a.error.kind }}" } }
+"#;
+    let mut world = World { failing: ["bad".to_owned()].into(), ..World::default() };
+    let ended = run(&mut world, text);
+    assert_eq!(ended.run.status().exit_code(), 0);
+    assert_eq!(ended.statuses["all"], LegStatus::Succeeded);
+    assert_eq!(ended.statuses["why[w=good]"], LegStatus::Skipped);
+    assert!(world.created.contains(&"acme/write moderation".to_owned()), "{:?}", world.created);
+}
+
+#[test]
+fn a_draw_is_the_axis_that_the_request_does_not_mention() {
+    let text = |takes: &str| {
+        format!("steps:\n  a:\n    uses: draw\n    each: {{ take: {takes} }}\n    with: {{ prompt: boat }}\n")
+    };
+    let mut world = World::default();
+    run(&mut world, &text("[1, 2, 3]"));
+    assert_eq!(world.created.len(), 3);
+    world.created.clear();
+    run(&mut world, &text("[3, 1, 4]"));
+    assert_eq!(world.created.len(), 1, "two of the draws are known");
+    world.created.clear();
+    run(&mut world, &text("[1]").replace("take", "nth"));
+    assert_eq!(world.created.len(), 0, "the axis's name does not count");
+}
+
+#[test]
+fn the_same_request_is_made_once() {
+    let text = "steps:\n  a: { uses: draw, with: { prompt: boat } }\n  b: { uses: draw, with: { prompt: boat } }\n";
+    let mut world = World::default();
+    let ended = run(&mut world, text);
+    assert_eq!(world.created.len(), 1);
+    assert_eq!(ended.statuses["b"], LegStatus::Succeeded);
+}
+
+#[test]
+fn a_product_of_axes_closes_one_by_one() {
+    let text = r#"
+steps:
+  a:
+    uses: draw
+    each: { word: [x, y], ratio: ['1:1', '16:9'] }
+    with: { prompt: "{{ each.word }}", ratio: "{{ each.ratio }}" }
+  rows:
+    uses: sheet
+    with:
+      pictures: "{{ steps.a.all('ratio').image }}"
+      captions: "{{ steps.a.all('ratio').each.ratio }}"
+"#;
+    let mut world = World::default();
+    let ended = run(&mut world, text);
+    assert_eq!(ended.statuses.keys().filter(|k| k.starts_with("rows")).count(), 2);
+    assert!(ended.statuses.contains_key("rows[word=x]"), "{:?}", ended.statuses);
+}
+
+#[test]
+fn findings_come_at_once_and_with_their_places() {
+    let text = r#"inputs:
+  size: { type: integer, default: big }
+steps:
+  a: { uses: draw, with: { prompt: "{{ inputs.wrong }}", ratio: "1:2", nn: 2 } }
+  b: { uses: edti, from: a }
+  c: { uses: edit, from: aa, with: { prompt: "{{ steps.a.video }}" } }
+  d: { uses: sheet, from: w }
+  e: { uses: edit, from: a.all, with: { prompt: x, strength: 3 } }
+  w: { uses: write, with: {} }
+"#;
+    let (_, found) = check(text);
+    insta::assert_snapshot!(lines(&found));
+}
+
+#[test]
+fn steps_that_wait_for_each_other_are_a_cycle() {
+    let (_, found) = check(
+        "steps:\n  a: { uses: edit, from: b, with: { prompt: x } }\n  b: { uses: edit, from: a, with: { prompt: x } }\n",
+    );
+    insta::assert_snapshot!(lines(&found), @"cycle 2:3 steps wait for each other: a -> b -> a");
+}
+
+#[test]
+fn one_name_over_different_lists_is_a_clash() {
+    let text = |second: &str| {
+        format!(
+            "steps:\n  a: {{ uses: draw, each: {{ s: [x, y] }}, with: {{ prompt: '{{{{ each.s }}}}' }} }}\n  b: {{ uses: edit, from: a, each: {{ s: {second} }}, with: {{ prompt: '{{{{ each.s }}}}' }} }}\n"
+        )
+    };
+    assert_eq!(plan(&text("[x, y]"), &[]).unwrap().legs.len(), 4);
+    insta::assert_snapshot!(
+        plan(&text("[x, z]"), &[]).unwrap_err(),
+        @"axis-clash 3:3 step `b` meets the axis `s` over different lists, opened by `a` and `b` (give one of the axes another name, or open both over the same list)"
+    );
+}

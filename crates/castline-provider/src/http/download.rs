@@ -1,0 +1,245 @@
+//! Brings an output into a file: without a token, never from a private network, and never
+//! an error page in place of a picture.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use castline_core::MediaType;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
+use reqwest::{Client, Response, StatusCode, Url};
+use tokio::io::{AsyncWriteExt, BufWriter};
+
+use super::address::{PrivateAddress, PublicOnly, is_loopback};
+use super::base_url::host_and_port;
+use super::client::{LazyClient, builder, innermost};
+use super::data_uri;
+use super::exchange::lost;
+use super::input::size;
+use super::options::Limits;
+use super::refusal::retry_after;
+use crate::call::{CallError, Fetched};
+
+/// Delivery hosts use one or none.
+const REDIRECTS: usize = 5;
+
+/// Enough to tell a page from media.
+const HEAD: usize = 1024;
+
+/// Fetches the outputs of one provider.
+#[derive(Debug)]
+pub(super) struct Downloads {
+    base: Url,
+    local: bool,
+    limits: Limits,
+    guard: Arc<PublicOnly>,
+    /// For this machine.
+    near: LazyClient,
+    /// For everywhere else, when the user's own host may be private.
+    open: LazyClient,
+    /// For public addresses only.
+    guarded: LazyClient,
+}
+
+impl Downloads {
+    /// For outputs of the provider at `base`: its own origin is always allowed, private
+    /// addresses only when the provider is `local`, on this machine.
+    pub fn new(base: &Url, local: bool, limits: &Limits) -> Self {
+        Self {
+            base: base.clone(),
+            local,
+            limits: limits.clone(),
+            guard: Arc::new(PublicOnly::new()),
+            near: LazyClient::default(),
+            open: LazyClient::default(),
+            guarded: LazyClient::default(),
+        }
+    }
+
+    /// Downloads one output into a new file, which is gone again when that fails.
+    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
+        if data_uri::is_data_uri(uri) {
+            let bytes =
+                data_uri::decode(uri).map_err(|e| CallError::BadOutput(format!("the output is {e}")))?;
+            let mut sink = Sink::create("the output", to, &self.limits).await?;
+            sink.take(&bytes).await?;
+            return sink.finish(None).await;
+        }
+        let url = Url::parse(uri)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| CallError::BadOutput("the output is no http, https or data URI".to_owned()))?;
+        let response = self.follow(url).await?;
+        self.save(response, to).await
+    }
+
+    async fn follow(&self, mut url: Url) -> Result<Response, CallError> {
+        for _ in 0..=REDIRECTS {
+            let response = self.ask(&url).await?;
+            if !response.status().is_redirection() {
+                return checked(&url, response);
+            }
+            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            url = to
+                .and_then(|to| url.join(to).ok())
+                .filter(|to| matches!(to.scheme(), "http" | "https"))
+                .ok_or_else(|| CallError::BadOutput(format!("{} redirects to nowhere", shown(&url))))?;
+        }
+        Err(CallError::BadOutput(format!("{} is behind more than {REDIRECTS} redirects", shown(&url))))
+    }
+
+    async fn ask(&self, url: &Url) -> Result<Response, CallError> {
+        let client = self.client(url).await?;
+        let started = Instant::now();
+        let answer = client.get(url.clone()).header(ACCEPT_ENCODING, "identity").send().await;
+        let status = answer.as_ref().map(|a| a.status().as_u16()).ok();
+        let millis = started.elapsed().as_millis() as u64;
+        tracing::debug!(method = "GET", url = shown(url), status, millis, "fetching");
+        answer.map_err(|e| match innermost(&e).downcast_ref::<PrivateAddress>() {
+            Some(private) => refused(private),
+            None => lost(&host_and_port(url), &e, Some(self.limits.idle)),
+        })
+    }
+
+    /// The client for one hop; each hop is judged anew.
+    async fn client(&self, url: &Url) -> Result<&Client, CallError> {
+        let builder = |near: Option<&str>| builder(&self.limits, near).read_timeout(self.limits.idle);
+        let trusted = self.local || url.origin() == self.base.origin();
+        if !trusted {
+            self.guard.check(url).await.map_err(|e| refused(&e))?;
+            return self.guarded.get(url, || builder(None).dns_resolver(self.guard.clone()).build());
+        }
+        if is_loopback(url) && url.scheme() == "http" {
+            return self.near.get(url, || builder(Some("http")).build());
+        }
+        self.open.get(url, || builder(None).build())
+    }
+
+    async fn save(&self, mut response: Response, to: &Path) -> Result<Fetched, CallError> {
+        let name = shown(response.url());
+        let said = response.content_length();
+        if said.is_some_and(|bytes| bytes > self.limits.output_bytes) {
+            return Err(too_large(&name, &self.limits));
+        }
+        let mut sink = Sink::create(&name, to, &self.limits).await?;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => sink.take(&chunk).await?,
+                Ok(None) => return sink.finish(said).await,
+                Err(e) => return Err(sink.broken(&e, said)),
+            }
+        }
+    }
+}
+
+fn checked(url: &Url, response: Response) -> Result<Response, CallError> {
+    let status = response.status();
+    let name = shown(url);
+    let encoding = response.headers().get(CONTENT_ENCODING).and_then(|e| e.to_str().ok());
+    match status {
+        StatusCode::OK if encoding.is_some_and(|e| e != "identity") => {
+            Err(CallError::BadOutput(format!("{name} came compressed although that was not asked for")))
+        }
+        StatusCode::OK => Ok(response),
+        // Storage answers 403 for signatures that ran out.
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN => Err(CallError::Gone),
+        StatusCode::NO_CONTENT => Err(CallError::IncompleteOutput(format!("{name} is empty"))),
+        StatusCode::TOO_MANY_REQUESTS => Err(CallError::Busy {
+            message: format!("{name} is busy (429)"),
+            retry_after: retry_after(response.headers()),
+        }),
+        status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            Err(CallError::Server { message: format!("{name} answered {}", status.as_u16()), refused: false })
+        }
+        status => Err(CallError::Refused {
+            status: status.as_u16(),
+            message: format!("{name} answered {}", status.as_u16()),
+        }),
+    }
+}
+
+/// A new file that removes itself unless it is finished, whatever stops the download.
+struct Sink<'a> {
+    name: &'a str,
+    limits: &'a Limits,
+    file: BufWriter<tokio::fs::File>,
+    guard: Unfinished,
+    head: Vec<u8>,
+    bytes: u64,
+}
+
+impl<'a> Sink<'a> {
+    async fn create(name: &'a str, to: &Path, limits: &'a Limits) -> Result<Self, CallError> {
+        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(to).await?;
+        let guard = Unfinished(Some(to.to_owned()));
+        let file = BufWriter::with_capacity(256 << 10, file);
+        Ok(Self { name, limits, file, guard, head: Vec::new(), bytes: 0 })
+    }
+
+    async fn take(&mut self, chunk: &[u8]) -> Result<(), CallError> {
+        self.bytes += chunk.len() as u64;
+        if self.bytes > self.limits.output_bytes {
+            return Err(too_large(self.name, self.limits));
+        }
+        let missing = HEAD.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
+        self.file.write_all(chunk).await?;
+        Ok(())
+    }
+
+    async fn finish(mut self, said: Option<u64>) -> Result<Fetched, CallError> {
+        if let Some(flaw) = self.flaw(said) {
+            return Err(CallError::IncompleteOutput(flaw));
+        }
+        self.file.flush().await?;
+        self.guard.0 = None;
+        Ok(Fetched { bytes: self.bytes })
+    }
+
+    fn flaw(&self, said: Option<u64>) -> Option<String> {
+        if self.bytes == 0 {
+            return Some(format!("{} is empty", self.name));
+        }
+        if let Some(said) = said.filter(|said| *said != self.bytes) {
+            return Some(format!("{} ended after {} of {}", self.name, size(self.bytes), size(said)));
+        }
+        let page = MediaType::sniff(&self.head).as_str() == "text/html";
+        page.then(|| format!("{} is a web page, not the output", self.name))
+    }
+
+    fn broken(&self, error: &reqwest::Error, said: Option<u64>) -> CallError {
+        let whole = said.map(|said| format!(" of {}", size(said))).unwrap_or_default();
+        let cause = if error.is_timeout() {
+            format!("nothing came for {} s", self.limits.idle.as_secs_f64())
+        } else {
+            innermost(error).to_string()
+        };
+        CallError::IncompleteOutput(format!("{} ended after {}{whole}: {cause}", self.name, size(self.bytes)))
+    }
+}
+
+/// Removes the file when it is dropped.
+struct Unfinished(Option<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn too_large(name: &str, limits: &Limits) -> CallError {
+    CallError::BadOutput(format!("{name} is larger than {}", size(limits.output_bytes)))
+}
+
+fn refused(private: &PrivateAddress) -> CallError {
+    CallError::BadOutput(format!(
+        "{private}, and outputs are fetched from there only for a provider on this machine"
+    ))
+}
+
+/// Host and path: the query may be a signature.
+fn shown(url: &Url) -> String {
+    format!("{}{}", host_and_port(url), url.path())
+}

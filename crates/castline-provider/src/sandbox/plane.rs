@@ -1,0 +1,102 @@
+//! One number for every pixel: lightness, edges, masks, and how they are smoothed.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::std_tools::picture::Picture;
+
+/// Numbers from 0 to 1, one for every pixel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plane {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) values: Vec<u8>,
+}
+
+impl Plane {
+    /// How light every pixel is.
+    pub(crate) fn luma(picture: &Picture) -> Self {
+        let values = picture
+            .as_raw()
+            .chunks_exact(4)
+            .map(|p| ((u32::from(p[0]) * 54 + u32::from(p[1]) * 183 + u32::from(p[2]) * 19) >> 8) as u8)
+            .collect();
+        Self { width: picture.width(), height: picture.height(), values }
+    }
+
+    /// How much every pixel covers.
+    pub(crate) fn alpha(picture: &Picture) -> Self {
+        let values = picture.as_raw().chunks_exact(4).map(|p| p[3]).collect();
+        Self { width: picture.width(), height: picture.height(), values }
+    }
+
+    /// Another size, smoothly.
+    pub(crate) fn resized(&self, width: u32, height: u32) -> Self {
+        if (self.width, self.height) == (width, height) {
+            return self.clone();
+        }
+        let source = ImageRef::new(self.width, self.height, &self.values, PixelType::U8).expect("one byte a pixel");
+        let mut target = Image::new(width.max(1), height.max(1), PixelType::U8);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        Resizer::new().resize(&source, &mut target, &options).expect("both planes have pixels");
+        Self { width: width.max(1), height: height.max(1), values: target.into_vec() }
+    }
+
+    /// Blurred over about so many pixels: made small, then large again.
+    pub(crate) fn blurred(&self, radius: f32) -> Self {
+        let small = |side: u32| ((side as f32 / radius.max(1.0)).round() as u32).clamp(1, side);
+        self.resized(small(self.width), small(self.height)).resized(self.width, self.height)
+    }
+
+    /// The value at a place; places outside have that of the nearest edge.
+    pub(crate) fn at(&self, x: i32, y: i32) -> f32 {
+        let x = x.clamp(0, self.width as i32 - 1) as usize;
+        let y = y.clamp(0, self.height as i32 - 1) as usize;
+        f32::from(self.values[y * self.width as usize + x]) / 255.0
+    }
+
+    /// Darkest and lightest, without the outermost hundredth.
+    pub(crate) fn range(&self) -> (f32, f32) {
+        let mut counts = [0_usize; 256];
+        for value in &self.values {
+            counts[usize::from(*value)] += 1;
+        }
+        let few = self.values.len() / 100;
+        let beyond = |order: &[usize]| {
+            let mut seen = 0;
+            order.iter().copied().find(|&value| {
+                seen += counts[value];
+                seen > few
+            })
+        };
+        let rising: Vec<usize> = (0..256).collect();
+        let falling: Vec<usize> = (0..256).rev().collect();
+        let (low, high) = (beyond(&rising).unwrap_or(0), beyond(&falling).unwrap_or(255));
+        (low as f32 / 255.0, high as f32 / 255.0)
+    }
+
+    /// Stretched so that it uses everything between 0 and 1.
+    pub(crate) fn stretched(mut self) -> Self {
+        let (low, high) = self.range();
+        let span = (high - low).max(0.05);
+        let curve: Vec<u8> =
+            (0..256).map(|v| ((v as f32 / 255.0 - low) / span * 255.0).clamp(0.0, 255.0) as u8).collect();
+        for value in &mut self.values {
+            *value = curve[usize::from(*value)];
+        }
+        self
+    }
+}
+
+/// A picture blurred over about so many pixels.
+pub(crate) fn blur(picture: &Picture, radius: f32) -> Picture {
+    use crate::std_tools::picture::resize;
+    let small = |side: u32| ((side as f32 / radius.max(1.0)).round() as u32).clamp(1, side);
+    resize(&resize(picture, small(picture.width()), small(picture.height())), picture.width(), picture.height())
+}
+
+/// From 0 below `low` to 1 above `high`, without corners.
+pub(crate) fn smoothstep(low: f32, high: f32, value: f32) -> f32 {
+    let t = ((value - low) / (high - low)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}

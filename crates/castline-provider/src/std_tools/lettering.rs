@@ -1,0 +1,236 @@
+//! Text on pictures: any script, wrapped, cut with an ellipsis, in fonts that are part of
+//! the program, so that a caption looks the same everywhere.
+//!
+//! Start reading at [`Lettering::set`].
+
+use std::sync::{LazyLock, Mutex, MutexGuard};
+
+use cosmic_text::fontdb::{Database, Source};
+use cosmic_text::{
+    Align, Attrs, Buffer, Ellipsize, EllipsizeHeightLimit, Fallback, Family, FontSystem, Metrics, Shaping,
+    SwashCache, Wrap,
+};
+use image::Rgba;
+use unicode_script::Script;
+
+use super::color::Color;
+use super::picture::{self, Picture};
+
+/// The fonts, the first for everything that it has. See `fonts/README.md`.
+const FONTS: [(&str, &[u8]); 5] = [
+    ("Noto Sans", include_bytes!("../../fonts/NotoSans.ttf")),
+    ("DejaVu Sans", include_bytes!("../../fonts/DejaVuSans.ttf")),
+    ("Droid Sans Fallback", include_bytes!("../../fonts/DroidSansFallback.ttf")),
+    ("Noto Sans Thai", include_bytes!("../../fonts/NotoSansThai.ttf")),
+    ("Noto Sans Devanagari", include_bytes!("../../fonts/NotoSansDevanagari.ttf")),
+];
+
+/// Longer texts are cut before they are set; no caption shows as much.
+const MOST_CHARACTERS: usize = 1_000;
+
+static TYPE_CASE: LazyLock<Mutex<FontSystem>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    for (_, bytes) in FONTS {
+        fonts.load_font_source(Source::Binary(std::sync::Arc::new(bytes)));
+    }
+    fonts.set_sans_serif_family(FONTS[0].0);
+    Mutex::new(FontSystem::new_with_locale_and_db_and_fallback("en-US".to_owned(), fonts, Embedded))
+});
+
+/// Falls back from one embedded font to the next, never to the system's.
+struct Embedded;
+
+impl Fallback for Embedded {
+    fn common_fallback(&self) -> &[&'static str] {
+        const { &[FONTS[0].0, FONTS[1].0, FONTS[2].0, FONTS[3].0, FONTS[4].0] }
+    }
+
+    fn forbidden_fallback(&self) -> &[&'static str] {
+        &[]
+    }
+
+    fn script_fallback(&self, _: Script, _: &str) -> &[&'static str] {
+        &[]
+    }
+}
+
+/// Where the lines of a text stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ranged {
+    /// At the side where its script begins.
+    Start,
+    /// In the middle.
+    Center,
+}
+
+/// How a text is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// Height of the letters' body, in pixels.
+    pub(crate) size: f32,
+    /// Width of the lines, in pixels.
+    pub(crate) width: f32,
+    /// What does not fit into so many lines is cut with an ellipsis.
+    pub(crate) lines: usize,
+    /// Where the lines stand.
+    pub(crate) ranged: Ranged,
+}
+
+impl Style {
+    /// From one line to the next, in pixels.
+    pub(crate) fn leading(&self) -> f32 {
+        (self.size * 1.32).ceil()
+    }
+}
+
+/// A text that is set and can be drawn.
+pub(crate) struct Lettering {
+    buffer: Buffer,
+    lines: usize,
+    leading: f32,
+    cut: bool,
+}
+
+impl Lettering {
+    /// Sets a text; line breaks and other blanks become single spaces.
+    pub(crate) fn set(text: &str, style: &Style) -> Self {
+        let text = plain(text);
+        let mut fonts = type_case();
+        let mut buffer = Buffer::new(&mut fonts, Metrics::new(style.size, style.leading()));
+        buffer.set_wrap(Wrap::WordOrGlyph);
+        buffer.set_size(Some(style.width), None);
+        let align = (style.ranged == Ranged::Center).then_some(Align::Center);
+        buffer.set_text(&text, &Attrs::new().family(Family::SansSerif), Shaping::Advanced, align);
+        buffer.shape_until_scroll(&mut fonts, false);
+        let uncut = buffer.layout_runs().count();
+        if uncut > style.lines {
+            buffer.set_ellipsize(Ellipsize::End(EllipsizeHeightLimit::Lines(style.lines)));
+            buffer.shape_until_scroll(&mut fonts, false);
+        }
+        let lines = buffer.layout_runs().count();
+        Self { buffer, lines, leading: style.leading(), cut: uncut > style.lines }
+    }
+
+    /// How high it is, in pixels.
+    pub(crate) fn height(&self) -> f32 {
+        self.lines as f32 * self.leading
+    }
+
+    /// True when the end of the text was left out.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Draws it with its top left corner at a place.
+    pub(crate) fn draw(&mut self, canvas: &mut Picture, left: i32, top: i32, color: Color) {
+        let ink = cosmic_text::Color::rgba(color.red, color.green, color.blue, color.alpha);
+        let mut fonts = type_case();
+        let mut glyphs = SwashCache::new();
+        self.buffer.draw(&mut fonts, &mut glyphs, ink, |x, y, width, height, color| {
+            for row in y..y.saturating_add(height as i32) {
+                for column in x..x.saturating_add(width as i32) {
+                    dot(canvas, left + column, top + row, color);
+                }
+            }
+        });
+    }
+
+    /// How many characters no font has.
+    #[cfg(test)]
+    fn missing(&self) -> usize {
+        self.buffer.layout_runs().flat_map(|run| run.glyphs).filter(|glyph| glyph.glyph_id == 0).count()
+    }
+}
+
+fn type_case() -> MutexGuard<'static, FontSystem> {
+    TYPE_CASE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn dot(canvas: &mut Picture, x: i32, y: i32, color: cosmic_text::Color) {
+    if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
+        && let Some(pixel) = canvas.get_pixel_mut_checked(x, y)
+    {
+        let (red, green, blue, alpha) = color.as_rgba_tuple();
+        picture::blend(pixel, Rgba([red, green, blue, 255]), f32::from(alpha) / 255.0);
+    }
+}
+
+fn plain(text: &str) -> String {
+    let mut words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut plain = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        plain.push(' ');
+        plain.push_str(word);
+    }
+    match plain.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}\u{2026}", &plain[..end]),
+        None => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn style(lines: usize) -> Style {
+        Style { size: 24.0, width: 400.0, lines, ranged: Ranged::Start }
+    }
+
+    fn ink(text: &str) -> Vec<u8> {
+        let mut canvas = Picture::from_pixel(400, 40, Color::WHITE.pixel());
+        Lettering::set(text, &style(1)).draw(&mut canvas, 0, 0, Color::hex(0));
+        canvas.into_raw()
+    }
+
+    #[test]
+    fn every_common_script_has_its_letters() {
+        for text in [
+            "The quick brown fox jumps. Árvíztűrő tükörfúrógép, Łódź, Đà Nẵng, naïve “quotes” – 42 €",
+            "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία",
+            "Съешь ещё этих мягких французских булок, їжак",
+            "一只纸船漂浮在日出时平静的水面上。",
+            "日の出の静かな水面に浮かぶ紙の舟、カタカナ",
+            "해돋이에 잔잔한 물 위에 떠 있는 종이배",
+            "قارب ورقي يطفو على الماء",
+            "סירת נייר צפה על מים",
+            "เรือกระดาษลอยน้ำ",
+            "शांत पानी पर कागज़ की नाव",
+            "Հայերեն ქართული → ★ ♥ ½ ≠ ∑",
+        ] {
+            assert_eq!(Lettering::set(text, &style(9)).missing(), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_with_an_ellipsis() {
+        let mut short = Lettering::set("a paper boat", &style(2));
+        let long = Lettering::set(&"a paper boat ".repeat(400), &style(2));
+        assert_eq!((short.lines, short.is_cut()), (1, false));
+        assert_eq!((long.lines, long.is_cut()), (2, true));
+        assert!(long.height() > short.height());
+        short.draw(&mut Picture::new(1, 1), -40, -40, Color::WHITE);
+    }
+
+    #[test]
+    fn line_breaks_become_spaces() {
+        assert_eq!(plain(" a\r\n\tboat\0at  sea "), "a boat at sea");
+    }
+
+    #[test]
+    fn text_leaves_ink_and_other_text_leaves_other_ink() {
+        let blank = vec![255; 400 * 40 * 4];
+        assert_ne!(ink("boat"), blank);
+        assert_ne!(ink("boat"), ink("coat"));
+        assert_eq!(ink(""), blank);
+    }
+
+    #[test]
+    fn arabic_begins_at_the_right() {
+        let first_ink = |text: &str| {
+            let canvas = ink(text);
+            (0..400).find(|x| (0..40).any(|y| canvas[(y * 400 + x) * 4] < 128)).unwrap()
+        };
+        assert!(first_ink("boat") < 20);
+        assert!(first_ink("قارب") > 300);
+    }
+}

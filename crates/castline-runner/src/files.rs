@@ -1,0 +1,105 @@
+//! Loads the files that documents name, and keeps them inside the project.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use castline_core::files::{FileContent, FileRef, Files};
+use castline_core::{Artifact, Digest, MediaType};
+
+use crate::project::{Project, parent, shown};
+
+/// Texts that are read into templates are smaller.
+const MOST_TEXT: u64 = 1 << 20;
+
+/// Where a file reference leads.
+pub(crate) fn path_of(file: &FileRef) -> PathBuf {
+    parent(Path::new(&file.document)).join(&file.path)
+}
+
+/// Refuses paths that leave a folder, links included; a missing file is not refused here.
+pub(crate) fn inside(root: &Path, path: &Path) -> Result<(), String> {
+    let Ok(real) = path.canonicalize() else { return lexically_inside(root, path) };
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    if real.starts_with(&root) {
+        return Ok(());
+    }
+    Err(format!("`{}` is outside of the project `{}`", shown(path), shown(&root)))
+}
+
+fn lexically_inside(root: &Path, path: &Path) -> Result<(), String> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut clean = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            std::path::Component::ParentDir => drop(clean.pop()),
+            std::path::Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    if clean.starts_with(root) { Ok(()) } else { Err(format!("`{}` is outside of the project", shown(path))) }
+}
+
+/// Loads everything that was asked for and is missing. True when there was something.
+pub(crate) fn load_missing(files: &Files, project: &Project) -> bool {
+    let missing = files.take_missing();
+    let any = !missing.is_empty();
+    for file in missing {
+        let content = load(&file, project);
+        files.add(file, content);
+    }
+    any
+}
+
+fn load(file: &FileRef, project: &Project) -> Result<FileContent, String> {
+    let path = path_of(file);
+    // What stands on the command line is the user's own word.
+    if !file.document.is_empty() {
+        inside(&project.root, &path)?;
+    }
+    if file.text { text(&path).map(FileContent::Text) } else { describe(&path).map(FileContent::Artifact) }
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let name = shown(path);
+    let size = std::fs::metadata(path).map_err(|e| unreadable(&name, &e))?.len();
+    if size > MOST_TEXT {
+        return Err(format!("`{name}` is larger than 1 MiB"));
+    }
+    std::fs::read_to_string(path).map_err(|e| unreadable(&name, &e))
+}
+
+fn unreadable(name: &str, e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => format!("names `{name}`, which does not exist"),
+        std::io::ErrorKind::InvalidData => format!("names `{name}`, which is not UTF-8 text"),
+        _ => format!("names `{name}`, which cannot be read: {e}"),
+    }
+}
+
+/// What a user's file is. A picture must be one that tells its size.
+fn describe(path: &Path) -> Result<Artifact, String> {
+    let name = shown(path);
+    if path.is_dir() {
+        return Err(format!("names `{name}`, which is a folder"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes)).map_err(|e| unreadable(&name, &e))?;
+    if bytes.is_empty() {
+        return Err(format!("names `{name}`, which is empty"));
+    }
+    let artifact = Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes);
+    let said = path.extension().and_then(|e| MediaType::of_extension(&e.to_string_lossy()));
+    match said {
+        Some(said) if said.kind() != artifact.media_type.kind() => {
+            Err(format!("names `{name}`, which is no {} but {}", said.kind().as_str(), artifact.media_type))
+        }
+        _ if is_picture(&artifact) && artifact.width.is_none() => {
+            Err(format!("names `{name}`, which begins like {} and is broken", artifact.media_type))
+        }
+        _ => Ok(artifact),
+    }
+}
+
+fn is_picture(artifact: &Artifact) -> bool {
+    matches!(artifact.media_type.as_str(), "image/png" | "image/jpeg" | "image/webp" | "image/gif")
+}

@@ -1,0 +1,68 @@
+//! Input values as people give them: `-i name=value` and `--inputs FILE`.
+
+use std::path::Path;
+
+use castline_core::inputs::Given;
+use castline_spec::Workflow;
+use castline_spec::schema::MediaKind;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::project::shown;
+use crate::trouble::Trouble;
+
+/// Reads values: files first, so that `-i` wins. A text for a string input stays as it is
+/// (`007`); anything else is read as YAML.
+pub(crate) fn read(
+    workflow: &Workflow,
+    files: &[std::path::PathBuf],
+    pairs: &[String],
+) -> Result<IndexMap<String, Given>, Trouble> {
+    let mut given = IndexMap::new();
+    for file in files {
+        given.extend(from_file(file)?);
+    }
+    for pair in pairs {
+        let (name, text) = pair.split_once('=').ok_or_else(|| {
+            Trouble::usage(format!("`{pair}` gives no value"), "write `-i name=value`")
+        })?;
+        let schema = workflow.inputs.get(name.trim()).map(|input| &input.schema.json);
+        let value = value(name, text, schema)?;
+        given.insert(name.trim().to_owned(), Given { value, document: String::new() });
+    }
+    Ok(given)
+}
+
+fn value(name: &str, text: &str, schema: Option<&Json>) -> Result<Json, Trouble> {
+    if names_a_file(text) {
+        return Err(Trouble::usage(
+            format!("input `{name}`: values from a file (`{text}`) come with a later version of castline"),
+            "use `--inputs FILE.yaml`, or write the value itself",
+        ));
+    }
+    let Some(schema) = schema else { return Ok(text.into()) };
+    let textual = schema.get("type") == Some(&"string".into()) || MediaKind::of_schema(schema).is_some();
+    if textual {
+        return Ok(text.into());
+    }
+    serde_yaml::from_str(text).map_err(|e| {
+        Trouble::usage(format!("input `{name}`: `{text}` is not YAML: {e}"), "quote the value for your shell")
+    })
+}
+
+fn names_a_file(text: &str) -> bool {
+    text.strip_prefix('@').is_some_and(|path| {
+        path.starts_with(['.', '/'])
+            || [".csv", ".jsonl", ".json", ".yaml", ".txt"].iter().any(|ext| path.ends_with(ext))
+    })
+}
+
+fn from_file(path: &Path) -> Result<IndexMap<String, Given>, Trouble> {
+    let name = shown(path);
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Trouble::usage(format!("`{name}` cannot be read: {e}"), "give the path of a YAML file"))?;
+    let map: IndexMap<String, Json> = serde_yaml::from_str(&text).map_err(|e| {
+        Trouble::usage(format!("`{name}` is no map of input values: {e}"), "write one `name: value` a line")
+    })?;
+    Ok(map.into_iter().map(|(key, value)| (key, Given { value, document: name.clone() })).collect())
+}

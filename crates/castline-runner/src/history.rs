@@ -1,0 +1,43 @@
+//! Runs of the past, from their journals.
+
+use castline_core::event::Entry;
+use castline_core::record::RunRecord;
+use castline_store::{LEDGER_FILE, Store};
+
+use crate::job::open_store;
+use crate::project::Project;
+use crate::trouble::Trouble;
+
+/// Every recorded run of a project, newest first.
+pub fn runs(project: &Project) -> Result<Vec<RunRecord>, Trouble> {
+    let Some(store) = store(project)? else { return Ok(Vec::new()) };
+    let ids = store.runs().list().map_err(crate::ledger::trouble)?;
+    ids.iter().map(|id| Ok(RunRecord::of(entries(&store, id)?))).collect()
+}
+
+/// One run by its id, the beginning of it, or `last`, with its events.
+pub fn run(project: &Project, wanted: &str) -> Result<(RunRecord, Vec<Entry>), Trouble> {
+    let none = |hint: &str| Err(Trouble::usage(format!("there is no run `{wanted}` in this project"), hint));
+    let Some(store) = store(project)? else { return none("nothing was run here yet") };
+    let ids = store.runs().list().map_err(crate::ledger::trouble)?;
+    let found: Vec<_> = match wanted {
+        "last" => ids.iter().take(1).collect(),
+        _ => ids.iter().filter(|id| id.to_lowercase().starts_with(&wanted.to_lowercase())).collect(),
+    };
+    match found[..] {
+        [id] => {
+            let entries = entries(&store, id)?;
+            Ok((RunRecord::of(entries.clone()), entries))
+        }
+        [] => none("`castline runs list` shows all runs"),
+        _ => Err(Trouble::usage(format!("`{wanted}` begins more than one run's id"), "write more of it")),
+    }
+}
+
+fn store(project: &Project) -> Result<Option<Store>, Trouble> {
+    if project.store().join(LEDGER_FILE).is_file() { open_store(project).map(Some) } else { Ok(None) }
+}
+
+fn entries(store: &Store, id: &str) -> Result<Vec<Entry>, Trouble> {
+    store.runs().events(id).map_err(crate::ledger::trouble)
+}

@@ -1,0 +1,305 @@
+//! From a workflow file to a forecast: load, check, plan.
+//!
+//! Start reading at [`Job::plan`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use castline_core::files::Files;
+use castline_core::forecast::{Answer, Forecast, Known};
+use castline_core::graph::Graph;
+use castline_core::inputs::{Given, Inputs};
+use castline_core::ledger::State;
+use castline_core::plan::{Choices, Plan, Reroll};
+use castline_core::routing::Routing;
+use castline_core::{Key, MicroUsd, Output};
+use castline_spec::diagnostic::did_you_mean;
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Workflow};
+use castline_store::{Brief, Store};
+use indexmap::IndexMap;
+
+use crate::files::load_missing;
+use crate::project::{Project, read};
+use crate::providers;
+use crate::trouble::Trouble;
+use crate::wishes::Wishes;
+
+/// A workflow, planned.
+pub struct Job {
+    /// The project around it.
+    pub project: Project,
+    /// The run's id.
+    pub run: String,
+    /// What was found; with errors there is no forecast.
+    pub diagnostics: Diagnostics,
+    /// What a run would do.
+    pub forecast: Option<Forecast>,
+    pub(crate) wishes: Wishes,
+    pub(crate) store: Option<Store>,
+    /// Successes whose files are gone, with the number of their claim.
+    pub(crate) missing: Vec<(Key, u64)>,
+}
+
+/// What the legs that run can cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// At least.
+    pub min: MicroUsd,
+    /// At most.
+    pub max: MicroUsd,
+    /// Legs that run on a live provider and have no price.
+    pub unpriced: usize,
+    /// Legs whose request is known only once others are done.
+    pub unknown: usize,
+}
+
+impl Job {
+    /// Finds everything that can be found without a store.
+    pub fn check(file: &Path) -> (Project, Diagnostics) {
+        let (project, mut found) = Project::near(file);
+        if let Some(loaded) = load(file, &project, &mut found) {
+            let wishes = Wishes::default();
+            match providers::routing(&project, &wishes) {
+                Ok(routing) => {
+                    let given = IndexMap::new();
+                    let planned = loaded.plan(&project, &given, &routing, &Choices::default(), false);
+                    found.extend(planned.found);
+                }
+                Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
+            }
+        }
+        found.sort();
+        (project, found)
+    }
+
+    /// Loads, checks and plans a workflow, and asks the ledger what is known.
+    pub async fn plan(file: &Path, wishes: &Wishes) -> Result<Self, Trouble> {
+        let (project, mut found) = Project::near(file);
+        let run = ulid::Ulid::generate().to_string();
+        let Some(loaded) = load(file, &project, &mut found) else {
+            found.sort();
+            return Ok(Self::broken(project, run, found, wishes));
+        };
+        let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
+        let routing = providers::routing(&project, wishes)?;
+        let choices = choices(&loaded.graph, wishes, &run, &project)?;
+        let planned = loaded.plan(&project, &given, &routing, &choices, true);
+        found.extend(planned.found);
+        found.sort();
+        let mut job = Self::broken(project, run, found, wishes);
+        let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
+        if job.project.store().join(castline_store::LEDGER_FILE).is_file() {
+            job.store = Some(open_store(&job.project)?);
+        }
+        let (forecast, missing) = forecast(Arc::new(plan), job.store.as_ref()).await?;
+        job.forecast = Some(forecast);
+        job.missing = missing;
+        Ok(job)
+    }
+
+    fn broken(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
+        Self { project, run, diagnostics, forecast: None, wishes: wishes.clone(), store: None, missing: Vec::new() }
+    }
+
+    /// What the legs that run can cost on live providers.
+    pub fn live_cost(&self) -> Cost {
+        self.forecast.as_ref().map(crate::local::cost_of).unwrap_or_default()
+    }
+
+    /// True when a leg may go to a provider that takes money.
+    pub fn is_live(&self) -> bool {
+        self.forecast.as_ref().is_some_and(|f| f.plan.routing.chosen.bills || !f.plan.routing.claims.is_empty())
+    }
+}
+
+pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {
+    Store::open(&project.store()).map_err(crate::ledger::trouble)
+}
+
+/// Asks the ledger, wave by wave, what each leg would do. Besides, the successes whose files
+/// are gone.
+async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<(Forecast, Vec<(Key, u64)>), Trouble> {
+    let mut forecast = Forecast::new(plan);
+    let mut missing = Vec::new();
+    loop {
+        let asked = forecast.ask();
+        if asked.is_empty() {
+            return Ok((forecast, missing));
+        }
+        let keys: Vec<Key> = asked.iter().map(|(_, key)| *key).collect();
+        let briefs = match store {
+            Some(store) => store.ledger().briefs(&keys).await.map_err(crate::ledger::trouble)?,
+            None => vec![None; keys.len()],
+        };
+        for ((leg, key), brief) in asked.into_iter().zip(briefs) {
+            let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
+            let answer = answer(brief, store);
+            if !matches!(answer, Answer::Known(_)) {
+                missing.extend(gone);
+            }
+            forecast.answer(leg, answer);
+        }
+    }
+}
+
+fn answer(brief: Option<Brief>, store: Option<&Store>) -> Answer {
+    let (Some(brief), Some(store)) = (brief, store) else { return Answer::Unknown(None) };
+    let word = match brief.state {
+        State::Succeeded => {
+            let there = |output: &Output| output.raw.media().into_iter().all(|a| store.blobs().has(a));
+            if let Some(output) = brief.output.filter(there) {
+                return Answer::Known(Known { output, prediction: brief.prediction });
+            }
+            "its files are gone from the store"
+        }
+        State::Failed => "it failed before",
+        State::Canceled => "it was canceled before",
+        State::Aborted => "it was aborted before",
+        State::Expired => "its outputs expired at the provider",
+        State::InDoubt => "it is in doubt whether it was created",
+        State::Intended | State::Created => "it was begun before",
+    };
+    Answer::Unknown(Some(word.to_owned()))
+}
+
+/// A workflow with its presets, checked.
+struct Loaded {
+    workflow: Workflow,
+    graph: Arc<Graph>,
+}
+
+struct Planned {
+    plan: Option<Plan>,
+    found: Diagnostics,
+}
+
+fn load(file: &Path, project: &Project, found: &mut Diagnostics) -> Option<Loaded> {
+    let source = match read(file) {
+        Ok(source) => source,
+        Err(finding) => {
+            found.push(*finding);
+            return None;
+        }
+    };
+    let (workflow, findings) = Workflow::parse(&source);
+    found.extend(findings);
+    let workflow = workflow?;
+    let (catalog, findings) = crate::presets::catalog(project, &workflow);
+    found.extend(findings);
+    let (graph, findings) = Graph::check(&workflow, &catalog);
+    found.extend(findings);
+    graph.map(|graph| Loaded { workflow, graph: Arc::new(graph) })
+}
+
+impl Loaded {
+    /// Plans against given inputs. Files that documents name are loaded as they turn up.
+    fn plan(
+        &self,
+        project: &Project,
+        given: &IndexMap<String, Given>,
+        routing: &Routing,
+        choices: &Choices,
+        complete: bool,
+    ) -> Planned {
+        let files = Arc::new(Files::default());
+        loop {
+            let planned = self.plan_with(&files, given, routing, choices, complete);
+            if !load_missing(&files, project) {
+                return planned;
+            }
+        }
+    }
+
+    fn plan_with(
+        &self,
+        files: &Arc<Files>,
+        given: &IndexMap<String, Given>,
+        routing: &Routing,
+        choices: &Choices,
+        complete: bool,
+    ) -> Planned {
+        let inputs = Inputs::resolve(&self.graph, given, files, complete);
+        let mut found = inputs.found.clone();
+        let (plan, findings) =
+            Plan::new(self.graph.clone(), &inputs, files.clone(), routing.clone(), choices.clone());
+        found.extend(findings);
+        if let Some(plan) = &plan {
+            found.extend(plan.check_saves());
+            found.extend(without_ledger(plan));
+        }
+        Planned { plan, found }
+    }
+}
+
+/// What can be found about values before anything is known of earlier runs.
+fn without_ledger(plan: &Plan) -> Diagnostics {
+    let mut forecast = Forecast::new(Arc::new(plan.clone()));
+    loop {
+        let asked = forecast.ask();
+        if asked.is_empty() {
+            return forecast.found;
+        }
+        asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));
+    }
+}
+
+/// `--only`, `--until`, `--reroll` and the project's prices.
+fn choices(graph: &Graph, wishes: &Wishes, run: &str, project: &Project) -> Result<Choices, Trouble> {
+    let mut steps: Vec<usize> = wishes.only.iter().map(|name| step(graph, name)).collect::<Result<_, _>>()?;
+    if let Some(name) = &wishes.until {
+        steps.extend(with_needs(graph, step(graph, name)?));
+    }
+    steps.sort_unstable();
+    steps.dedup();
+    let rerolls = wishes.reroll.iter().map(|text| reroll(graph, text, run)).collect::<Result<_, _>>()?;
+    let prices = project.document.as_ref().map(|d| d.prices.clone()).unwrap_or_default();
+    Ok(Choices { run: run.to_owned(), rerolls, steps, prices })
+}
+
+fn step(graph: &Graph, name: &str) -> Result<usize, Trouble> {
+    graph.names.get(name).copied().ok_or_else(|| Trouble::Usage {
+        message: format!("workflow `{}` has no step `{name}`", graph.name),
+        hint: did_you_mean("the step", name, graph.names.keys().map(Name::as_str)),
+    })
+}
+
+fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
+    let mut all = vec![step];
+    let mut next = 0;
+    while let Some(step) = all.get(next).copied() {
+        let needs = graph.steps[step].deps.iter().map(|d| d.step);
+        let new: Vec<_> = needs.filter(|n| !all.contains(n)).collect();
+        all.extend(new);
+        next += 1;
+    }
+    all
+}
+
+/// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
+fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
+    let wrong = || {
+        Trouble::usage(format!("`--reroll {text}` names no leg"), "write `--reroll STEP` or `--reroll STEP[axis=value]`")
+    };
+    let (name, rest) = text.split_once('[').unwrap_or((text, ""));
+    let number = step(graph, name)?;
+    let mut legs = BTreeMap::new();
+    for pair in rest.trim_end_matches(']').split(',').filter(|p| !p.is_empty()) {
+        let (axis, value) = pair.split_once('=').ok_or_else(wrong)?;
+        let axis = graph.steps[number].axes.keys().find(|a| a.as_str() == axis.trim()).ok_or_else(wrong)?;
+        legs.insert(axis.clone(), value.trim().to_owned());
+    }
+    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
+    Ok(Reroll { step: number, legs, draw })
+}
+
+/// A wrong provider setting, as a finding about the project or the workflow.
+fn about_provider(project: &Project, workflow: &Workflow, trouble: &Trouble) -> Diagnostic {
+    let message = trouble.to_string();
+    let written = project.document.as_ref().and_then(|d| Some((&d.source, d.provider.as_ref()?.span)));
+    let finding = match written {
+        Some((source, span)) => Diagnostic::error(Code::UnknownProvider, source, span, message),
+        None => Diagnostic::of_file(Code::UnknownProvider, &workflow.source, message),
+    };
+    finding.maybe_hint(trouble.hint().map(str::to_owned))
+}

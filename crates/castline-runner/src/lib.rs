@@ -1,0 +1,26 @@
+//! Carries out what the core decides: projects, presets, files, the local driver.
+//!
+//! What a workflow means is decided in `castline-spec` and `castline-core`; here are the
+//! clock, the file system and the tasks. Nothing here draws on a terminal.
+//!
+//! Start reading at [`Job::plan`], then [`Job::run`].
+
+mod files;
+mod given;
+pub mod history;
+mod job;
+mod ledger;
+mod local;
+mod output;
+pub mod presets;
+mod project;
+pub mod providers;
+mod trouble;
+pub mod why;
+mod wishes;
+
+pub use job::{Cost, Job};
+pub use local::{Interrupt, Listener};
+pub use project::{FILE as PROJECT_FILE, Project, shown};
+pub use trouble::Trouble;
+pub use wishes::Wishes;

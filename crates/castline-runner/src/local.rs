@@ -1,0 +1,416 @@
+//! The local driver: carries out what a run decides, with tokio and the clock.
+//!
+//! One loop hands inputs to the [`Run`] and its decisions to the world; each prediction has
+//! a task of its own that follows the core's procedure.
+//!
+//! Start reading at [`Job::run`].
+
+mod task;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use castline_core::event::{Entry, Event, SCHEMA_VERSION};
+use castline_core::forecast::{Fate, Forecast};
+use castline_core::ledger::{Account, Ask, Claim, RunId};
+use castline_core::legs::LegId;
+use castline_core::record::RunRecord;
+use castline_core::run::{Effect, Input, Options, Run};
+use castline_core::ProviderName;
+use castline_provider::Provider;
+use castline_store::{Journal, Store};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::job::{Cost, Job, open_store};
+use crate::output::OutputFolder;
+use crate::project::Project;
+use crate::providers;
+use crate::trouble::Trouble;
+
+/// Listens to what happens; it cannot steer.
+pub type Listener = Box<dyn FnMut(&Entry) + Send>;
+
+/// How far the user wants the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interrupt {
+    /// Not at all.
+    No,
+    /// Nothing new; what runs is awaited and kept.
+    Gently,
+    /// At once; what runs is left to the next run.
+    Now,
+}
+
+/// What all tasks of a run share.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) providers: BTreeMap<ProviderName, Provider>,
+    pub(crate) claim: Claim,
+    pub(crate) since: Timestamp,
+    pub(crate) facts: BTreeMap<usize, Arc<task::LegFacts>>,
+}
+
+impl Job {
+    /// Runs what the forecast found, and tells the listener all that happens.
+    pub async fn run(
+        mut self,
+        listener: Listener,
+        interrupt: watch::Receiver<Interrupt>,
+    ) -> Result<RunRecord, Trouble> {
+        let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
+        self.check_money(&forecast)?;
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => open_store(&self.project)?,
+        };
+        let runs_something = forecast.plan.order().iter().any(|leg| {
+            matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream)
+        });
+        if runs_something {
+            store.check_space().map_err(crate::ledger::trouble)?;
+        }
+        self.keep_files(&forecast, &store)?;
+        self.forget_missing(&store).await?;
+        let used = used_providers(&forecast, runs_something);
+        let providers = providers::connect(&self.project, used)?;
+        let accounts = self.open_accounts(&store, &forecast).await?;
+        let run_id = RunId::from(self.run.as_str());
+        let world = Arc::new(World {
+            claim: Claim::new(store.owner().clone(), run_id, accounts),
+            since: Timestamp::now(),
+            facts: task::facts(&forecast, &providers, &store).await?,
+            providers,
+            store,
+        });
+        let folder = self.out_folder(&forecast);
+        let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
+        let options = Options {
+            run: self.run.clone(),
+            castline_version: env!("CARGO_PKG_VERSION").to_owned(),
+            parallel: providers::parallel(&self.project, &self.wishes),
+            fail_fast: self.wishes.fail_fast,
+        };
+        let whys = whys(&forecast);
+        let (tell, told) = mpsc::unbounded_channel();
+        let driver = Driver {
+            run: Run::new(forecast, options),
+            world,
+            project: self.project,
+            folder,
+            pen: Pen { journal, listener, record: RunRecord::default(), seq: 0 },
+            whys,
+            tell,
+            told,
+            tasks: JoinSet::new(),
+            beyond: BTreeMap::new(),
+        };
+        driver.go(interrupt).await
+    }
+
+    fn out_folder(&self, forecast: &Forecast) -> OutputFolder {
+        let here = |out: &std::path::PathBuf| std::path::absolute(out).unwrap_or_else(|_| out.clone());
+        let out = self.wishes.out.as_ref().map_or_else(|| self.project.out(), here);
+        OutputFolder::new(out.join(forecast.plan.graph.name.as_str()))
+    }
+
+    /// Refuses before the first create what the budget cannot pay for, and what has no price.
+    fn check_money(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let cost = cost_of(forecast);
+        if self.wishes.offline && forecast.plan.order().iter().any(|leg| runs_live(forecast.fate(*leg))) {
+            return Err(Trouble::usage(
+                "`--offline`, and some legs would ask a live provider".to_owned(),
+                "run on the sandbox with `--provider sandbox`, or without `--offline`",
+            ));
+        }
+        self.check_priced(forecast)?;
+        let Some(budget) = providers::budget(&self.project, &self.wishes, self.is_live_for(forecast)) else {
+            return Ok(());
+        };
+        if cost.min > budget && !self.wishes.partial {
+            return Err(Trouble::Refused {
+                message: format!("this run costs at least {}, and its budget is {budget}", cost.min),
+                hint: Some(format!(
+                    "raise it with `--budget {}`, or go as far as it does with `--partial`",
+                    cost.min.usd()
+                )),
+            });
+        }
+        Ok(())
+    }
+
+    fn is_live_for(&self, forecast: &Forecast) -> bool {
+        forecast.plan.routing.all().any(|route| route.bills)
+    }
+
+    fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let allowed = |step: &str| {
+            self.wishes.allow_unpriced.as_ref().is_some_and(|steps| steps.is_empty() || steps.iter().any(|s| s == step))
+        };
+        let graph = &forecast.plan.graph;
+        let unpriced: BTreeSet<&str> = forecast
+            .plan
+            .order()
+            .into_iter()
+            .filter(|leg| matches!(forecast.fate(*leg), Fate::Run(ready, _) if ready.bills && ready.estimate.is_none()))
+            .map(|leg| graph.steps[forecast.plan.legs.step(leg)].name.as_str())
+            .filter(|step| !allowed(step))
+            .collect();
+        let Some(first) = unpriced.first() else { return Ok(()) };
+        let names: Vec<_> = unpriced.iter().map(|s| format!("`{s}`")).collect();
+        Err(Trouble::Refused {
+            message: format!("the price of {} is not known", names.join(", ")),
+            hint: Some(format!(
+                "give it under `prices:` in castline.yaml, or allow it with `--allow-unpriced={first}`"
+            )),
+        })
+    }
+
+    /// Copies the user's files into the store, so that they are there when they are sent.
+    fn keep_files(&self, forecast: &Forecast, store: &Store) -> Result<(), Trouble> {
+        use castline_core::files::FileContent;
+        for (file, content) in forecast.plan.files.loaded() {
+            let FileContent::Artifact(artifact) = content else { continue };
+            if !store.blobs().has(&artifact) {
+                let path = crate::files::path_of(&file);
+                store.blobs().import(&path).map_err(crate::ledger::trouble)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the ledger has and the store has lost is made again.
+    async fn forget_missing(&self, store: &Store) -> Result<(), Trouble> {
+        let asks = self.missing.iter().map(|(key, number)| {
+            let mut claim = Claim::new(store.owner().clone(), RunId::from(self.run.as_str()), Vec::new());
+            claim.number = *number;
+            (*key, claim, Ask::Missing)
+        });
+        let asks: Vec<_> = asks.collect();
+        if !asks.is_empty() {
+            store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
+        }
+        Ok(())
+    }
+
+    async fn open_accounts(&self, store: &Store, forecast: &Forecast) -> Result<Vec<Account>, Trouble> {
+        let live = self.is_live_for(forecast);
+        let run = Account::Run(RunId::from(self.run.as_str()));
+        let mut accounts = Vec::new();
+        if let Some(limit) = providers::budget(&self.project, &self.wishes, live).filter(|_| live) {
+            store.ledger().open_account(&run, Some(limit)).await.map_err(crate::ledger::trouble)?;
+            accounts.push(run);
+        }
+        if let Some(limit) = providers::day_budget(&self.project).filter(|_| live) {
+            store.ledger().open_account(&Account::Day, Some(limit)).await.map_err(crate::ledger::trouble)?;
+            accounts.push(Account::Day);
+        }
+        Ok(accounts)
+    }
+}
+
+fn runs_live(fate: &Fate) -> bool {
+    matches!(fate, Fate::Run(ready, _) if ready.bills)
+}
+
+/// What the legs that run can cost on live providers.
+pub(crate) fn cost_of(forecast: &Forecast) -> Cost {
+    let mut cost = Cost::default();
+    for leg in forecast.plan.order() {
+        match forecast.fate(leg) {
+            Fate::Run(ready, _) if ready.bills => match ready.estimate {
+                Some(estimate) => {
+                    cost.min += estimate.min;
+                    cost.max += estimate.max;
+                }
+                None => cost.unpriced += 1,
+            },
+            Fate::Upstream => cost.unknown += 1,
+            _ => {}
+        }
+    }
+    cost
+}
+
+/// The providers that legs may be sent to; none when nothing runs, so that no token is needed.
+fn used_providers(forecast: &Forecast, runs_something: bool) -> BTreeSet<ProviderName> {
+    if !runs_something {
+        return BTreeSet::new();
+    }
+    let plan = &forecast.plan;
+    let models = plan.order().into_iter().map(|leg| plan.graph.steps[plan.legs.step(leg)].callee.clone());
+    models
+        .filter_map(|callee| plan.routing.route(&callee.model, &callee.model.reference).ok())
+        .map(|route| route.name.clone())
+        .collect()
+}
+
+/// Why each leg runs, as the forecast knows it.
+fn whys(forecast: &Forecast) -> BTreeMap<LegId, String> {
+    let word = |leg: LegId| match forecast.fate(leg) {
+        Fate::Hit(..) => Some("the ledger has the output of the same request".to_owned()),
+        Fate::Run(_, why) => Some(why.reason()),
+        Fate::Same(_, first) => Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first))),
+        Fate::Upstream => Some("it reads legs that ran".to_owned()),
+        Fate::Skip(_) | Fate::Broken | Fate::Out => None,
+    };
+    forecast.plan.order().into_iter().filter_map(|leg| Some((leg, word(leg)?))).collect()
+}
+
+/// Writes events down, and tells them on.
+struct Pen {
+    journal: Journal,
+    listener: Listener,
+    record: RunRecord,
+    seq: u64,
+}
+
+impl Pen {
+    fn write(&mut self, event: Event) -> Result<(), Trouble> {
+        let entry = Entry { schema_version: SCHEMA_VERSION, seq: self.seq, at: Timestamp::now(), event };
+        self.seq += 1;
+        self.journal.append(&entry).map_err(crate::ledger::trouble)?;
+        self.record.take(&entry);
+        (self.listener)(&entry);
+        Ok(())
+    }
+}
+
+struct Driver {
+    run: Run,
+    world: Arc<World>,
+    project: Project,
+    folder: OutputFolder,
+    pen: Pen,
+    whys: BTreeMap<LegId, String>,
+    tell: mpsc::UnboundedSender<task::Said>,
+    told: mpsc::UnboundedReceiver<task::Said>,
+    tasks: JoinSet<()>,
+    /// The claim whose failure a retry overcomes.
+    beyond: BTreeMap<LegId, u64>,
+}
+
+impl Driver {
+    async fn go(mut self, mut interrupt: watch::Receiver<Interrupt>) -> Result<RunRecord, Trouble> {
+        let began = Instant::now();
+        for (leg, why) in std::mem::take(&mut self.whys) {
+            self.pen.record.explain(&self.run.leg_ref(leg), why);
+        }
+        let mut finished = self.take(Input::Start)?;
+        while !finished {
+            tokio::select! {
+                Some(said) = self.told.recv() => finished = self.hear(said)?,
+                Ok(()) = interrupt.changed() => {
+                    let how = *interrupt.borrow();
+                    match how {
+                        Interrupt::No => {}
+                        Interrupt::Gently => finished = self.take(Input::Interrupt)?,
+                        Interrupt::Now => break,
+                    }
+                }
+            }
+        }
+        // What still runs after a hard stop is let go: the next run adopts it.
+        self.tasks.abort_all();
+        if !finished {
+            self.pen.write(Event::Interrupted)?;
+        }
+        self.end(began).await
+    }
+
+    fn hear(&mut self, said: task::Said) -> Result<bool, Trouble> {
+        match said {
+            task::Said::Input(input) => self.take(input),
+            task::Said::Ended { leg, claim, outcome } => {
+                self.beyond.insert(leg, claim);
+                self.take(Input::Ended(leg, outcome))
+            }
+            task::Said::Broken(trouble) => Err(trouble),
+        }
+    }
+
+    /// Hands an input to the run and carries out what it decides. True at the end.
+    fn take(&mut self, input: Input) -> Result<bool, Trouble> {
+        let decision = self.run.handle(input, Timestamp::now());
+        for event in decision.events {
+            self.pen.write(event)?;
+        }
+        let mut finished = false;
+        for effect in decision.effects {
+            match effect {
+                Effect::Ensure { leg, request } => {
+                    let beyond = self.beyond.get(&leg).copied().unwrap_or(0);
+                    let step = self.run.plan().legs.step(leg);
+                    let task = task::ensure(
+                        self.world.clone(),
+                        leg,
+                        self.world.facts[&step].clone(),
+                        Arc::new(*request),
+                        beyond,
+                        self.tell.clone(),
+                    );
+                    self.tasks.spawn(task);
+                }
+                Effect::Save(leg) => self.save(leg)?,
+                Effect::Finish => finished = true,
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Writes the files of a leg. What cannot be written is a warning: its bytes are kept.
+    fn save(&mut self, leg: LegId) -> Result<(), Trouble> {
+        let name = self.run.plan().leg_name(leg);
+        let files = match self.run.plan().saves(leg, self.run.results()) {
+            Ok(files) => files,
+            Err(why) => return self.pen.write(Event::Warned { message: format!("`{name}` was not saved: {why}") }),
+        };
+        for file in files {
+            let event = match self.folder.write(&file, &name, self.world.store.blobs()) {
+                Ok(path) => Event::Saved {
+                    leg: Some(self.run.leg_ref(leg)),
+                    output: None,
+                    path: self.project.relative(&path),
+                    artifact: file.artifact,
+                },
+                Err(why) => Event::Warned { message: why.to_string() },
+            };
+            self.pen.write(event)?;
+        }
+        Ok(())
+    }
+
+    /// Outputs, totals, and everything on disk before the run counts as over.
+    async fn end(mut self, began: Instant) -> Result<RunRecord, Trouble> {
+        for (name, value) in self.run.outputs() {
+            let value = match value {
+                Ok(value) => value,
+                Err(why) => {
+                    self.pen.write(Event::Warned { message: format!("output `{name}` has no value: {why}") })?;
+                    castline_core::Value::Null
+                }
+            };
+            for file in self.run.plan().output_files(&name, &value, self.run.results()) {
+                let event = match self.folder.write(&file, &format!("output {name}"), self.world.store.blobs()) {
+                    Ok(path) => Event::Saved {
+                        leg: None,
+                        output: Some(name.clone()),
+                        path: self.project.relative(&path),
+                        artifact: file.artifact,
+                    },
+                    Err(why) => Event::Warned { message: why.to_string() },
+                };
+                self.pen.write(event)?;
+            }
+            self.pen.write(Event::OutputReady { name, value })?;
+        }
+        self.world.store.settle().await.map_err(crate::ledger::trouble)?;
+        let (status, totals) = (self.run.status(), self.run.totals().clone());
+        self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
+        self.pen.journal.finish(&self.pen.record).map_err(crate::ledger::trouble)?;
+        tracing::debug!(folder = %self.folder.path().display(), "run ended");
+        Ok(self.pen.record)
+    }
+}

@@ -1,0 +1,97 @@
+//! Writes files where the user wants them: under `<out>/<workflow>/`, never outside.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use castline_core::save::{SavedFile, collision_key};
+use castline_store::Blobs;
+
+/// The folder of one workflow's outputs.
+pub(crate) struct OutputFolder {
+    folder: PathBuf,
+    taken: BTreeMap<String, String>,
+}
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotWritten {
+    #[error("`{path}` was not saved: `{by}` has that name already")]
+    Taken { path: String, by: String },
+    #[error("`{path}` was not saved: it would leave `{folder}` through a link")]
+    Outside { path: String, folder: String },
+    #[error("`{path}` was not saved: {cause}; its bytes are safe in the store")]
+    Io { path: String, cause: io::Error },
+}
+
+impl OutputFolder {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, taken: BTreeMap::new() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file; an existing one is replaced, and left alone when it is the same.
+    pub(crate) fn write(&mut self, file: &SavedFile, for_whom: &str, blobs: &Blobs) -> Result<PathBuf, NotWritten> {
+        if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.to_owned())
+            && by != for_whom
+        {
+            return Err(NotWritten::Taken { path: file.path.clone(), by });
+        }
+        let path = self.folder.join(&file.path);
+        let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
+        let parent = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(parent).map_err(io)?;
+        let inside = fs::canonicalize(parent).and_then(|p| Ok(p.starts_with(fs::canonicalize(&self.folder)?)));
+        if !inside.map_err(io)? {
+            let folder = crate::project::shown(&self.folder);
+            return Err(NotWritten::Outside { path: file.path.clone(), folder });
+        }
+        let blob = blobs.path(&file.artifact);
+        if !same(&path, &blob, file.artifact.bytes).map_err(io)? {
+            replace(&blob, &path).map_err(io)?;
+        }
+        Ok(path)
+    }
+}
+
+/// True when both files have the same bytes.
+fn same(path: &Path, blob: &Path, bytes: u64) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_file() && meta.len() == bytes => Ok(fs::read(path)? == fs::read(blob)?),
+        Ok(_) => Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Copies beside the target and renames over it: readers see the old file or the new one.
+fn replace(blob: &Path, path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = fs::copy(blob, &temporary).and_then(|_| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_only_with_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&a, "one").unwrap();
+        assert!(!same(&b, &a, 3).unwrap());
+        replace(&a, &b).unwrap();
+        assert!(same(&b, &a, 3).unwrap());
+        fs::write(&b, "two").unwrap();
+        assert!(!same(&b, &a, 3).unwrap());
+    }
+}

@@ -1,0 +1,181 @@
+//! Where presets come from: the project's folder, then the built-in library.
+//!
+//! The built-in library is embedded and parsed when asked for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use castline_core::callee::Catalog;
+use castline_spec::preset::Body;
+use castline_spec::workflow::Uses;
+use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
+use include_dir::{Dir, include_dir};
+
+use crate::project::{Project, parent, read};
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../presets");
+
+/// The names of the built-in presets, `std/` ones last.
+pub fn built_in_names() -> Vec<String> {
+    fn collect(dir: &Dir<'_>, names: &mut Vec<String>) {
+        for file in dir.files() {
+            if let Some(stem) = file.path().to_str().and_then(|p| p.strip_suffix(".yaml")) {
+                names.push(stem.replace('\\', "/"));
+            }
+        }
+        dir.dirs().for_each(|d| collect(d, names));
+    }
+    let mut names = Vec::new();
+    collect(&BUILT_IN, &mut names);
+    names.sort_by_key(|n| (n.contains('/'), n.clone()));
+    names
+}
+
+/// The text of a built-in preset.
+pub fn built_in_text(name: &str) -> Option<&'static str> {
+    BUILT_IN.get_file(format!("{name}.yaml"))?.contents_utf8()
+}
+
+fn built_in(name: &str) -> Option<(Source, Option<Preset>, Diagnostics)> {
+    let text = built_in_text(name)?;
+    let source = Source::new(format!("built-in presets/{name}.yaml"), text);
+    let (preset, found) = Preset::parse(&source);
+    Some((source, preset, found))
+}
+
+/// The files of a project's own presets, by name.
+fn own_files(project: &Project) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(project.presets()) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+        .filter_map(|p| Some((p.file_stem()?.to_str()?.to_owned(), p)))
+        .collect();
+    files.sort();
+    files
+}
+
+/// A preset by its name: the project's, else the built-in one.
+pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)> {
+    let (preset, found) = match own_files(project).into_iter().find(|(own, _)| own == name) {
+        Some((_, path)) => parse_file(&path),
+        None => built_in(name).map(|(_, preset, found)| (preset, found))?,
+    };
+    preset.map(|p| (Arc::new(p), found))
+}
+
+/// Every preset that can be named, the project's first; broken ones are findings.
+pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
+    let mut found = Diagnostics::default();
+    let mut presets = Vec::new();
+    let own = own_files(project).into_iter().map(|(_, path)| parse_file(&path));
+    let built_in = built_in_names().into_iter().filter_map(|name| built_in(&name)).map(|(_, p, f)| (p, f));
+    for (preset, findings) in own.chain(built_in) {
+        let broken = findings.has_errors();
+        found.extend(findings);
+        presets.extend(preset.filter(|_| !broken).map(Arc::new));
+    }
+    (presets, found)
+}
+
+fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
+    match read(path) {
+        Ok(source) => Preset::parse(&source),
+        Err(finding) => (None, Diagnostics { list: vec![*finding] }),
+    }
+}
+
+/// The presets that a workflow calls, and those that they extend.
+pub(crate) fn catalog(project: &Project, workflow: &Workflow) -> (Catalog, Diagnostics) {
+    let mut loader = Loader {
+        project,
+        own: own_files(project),
+        catalog: Catalog::default(),
+        seen: BTreeSet::new(),
+        found: Diagnostics::default(),
+    };
+    loader.catalog.known = loader.own.iter().map(|(n, _)| n.clone()).chain(built_in_names()).collect();
+    loader.shadows();
+    for step in workflow.steps.values() {
+        match &step.uses.value {
+            Uses::Preset(text) | Uses::Path(text) => loader.load(&workflow.source, text, step.uses.span),
+            Uses::Model(_) => {}
+        }
+    }
+    (loader.catalog, loader.found)
+}
+
+struct Loader<'a> {
+    project: &'a Project,
+    own: Vec<(String, PathBuf)>,
+    catalog: Catalog,
+    seen: BTreeSet<String>,
+    found: Diagnostics,
+}
+
+impl Loader<'_> {
+    /// A project cannot shadow a built-in name.
+    fn shadows(&mut self) {
+        let shadowing = self.own.iter().filter(|(name, _)| built_in_text(name).is_some());
+        for (name, path) in shadowing.cloned().collect::<Vec<_>>() {
+            let source = Source::new(crate::project::shown(&path), "");
+            let message = format!("preset `{name}` has the name of a built-in preset");
+            let finding = Diagnostic::of_file(Code::InvalidName, &source, message);
+            self.found.push(finding.hint("give it another name, such as one that begins with the project's"));
+        }
+    }
+
+    fn load(&mut self, source: &Source, uses: &str, span: Span) {
+        let key = Catalog::key(source, uses);
+        if !self.seen.insert(key.clone()) {
+            return;
+        }
+        let parsed = if uses.starts_with("./") || uses.starts_with("../") {
+            Some(self.at_path(source, uses, span))
+        } else if let Some((_, path)) = self.own.iter().find(|(own, _)| own == uses) {
+            Some(parse_file(path))
+        } else {
+            built_in(uses).map(|(_, preset, found)| (preset, found))
+        };
+        let Some((preset, findings)) = parsed else { return };
+        let broken = findings.has_errors();
+        self.found.extend(findings);
+        match preset.filter(|_| !broken) {
+            Some(preset) => {
+                let preset = Arc::new(preset);
+                self.catalog.found.insert(key, preset.clone());
+                if let Body::Derived(body) = &preset.body {
+                    self.load(&preset.source, &body.extends.value, body.extends.span);
+                }
+            }
+            None => drop(self.catalog.broken.insert(key)),
+        }
+    }
+
+    fn at_path(&self, source: &Source, uses: &str, span: Span) -> (Option<Preset>, Diagnostics) {
+        let one = |finding| (None, Diagnostics { list: vec![finding] });
+        let error = |code, message: String| Diagnostic::error(code, source, span, message);
+        let path = parent(Path::new(&*source.name)).join(uses);
+        if let Err(why) = crate::files::inside(&self.project.root, &path) {
+            return one(error(Code::InvalidPath, why));
+        }
+        match read(&path) {
+            Ok(text) if is_workflow(&text) => one(
+                error(Code::NotYet, format!("`{uses}` is a workflow; calling workflows comes with a later version of castline"))
+                    .hint("copy its steps into this workflow"),
+            ),
+            Ok(text) => Preset::parse(&text),
+            Err(_) if !path.is_file() => {
+                one(error(Code::UnknownPreset, format!("there is no file `{uses}`")).caret("no such file"))
+            }
+            Err(finding) => one(*finding),
+        }
+    }
+}
+
+/// True for a document with `steps` at its top.
+fn is_workflow(source: &Source) -> bool {
+    source.text.lines().any(|line| line.starts_with("steps:"))
+}

@@ -1,0 +1,93 @@
+//! The project around a workflow: its folder, its settings, its places on disk.
+
+use std::path::{Path, PathBuf};
+
+use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
+
+/// The file that makes a folder a project.
+pub const FILE: &str = "castline.yaml";
+
+/// A project, or the folder of a workflow without one.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder of `castline.yaml`, else of the workflow; absolute.
+    pub root: PathBuf,
+    /// `castline.yaml`, when there is one that can be read.
+    pub document: Option<Document>,
+}
+
+impl Project {
+    /// The project of a file or folder, found upward.
+    pub fn near(place: &Path) -> (Self, Diagnostics) {
+        let absolute = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
+        let start = if absolute.is_dir() { absolute } else { parent(&absolute) };
+        let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
+            return (Self { root: start, document: None }, Diagnostics::default());
+        };
+        let (document, found) = match read(&root.join(FILE)) {
+            Ok(source) => Document::parse(&source),
+            Err(finding) => (None, Diagnostics { list: vec![*finding] }),
+        };
+        (Self { root: root.to_owned(), document }, found)
+    }
+
+    /// Where outputs go; `out` of the project, else `out`.
+    pub fn out(&self) -> PathBuf {
+        let own = self.document.as_ref().and_then(|d| d.out.as_ref());
+        self.root.join(own.map_or("out", |out| out.value.as_str()))
+    }
+
+    /// Where the ledger and artifacts are; `CASTLINE_STORE`, `store` of the project, else `.castline`.
+    pub fn store(&self) -> PathBuf {
+        let own = || self.document.as_ref()?.store.as_ref().map(|s| s.value.clone());
+        let chosen = std::env::var("CASTLINE_STORE").ok().filter(|s| !s.is_empty()).or_else(own);
+        self.root.join(chosen.as_deref().unwrap_or(".castline"))
+    }
+
+    /// A path relative to the project, with `/`, as JSON has it; absolute outside of it.
+    pub fn relative(&self, path: &Path) -> String {
+        let shown = path.strip_prefix(&self.root).unwrap_or(path);
+        shown.to_string_lossy().replace('\\', "/")
+    }
+
+    /// The project's own presets.
+    pub fn presets(&self) -> PathBuf {
+        self.root.join("presets")
+    }
+}
+
+/// The folder that a path is in.
+pub(crate) fn parent(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// A path as messages show it: relative to where the user stands, where that is shorter.
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute.strip_prefix(&here).unwrap_or(&absolute).to_string_lossy().into_owned()
+}
+
+/// Reads a document, named as messages show it.
+pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
+    let name = shown(path);
+    let unreadable = |why: String, hint: Option<&str>| {
+        let source = Source::new(name.as_str(), "");
+        let finding = Diagnostic::of_file(Code::Unreadable, &source, format!("`{name}` {why}"));
+        Box::new(finding.maybe_hint(hint.map(str::to_owned)))
+    };
+    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => unreadable("does not exist".to_owned(), None),
+        _ if path.is_dir() => unreadable("is a folder".to_owned(), Some("name a file in it")),
+        _ => unreadable(format!("cannot be read: {e}"), None),
+    })?;
+    if bytes.len() > MOST_BYTES {
+        return Err(unreadable("is larger than 16 MiB, which no document is".to_owned(), None));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unreadable("is not UTF-8 text".to_owned(), Some("save it as UTF-8")))?;
+    Ok(Source::new(name, text))
+}
+
+/// Larger files are no documents.
+const MOST_BYTES: usize = 16 << 20;

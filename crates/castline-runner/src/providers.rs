@@ -1,0 +1,210 @@
+//! The providers of a project: which there are, and how they are reached.
+
+use std::collections::BTreeMap;
+
+use castline_core::routing::{Route, Routing, Serves};
+use castline_core::{MicroUsd, ProviderName, Realm};
+use castline_provider::http::{Dialect, HttpOptions, HttpProvider, Limits, Token, host};
+use castline_provider::sandbox::{REVISION as SANDBOX_REVISION, Sandbox, SandboxOptions};
+use castline_provider::std_tools::{REVISION as STD_REVISION, StdTools};
+use castline_provider::Provider;
+use castline_spec::diagnostic::did_you_mean;
+use castline_spec::project::{Provider as Declared, ProviderKind};
+
+use crate::project::Project;
+use crate::trouble::Trouble;
+use crate::wishes::Wishes;
+
+/// Predictions in flight when nobody says otherwise.
+const PARALLEL: usize = 16;
+/// CometAPI's own advice.
+const COMETAPI_PARALLEL: usize = 5;
+
+/// A built-in live provider.
+struct BuiltIn {
+    name: &'static str,
+    dialect: Dialect,
+    base_url: &'static str,
+    token_env: &'static str,
+    parallel: usize,
+}
+
+const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "replicate",
+        dialect: Dialect::Replicate,
+        base_url: "https://api.replicate.com/v1",
+        token_env: "REPLICATE_API_TOKEN",
+        parallel: usize::MAX,
+    },
+    BuiltIn {
+        name: "cometapi",
+        dialect: Dialect::CometApi,
+        base_url: "https://api.cometapi.com/replicate/v1",
+        token_env: "COMETAPI_KEY",
+        parallel: COMETAPI_PARALLEL,
+    },
+];
+
+/// The name of the provider that is chosen: flag, environment, project, `sandbox`.
+pub fn chosen(project: &Project, wishes: &Wishes) -> String {
+    let own = || project.document.as_ref()?.provider.as_ref().map(|p| p.value.clone());
+    let environment = || std::env::var("CASTLINE_PROVIDER").ok().filter(|p| !p.is_empty());
+    wishes.provider.clone().or_else(environment).or_else(own).unwrap_or_else(|| "sandbox".to_owned())
+}
+
+/// Most predictions in flight, all providers together: flag, project, 16.
+pub fn parallel(project: &Project, wishes: &Wishes) -> usize {
+    let own = || Some(project.document.as_ref()?.limits.parallel.as_ref()?.value as usize);
+    wishes.parallel.or_else(own).unwrap_or(PARALLEL).max(1)
+}
+
+/// Who runs what.
+pub fn routing(project: &Project, wishes: &Wishes) -> Result<Routing, Trouble> {
+    let name = chosen(project, wishes);
+    let declared = project.document.as_ref().map(|d| &d.providers);
+    let claims = declared
+        .into_iter()
+        .flatten()
+        .filter(|(_, p)| !p.models.is_empty())
+        .map(|(name, p)| own_route(name, p))
+        .collect::<Result<_, _>>()?;
+    let chosen = match (name.as_str(), declared.and_then(|d| d.get(&name))) {
+        ("sandbox", _) => local("sandbox", Realm::Sandbox(SANDBOX_REVISION), Serves::Everything),
+        (_, Some(own)) => own_route(&name, own)?,
+        _ => match BUILT_IN.iter().find(|b| b.name == name) {
+            Some(built_in) => Route {
+                name: name.as_str().into(),
+                realm: Realm::Public,
+                serves: Serves::Routed,
+                bills: true,
+                parallel: built_in.parallel,
+            },
+            None => return Err(unknown(&name, project)),
+        },
+    };
+    let std = local("std", Realm::Std(STD_REVISION), Serves::Everything);
+    Ok(Routing { chosen, std, claims })
+}
+
+fn unknown(name: &str, project: &Project) -> Trouble {
+    let own = project.document.iter().flat_map(|d| d.providers.keys().map(String::as_str));
+    let known: Vec<_> = ["sandbox", "replicate", "cometapi"].into_iter().chain(own).collect();
+    let hint = did_you_mean("the provider", name, known.iter().copied());
+    Trouble::Usage { message: format!("there is no provider `{name}`"), hint }
+}
+
+fn local(name: &str, realm: Realm, serves: Serves) -> Route {
+    Route { name: name.into(), realm, serves, bills: false, parallel: usize::MAX }
+}
+
+fn own_route(name: &str, provider: &Declared) -> Result<Route, Trouble> {
+    if provider.kind == ProviderKind::Cog {
+        return Err(Trouble::usage(
+            format!("provider `{name}` is a Cog server, which comes with a later version of castline"),
+            "use a provider of kind `replicate` or `cometapi`, or the sandbox",
+        ));
+    }
+    let models = provider.models.iter().cloned().collect();
+    Ok(Route {
+        name: name.into(),
+        realm: if provider.public_realm { Realm::Public } else { Realm::Own(name.into()) },
+        serves: if provider.models.is_empty() { Serves::Everything } else { Serves::Models(models) },
+        bills: true,
+        parallel: provider.parallel.map_or(usize::MAX, |n| n as usize),
+    })
+}
+
+/// Connects the providers that a run uses, by name. Tokens are read here.
+pub(crate) fn connect(
+    project: &Project,
+    used: impl IntoIterator<Item = ProviderName>,
+) -> Result<BTreeMap<ProviderName, Provider>, Trouble> {
+    used.into_iter().map(|name| Ok((name.clone(), provider(project, &name.0)?))).collect()
+}
+
+fn provider(project: &Project, name: &str) -> Result<Provider, Trouble> {
+    let document = project.document.as_ref();
+    match (name, document.and_then(|d| d.providers.get(name))) {
+        ("sandbox", _) => {
+            let settings = document.map(|d| &d.sandbox);
+            Ok(Provider::Sandbox(Sandbox::new(SandboxOptions {
+                realistic_latency: settings.is_some_and(|s| s.realistic_latency),
+                fail: settings.map(|s| s.fail.clone()).unwrap_or_default(),
+            })))
+        }
+        ("std", _) => Ok(Provider::Std(StdTools::default())),
+        (_, Some(own)) => {
+            let dialect = match own.kind {
+                ProviderKind::CometApi => Dialect::CometApi,
+                ProviderKind::Replicate | ProviderKind::Cog => Dialect::Replicate,
+            };
+            http(name, dialect, &own.base_url.value, own.token_env.as_ref().map(|t| t.value.as_str()))
+        }
+        _ => match BUILT_IN.iter().find(|b| b.name == name) {
+            Some(b) => http(name, b.dialect, b.base_url, Some(b.token_env)),
+            None => Err(unknown(name, project)),
+        },
+    }
+}
+
+fn http(name: &str, dialect: Dialect, base_url: &str, token_env: Option<&str>) -> Result<Provider, Trouble> {
+    let token = token_env.map(|variable| token(name, variable, base_url)).transpose()?;
+    let options = HttpOptions {
+        name: name.into(),
+        dialect,
+        base_url: base_url.to_owned(),
+        token,
+        token_env: token_env.map(str::to_owned),
+        limits: Limits::default(),
+    };
+    HttpProvider::new(options).map(Provider::Http).map_err(|e| bad_base_url(name, &e.to_string()))
+}
+
+fn bad_base_url(name: &str, why: &str) -> Trouble {
+    Trouble::usage(format!("provider `{name}`: {why}"), "give `base_url` as http(s)://host/path/v1")
+}
+
+/// Reads a token, if it may go to that host.
+fn token(name: &str, variable: &str, base_url: &str) -> Result<Token, Trouble> {
+    // The host that is really connected to: what a URL looks like is not to be trusted.
+    let host = host(base_url).map_err(|e| bad_base_url(name, &e.to_string()))?;
+    let built_in = BUILT_IN
+        .iter()
+        .any(|b| b.token_env == variable && castline_provider::http::host(b.base_url).is_ok_and(|own| own == host));
+    if !built_in && !is_loopback(&host) && !trusted(variable, &host) {
+        return Err(Trouble::usage(
+            format!("provider `{name}` would send `{variable}` to `{host}`, which you have not allowed"),
+            format!("if that is meant, set CASTLINE_TRUST={variable}@{host}"),
+        ));
+    }
+    let text = std::env::var(variable).map_err(|_| {
+        Trouble::usage(
+            format!("provider `{name}` needs a token in the environment variable `{variable}`, which is not set"),
+            format!("export {variable}=..., or run on the sandbox with `--provider sandbox`"),
+        )
+    })?;
+    Token::new(&text).map_err(|e| Trouble::usage(format!("`{variable}`: {e}"), format!("export {variable}=...")))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// `CASTLINE_TRUST=VARIABLE@host,...`
+fn trusted(variable: &str, host: &str) -> bool {
+    let wanted = format!("{variable}@{host}");
+    std::env::var("CASTLINE_TRUST").is_ok_and(|list| list.split(',').any(|pair| pair.trim() == wanted))
+}
+
+/// The budget of a run: flag, project, 5 USD on a live provider, none on a local one.
+pub fn budget(project: &Project, wishes: &Wishes, live: bool) -> Option<MicroUsd> {
+    let limits = project.document.as_ref().map(|d| &d.limits);
+    let own = || MicroUsd::from_usd(limits?.budget_usd.as_ref()?.value);
+    wishes.budget.or_else(own).or_else(|| live.then_some(MicroUsd(5_000_000)))
+}
+
+/// The project's budget of any 24 hours.
+pub fn day_budget(project: &Project) -> Option<MicroUsd> {
+    MicroUsd::from_usd(project.document.as_ref()?.limits.budget_usd_per_day.as_ref()?.value)
+}

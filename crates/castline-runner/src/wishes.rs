@@ -1,0 +1,37 @@
+//! What flags and the environment ask of a command. What they leave open the project says,
+//! and what that leaves open has a default.
+
+use std::path::PathBuf;
+
+use castline_core::MicroUsd;
+
+/// What flags and the environment ask for; none where they are silent.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// `--provider`, `CASTLINE_PROVIDER`.
+    pub provider: Option<String>,
+    /// `--out`.
+    pub out: Option<PathBuf>,
+    /// `--parallel`: most predictions in flight.
+    pub parallel: Option<usize>,
+    /// `--budget`: for this run.
+    pub budget: Option<MicroUsd>,
+    /// `--partial`: go as far as the budget does.
+    pub partial: bool,
+    /// `--allow-unpriced`: steps that may run without a price on a live provider; empty for all.
+    pub allow_unpriced: Option<Vec<String>>,
+    /// `--only`: steps that take part.
+    pub only: Vec<String>,
+    /// `--until`: a step, with all that it needs.
+    pub until: Option<String>,
+    /// `--reroll STEP[axis=value]`.
+    pub reroll: Vec<String>,
+    /// `-i name=value`.
+    pub inputs: Vec<String>,
+    /// `--inputs FILE`.
+    pub input_files: Vec<PathBuf>,
+    /// `--offline`: nothing but the local providers and what is known already.
+    pub offline: bool,
+    /// `--fail-fast`.
+    pub fail_fast: bool,
+}

@@ -1,0 +1,248 @@
+//! The project document, `castline.yaml`.
+//!
+//! From YAML to a [`Project`], with all findings in one go. What the environment or the command
+//! line say instead is not known here.
+//!
+//! Start reading at [`Project::parse`].
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Code, Diagnostics};
+use crate::document::{Fields, Reader};
+use crate::preset::PriceRule;
+use crate::raw::{Key, Node};
+use crate::span::{Source, Span, Spanned};
+
+/// The keys of a project.
+pub const KEYS: &[&str] = &[
+    "castline",
+    "provider",
+    "providers",
+    "libraries",
+    "limits",
+    "prices",
+    "sandbox",
+    "out",
+    "store",
+    "when_lost",
+];
+
+/// The keys of a provider.
+pub const PROVIDER_KEYS: &[&str] =
+    &["kind", "base_url", "token_env", "models", "parallel", "realm", "rate", "upload", "list_lag"];
+
+/// The keys of `limits`.
+pub const LIMITS_KEYS: &[&str] = &["budget_usd", "budget_usd_per_day", "parallel", "confirm_above_usd"];
+
+/// The keys of `sandbox`.
+pub const SANDBOX_KEYS: &[&str] = &["latency", "fail"];
+
+/// The providers that castline brings along.
+pub const BUILT_IN_PROVIDERS: &[&str] = &["sandbox", "std", "cometapi", "replicate"];
+
+/// A project as written; everything is optional.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// The text it came from.
+    pub source: Source,
+    /// `provider`: the default provider's name.
+    pub provider: Option<Spanned<String>>,
+    /// `providers`.
+    pub providers: IndexMap<String, Provider>,
+    /// `limits`.
+    pub limits: Limits,
+    /// `out`: the folder of outputs, relative to the project; default `out`.
+    pub out: Option<Spanned<String>>,
+    /// `store`: the folder of the ledger and artifacts; default `.castline`.
+    pub store: Option<Spanned<String>>,
+    /// `prices`: by preset or model name, they win over the preset's.
+    pub prices: IndexMap<String, Vec<PriceRule>>,
+    /// `sandbox`: how the stand-in models behave.
+    pub sandbox: Sandbox,
+}
+
+/// A provider that the user defines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// Where its name stands.
+    pub name_span: Span,
+    /// `kind`.
+    pub kind: ProviderKind,
+    /// `base_url`, `/v1` included where the service has it.
+    pub base_url: Spanned<String>,
+    /// `token_env`: the variable that holds the token.
+    pub token_env: Option<Spanned<String>>,
+    /// `models`: it claims these whatever the choice.
+    pub models: Vec<String>,
+    /// `parallel`: most predictions in flight.
+    pub parallel: Option<u32>,
+    /// `realm: public` shares results with the public providers.
+    pub public_realm: bool,
+}
+
+/// Which dialect of the prediction API a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Replicate, or anything with its routes.
+    Replicate,
+    /// CometAPI: create and query only.
+    CometApi,
+    /// A self-hosted Cog server.
+    Cog,
+}
+
+/// `limits`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Limits {
+    /// USD a run.
+    pub budget_usd: Option<Spanned<f64>>,
+    /// USD in any 24 hours of the project.
+    pub budget_usd_per_day: Option<Spanned<f64>>,
+    /// Most predictions in flight; default 16.
+    pub parallel: Option<Spanned<u32>>,
+    /// USD above which a live run asks first; default 1.00.
+    pub confirm_above_usd: Option<Spanned<f64>>,
+}
+
+/// `sandbox`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sandbox {
+    /// `latency: realistic` waits as long as the preset's `typical_seconds`.
+    pub realistic_latency: bool,
+    /// `fail`: model name, or `*`, to the error text that its predictions end with.
+    pub fail: IndexMap<String, String>,
+}
+
+impl Project {
+    /// Reads a project. It comes with all findings, and is there as often as the text is a map or
+    /// empty; with errors among the findings it cannot be used, only looked at.
+    pub fn parse(source: &Source) -> (Option<Self>, Diagnostics) {
+        Reader::document(source, Reader::project)
+    }
+}
+
+impl Reader<'_> {
+    fn project(&mut self, root: &Node) -> Option<Project> {
+        let fields = self.fields(root, "a project", KEYS)?;
+        self.language(&fields);
+        for key in ["libraries", "when_lost"] {
+            self.later(&fields, key);
+        }
+        Some(Project {
+            source: self.source.clone(),
+            provider: fields.get("provider").and_then(|node| self.spanned(node, "`provider`")),
+            providers: fields.get("providers").map(|node| self.providers(node)).unwrap_or_default(),
+            limits: fields.get("limits").map(|node| self.limits(node)).unwrap_or_default(),
+            out: fields.get("out").and_then(|node| self.spanned(node, "`out`")),
+            store: fields.get("store").and_then(|node| self.spanned(node, "`store`")),
+            prices: fields.get("prices").map(|node| self.own_prices(node)).unwrap_or_default(),
+            sandbox: fields.get("sandbox").map(|node| self.sandbox(node)).unwrap_or_default(),
+        })
+    }
+
+    /// A key that is known and does nothing yet.
+    fn later(&mut self, fields: &Fields<'_>, name: &str) {
+        if let Some((key, _)) = fields.entry(name) {
+            self.not_yet(key.span, &format!("`{name}` belongs to a later version of castline"));
+        }
+    }
+
+    fn providers(&mut self, node: &Node) -> IndexMap<String, Provider> {
+        let entries = self.entries(node, "`providers`").unwrap_or_default();
+        let provider = |(key, node): &(Key, Node)| Some((key.value.clone(), self.provider(key, node)?));
+        entries.iter().filter_map(provider).collect()
+    }
+
+    fn provider(&mut self, key: &Key, node: &Node) -> Option<Provider> {
+        let what = format!("provider `{}`", key.value);
+        self.provider_name(key);
+        let fields = self.fields(node, &what, PROVIDER_KEYS)?;
+        for name in ["rate", "upload", "list_lag"] {
+            self.later(&fields, name);
+        }
+        for name in ["kind", "base_url"].into_iter().filter(|name| fields.get(name).is_none()) {
+            self.missing_at(&fields, key.span, &what, name);
+        }
+        let kinds = &[
+            ("replicate", ProviderKind::Replicate),
+            ("cometapi", ProviderKind::CometApi),
+            ("cog", ProviderKind::Cog),
+        ];
+        let kind = fields.get("kind").and_then(|node| self.choice(node, "`kind`", kinds));
+        let base_url = fields.get("base_url").and_then(|node| self.base_url(node));
+        let token_env = fields.get("token_env").and_then(|node| self.spanned(node, "`token_env`"));
+        let models = fields.get("models").map(|node| self.models(node)).unwrap_or_default();
+        let parallel = fields.get("parallel").and_then(|node| self.whole(node, "`parallel`", 1));
+        let realm = fields.get("realm").and_then(|node| self.choice(node, "`realm`", &[("public", true)]));
+        Some(Provider {
+            name_span: key.span,
+            kind: kind?,
+            base_url: base_url?,
+            token_env,
+            models,
+            parallel,
+            public_realm: realm.unwrap_or(false),
+        })
+    }
+
+    fn provider_name(&mut self, key: &Key) {
+        self.document_name(key, "a provider");
+        if BUILT_IN_PROVIDERS.contains(&key.value.as_str()) {
+            let message = format!("`{}` is a provider that castline brings along", key.value);
+            let finding = self.error(Code::InvalidName, key.span, message);
+            self.push(finding.hint("give yours another name"));
+        }
+    }
+
+    fn base_url(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let url = self.spanned(node, "`base_url`")?;
+        let host = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            let message = format!("`base_url` cannot be `{}`", url.value);
+            let finding = self.error(Code::InvalidValue, url.span, message);
+            self.push(finding.hint("it begins with `https://` or `http://`"));
+        }
+        Some(url)
+    }
+
+    fn models(&mut self, node: &Node) -> Vec<String> {
+        let items = self.list(node, "`models`").unwrap_or_default();
+        items.iter().filter_map(|item| self.string(item, "`models`")).collect()
+    }
+
+    fn limits(&mut self, node: &Node) -> Limits {
+        let Some(fields) = self.fields(node, "`limits`", LIMITS_KEYS) else { return Limits::default() };
+        let mut usd = |key: &str| {
+            let node = fields.get(key)?;
+            Some(Spanned::new(self.amount(node, &format!("`{key}`"))?, node.span))
+        };
+        let budget_usd = usd("budget_usd");
+        let budget_usd_per_day = usd("budget_usd_per_day");
+        let confirm_above_usd = usd("confirm_above_usd");
+        let parallel = fields.get("parallel");
+        let parallel =
+            parallel.and_then(|node| Some(Spanned::new(self.whole(node, "`parallel`", 1)?, node.span)));
+        Limits { budget_usd, budget_usd_per_day, parallel, confirm_above_usd }
+    }
+
+    fn own_prices(&mut self, node: &Node) -> IndexMap<String, Vec<PriceRule>> {
+        let entries = self.entries(node, "`prices`").unwrap_or_default();
+        entries.iter().map(|(key, node)| (key.value.clone(), self.prices(node))).collect()
+    }
+
+    fn sandbox(&mut self, node: &Node) -> Sandbox {
+        let Some(fields) = self.fields(node, "`sandbox`", SANDBOX_KEYS) else { return Sandbox::default() };
+        let latencies = &[("realistic", true), ("none", false)];
+        let latency = fields.get("latency").and_then(|node| self.choice(node, "`latency`", latencies));
+        let fail = fields.get("fail").and_then(|node| self.entries(node, "`fail`")).unwrap_or_default();
+        let failure = |(key, node): &(Key, Node)| {
+            let error = self.string(node, &format!("the failure of `{}`", key.value))?;
+            Some((key.value.clone(), error))
+        };
+        let fail = fail.iter().filter_map(failure).collect();
+        Sandbox { realistic_latency: latency.unwrap_or(false), fail }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! Artifacts on disk: immutable files, named by the digest of their bytes.
+//!
+//! Bytes arrive in a file of their own, are hashed, and get their name in one step, so that
+//! under a digest's name there is never anything else. Flushing them to the disk is the
+//! keeper's work; until it has, they are trusted only after another look at their bytes.
+//!
+//! Start reading at [`Blobs::incoming`].
+
+mod keeper;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use castline_core::ledger::OwnerId;
+use castline_core::{Artifact, Digest};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::StoreError;
+use crate::ledger::{FileSeen, Ledger};
+use crate::owner::Owners;
+use keeper::Keeper;
+
+/// How much of a file tells what it is.
+const HEAD: usize = 64 * 1024;
+/// A file that was changed so short ago may be changed again within the clock's grain.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// The artifacts of a store. Clones speak of one folder.
+#[derive(Debug, Clone)]
+pub struct Blobs(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    incoming: PathBuf,
+    me: OwnerId,
+    count: AtomicU64,
+    ledger: Ledger,
+    /// Blobs that have reached the disk, read when first asked for.
+    kept: OnceLock<Arc<Kept>>,
+    keeper: OnceLock<Keeper>,
+}
+
+/// Digests of blobs that have reached the disk.
+type Kept = RwLock<HashSet<Digest>>;
+
+/// A file that is being written and has no digest yet. Dropping it removes it.
+#[derive(Debug)]
+pub struct Incoming {
+    blobs: Blobs,
+    path: PathBuf,
+}
+
+impl Blobs {
+    pub(crate) fn open(folder: &Path, ledger: Ledger, owners: &Owners) -> Self {
+        let incoming = folder.join("incoming");
+        sweep(&incoming, owners);
+        Self(Arc::new(Inner {
+            folder: folder.join("blobs").join("sha256"),
+            incoming,
+            me: owners.me().clone(),
+            count: AtomicU64::new(0),
+            ledger,
+            kept: OnceLock::new(),
+            keeper: OnceLock::new(),
+        }))
+    }
+
+    /// A place for bytes to come. The file is not there yet.
+    pub fn incoming(&self) -> Incoming {
+        let count = self.0.count.fetch_add(1, Ordering::Relaxed);
+        let path = self.0.incoming.join(format!("{}-{count}", self.0.me));
+        Incoming { blobs: self.clone(), path }
+    }
+
+    /// Stores bytes that are in memory.
+    pub fn write(&self, bytes: &[u8]) -> Result<Artifact, StoreError> {
+        let incoming = self.incoming();
+        fs::write(incoming.path(), bytes).map_err(StoreError::file("write", incoming.path()))?;
+        incoming.finish()
+    }
+
+    /// Stores a copy of a user's file. A file that looks as it did the last time is not
+    /// read again.
+    pub fn import(&self, path: &Path) -> Result<Artifact, StoreError> {
+        let path = fs::canonicalize(path).map_err(StoreError::file("read", path))?;
+        let look = Look::at(&path).map_err(StoreError::file("read", &path))?;
+        let name = path.to_string_lossy();
+        if let Some(seen) = self.0.ledger.file(&name)?
+            && look.fits(&seen)
+            && self.has(&seen.artifact)
+        {
+            return Ok(seen.artifact);
+        }
+        let incoming = self.incoming();
+        fs::copy(&path, incoming.path()).map_err(StoreError::file("copy", &path))?;
+        let artifact = incoming.finish()?;
+        if look.is_settled() && Look::at(&path).is_ok_and(|again| again == look) {
+            self.0.ledger.remember(look.seen(name.into_owned(), artifact.clone()));
+        }
+        Ok(artifact)
+    }
+
+    /// Where an artifact's bytes are, if they are.
+    pub fn path(&self, artifact: &Artifact) -> PathBuf {
+        self.path_of(&artifact.digest)
+    }
+
+    /// True when an artifact's bytes are there. Bytes that a power cut may have spoilt are
+    /// looked at.
+    pub fn has(&self, artifact: &Artifact) -> bool {
+        let there = fs::metadata(self.path(artifact)).is_ok_and(|meta| meta.len() == artifact.bytes);
+        there && (self.is_kept(&artifact.digest) || self.verify(artifact).is_ok())
+    }
+
+    /// Reads an artifact; its bytes are what they always were.
+    pub fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, StoreError> {
+        let path = self.path(artifact);
+        let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
+        if Digest::of(&bytes) == artifact.digest { Ok(bytes) } else { Err(self.damaged(artifact)) }
+    }
+
+    /// Looks at all bytes of an artifact.
+    pub fn verify(&self, artifact: &Artifact) -> Result<(), StoreError> {
+        let path = self.path(artifact);
+        let found = describe(&path).map_err(StoreError::file("read", &path))?;
+        if found.digest != artifact.digest {
+            return Err(self.damaged(artifact));
+        }
+        if !self.is_kept(&artifact.digest) {
+            self.keep(artifact.digest, artifact.bytes);
+        }
+        Ok(())
+    }
+
+    /// Waits until all blobs that were stored so far have reached the disk.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        match self.0.keeper.get() {
+            Some(keeper) => keeper.settle().await,
+            None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, artifact: &Artifact) -> StoreError {
+        StoreError::Damaged { digest: artifact.digest, path: self.path(artifact) }
+    }
+
+    fn path_of(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        self.0.folder.join(&hex[..2]).join(hex)
+    }
+
+    fn kept(&self) -> &Arc<Kept> {
+        // When the ledger cannot be read every blob is looked at, which is slow and right.
+        let read = || self.0.ledger.kept().unwrap_or_default().into_iter().collect();
+        self.0.kept.get_or_init(|| Arc::new(RwLock::new(read())))
+    }
+
+    fn is_kept(&self, digest: &Digest) -> bool {
+        self.kept().read().expect("nobody panics while holding it").contains(digest)
+    }
+
+    fn keep(&self, digest: Digest, bytes: u64) {
+        let start = || Keeper::start(self.0.folder.clone(), self.0.ledger.clone(), self.kept().clone());
+        self.0.keeper.get_or_init(start).keep(digest, bytes);
+    }
+}
+
+impl Incoming {
+    /// Where to write the bytes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the bytes as they are now, under the name of their digest.
+    pub fn finish(self) -> Result<Artifact, StoreError> {
+        let artifact = describe(&self.path).map_err(StoreError::file("read", &self.path))?;
+        let place = self.blobs.path(&artifact);
+        let same = fs::metadata(&place).is_ok_and(|meta| meta.len() == artifact.bytes);
+        // What has reached the disk is not replaced by what has not.
+        if !(same && self.blobs.is_kept(&artifact.digest)) {
+            let folder = place.parent().expect("a blob has a folder");
+            fs::create_dir_all(folder).map_err(StoreError::file("create the folder", folder))?;
+            fs::rename(&self.path, &place).map_err(StoreError::file("write", &place))?;
+            self.blobs.keep(artifact.digest, artifact.bytes);
+        }
+        Ok(artifact)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Hashes a file and looks at its head.
+fn describe(path: &Path) -> io::Result<Artifact> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; HEAD];
+    let (mut head, mut bytes) = (Vec::new(), 0);
+    loop {
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            break;
+        }
+        let more = (HEAD - head.len()).min(read);
+        head.extend_from_slice(&chunk[..more]);
+        hash.update(&chunk[..read]);
+        bytes += read as u64;
+    }
+    Ok(Artifact::describe(Digest::from_sha256(hash.finalize().into()), bytes, &head))
+}
+
+/// How a user's file looks without reading it.
+#[derive(Debug, PartialEq, Eq)]
+struct Look {
+    bytes: u64,
+    modified: i64,
+    inode: u64,
+}
+
+impl Look {
+    fn at(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        let since = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        Ok(Self { bytes: meta.len(), modified, inode: inode(&meta) })
+    }
+
+    fn fits(&self, seen: &FileSeen) -> bool {
+        (self.bytes, self.modified, self.inode) == (seen.bytes, seen.modified, seen.inode)
+    }
+
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.as_nanos() > self.modified as u128 + FRESH.as_nanos()
+    }
+
+    fn seen(self, path: String, artifact: Artifact) -> FileSeen {
+        FileSeen { path, bytes: self.bytes, modified: self.modified, inode: self.inode, artifact }
+    }
+}
+
+#[cfg(unix)]
+fn inode(meta: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// Removes what the dead were receiving.
+fn sweep(incoming: &Path, owners: &Owners) {
+    for file in fs::read_dir(incoming).into_iter().flatten().flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let owner = name.split(['-', '.']).next().unwrap_or_default();
+        if !owners.alive(&OwnerId::from(owner)) {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

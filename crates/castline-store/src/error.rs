@@ -1,0 +1,163 @@
+//! Why the store cannot do what it was asked to, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use castline_core::Digest;
+
+/// Why the store cannot do what it was asked to. Nothing is half done then.
+///
+/// It can be cloned, because one failed transaction is the failure of everybody in it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder of the store cannot be used.
+    #[error("cannot {doing} `{}`: {}", path.display(), words(cause))]
+    File {
+        /// `write`, `read`, ...
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The operating system's words.
+        #[source]
+        cause: Arc<io::Error>,
+    },
+    /// The database cannot be used.
+    #[error("cannot {doing} the ledger `{}`: {cause}", path.display())]
+    Database {
+        /// `open`, `write`, ...
+        doing: &'static str,
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's words.
+        #[source]
+        cause: Arc<rusqlite::Error>,
+    },
+    /// The database was written by a newer castline.
+    #[error("the ledger `{}` has version {found}, and this castline knows versions up to {known}", path.display())]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is a database, but not a ledger.
+    #[error("`{}` is not a ledger of castline", path.display())]
+    NotALedger {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row of the database does not say what it should.
+    #[error("the ledger's entry of {key} cannot be read: {cause}")]
+    Unreadable {
+        /// Its key, or what stood there.
+        key: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The thread that writes has ended, after a panic.
+    #[error("the ledger has stopped after an error of its own")]
+    Stopped,
+    /// The bytes of an artifact are not what they were.
+    #[error("the stored file {digest} is damaged: `{}` has other bytes", path.display())]
+    Damaged {
+        /// Which artifact.
+        digest: Digest,
+        /// Where its bytes should be.
+        path: PathBuf,
+    },
+    /// Results could not be stored.
+    #[error("only {free} MiB are free where the store is, `{}`; results need at least {needed} MiB", path.display())]
+    LittleSpace {
+        /// The store.
+        path: PathBuf,
+        /// MiB.
+        free: u64,
+        /// MiB.
+        needed: u64,
+    },
+    /// Locks and shared memory are not to be relied on there.
+    #[error("the store `{}` is on a {kind} file system, where two castlines cannot see each other", path.display())]
+    NetworkFileSystem {
+        /// The store.
+        path: PathBuf,
+        /// `NFS`, `SMB`, ...
+        kind: &'static str,
+    },
+    /// Another process is in the middle of that run.
+    #[error("run {run} is going on in another process")]
+    RunGoesOn {
+        /// Which.
+        run: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn file<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + use<'a> {
+        move |cause| Self::File { doing, path: path.to_owned(), cause: Arc::new(cause) }
+    }
+
+    pub(crate) fn database<'a>(
+        doing: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(rusqlite::Error) -> Self + use<'a> {
+        move |cause| Self::Database { doing, path: path.to_owned(), cause: Arc::new(cause) }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let elsewhere = "or put the store elsewhere with `store:` in castline.yaml or CASTLINE_STORE";
+        Some(match self {
+            Self::File { cause, .. } => match cause.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    format!("the disk is full: make room (`castline gc` removes what nothing uses), {elsewhere}")
+                }
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    format!("castline must be able to write there: change its permissions, {elsewhere}")
+                }
+                _ => return None,
+            },
+            Self::Database { cause, .. } => match cause.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DiskFull) => {
+                    format!("the disk is full: make room (`castline gc` removes what nothing uses), {elsewhere}")
+                }
+                Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+                    format!("castline must be able to write there: change its permissions, {elsewhere}")
+                }
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                    "another process has held it for a long time: end it, or try again".to_owned()
+                }
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                    "it is damaged: bring it back from a backup, or move it away and lose the cache, the history and \
+                     what is known of running predictions"
+                        .to_owned()
+                }
+                _ => return None,
+            },
+            Self::Newer { .. } => format!("update castline, {elsewhere}"),
+            Self::NotALedger { .. } => format!("move the file away, {elsewhere}"),
+            Self::Damaged { .. } => {
+                "it is fetched or made again by the next run that needs it".to_owned()
+            }
+            Self::LittleSpace { .. } => {
+                format!("nothing was sent; make room (`castline gc` removes what nothing uses), {elsewhere}")
+            }
+            Self::NetworkFileSystem { .. } => {
+                "put the store on a local disk with `store:` in castline.yaml or CASTLINE_STORE".to_owned()
+            }
+            Self::RunGoesOn { run } => format!("wait for it, or stop it with `castline runs cancel {run}`"),
+            Self::Stopped | Self::Unreadable { .. } => return None,
+        })
+    }
+}
+
+/// `File exists (os error 17)` without the number, which helps nobody.
+fn words(cause: &io::Error) -> String {
+    let text = cause.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}

@@ -1,0 +1,247 @@
+//! The ledger as SQLite keeps it: one writer thread, readers, and somebody who watches.
+//!
+//! What becomes of an entry is judged in `castline_core::ledger`; nothing is decided here.
+//!
+//! Start reading at [`Ledger::commit`].
+
+mod rows;
+mod schema;
+mod watcher;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread::{self, JoinHandle};
+
+use castline_core::ledger::{Account, Ask, Claim, Entry, Held, State, Verdict};
+use castline_core::{Digest, Key, MicroUsd, ProviderName};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+use crate::owner::Owners;
+
+pub use rows::Brief;
+use rows::RowError;
+use watcher::{Waiter, Watcher};
+pub(crate) use writer::FileSeen;
+use writer::{Message, Work, Writer};
+
+/// The database's file in the store's folder.
+pub const LEDGER_FILE: &str = "ledger.db";
+
+/// What is known of every prediction ever asked for. Clones speak of one ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    owners: Arc<Owners>,
+    reader: Mutex<Connection>,
+    /// None while it is being closed.
+    queue: Option<mpsc::Sender<Message>>,
+    writer: Option<JoinHandle<()>>,
+    /// Begun by the first who waits; its error is theirs.
+    watcher: OnceLock<Result<Watching, StoreError>>,
+}
+
+#[derive(Debug)]
+struct Watching {
+    queue: Option<mpsc::Sender<Waiter>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ledger {
+    pub(crate) fn open(folder: &Path, owners: Arc<Owners>) -> Result<Self, StoreError> {
+        let path = folder.join(LEDGER_FILE);
+        let writer = Writer::new(schema::open(&path)?, path.clone(), owners.clone());
+        let reader = Mutex::new(schema::connect(&path)?);
+        let (queue, orders) = mpsc::channel();
+        let writer = spawn("castline-ledger", &path, move || writer.run(&orders))?;
+        let (queue, writer) = (Some(queue), Some(writer));
+        Ok(Self(Arc::new(Inner { path, owners, reader, queue, writer, watcher: OnceLock::new() })))
+    }
+
+    /// Has these asks judged, in their order, in one transaction. When an intent or an id
+    /// of a provider that bills is among them, they are on the disk when this returns.
+    ///
+    /// Asks take their place in the queue when this is called, not when it is awaited.
+    pub fn commit(
+        &self,
+        asks: Vec<(Key, Claim, Ask)>,
+    ) -> impl Future<Output = Result<Vec<Verdict>, StoreError>> + Send + 'static + use<> {
+        let answer = self.send(Work::Commit(asks));
+        async move { answer.await.map_err(|_| StoreError::Stopped)? }
+    }
+
+    /// Opens an account, or gives it another limit; none is no limit.
+    pub async fn open_account(&self, account: &Account, limit: Option<MicroUsd>) -> Result<(), StoreError> {
+        self.write(Work::Account(account.clone(), limit)).await
+    }
+
+    /// Waits until what was committed so far would survive a power cut.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        self.write(Work::Settle).await
+    }
+
+    /// Waits until one of these entries is not in the hands of a living owner: it has
+    /// ended, or its owner has, or it is not there. That may be so already.
+    pub async fn changed(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let watching = self.0.watcher.get_or_init(|| self.0.watch()).as_ref().map_err(Clone::clone)?;
+        let queue = watching.queue.as_ref().expect("it is only taken when everything is dropped");
+        queue.send(Waiter { keys: keys.to_vec(), reply }).map_err(|_| StoreError::Stopped)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+}
+
+/// Reads never wait for writers. They are `async` all the same: this is where a ledger that
+/// is asked over a network would stand.
+#[expect(clippy::unused_async, reason = "a ledger elsewhere would have to wait")]
+impl Ledger {
+    /// The entries of these keys, in their order.
+    pub async fn entries(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, StoreError> {
+        self.read(|db| in_one(db, |db| keys.iter().map(|key| rows::entry(db, key)).collect()))
+    }
+
+    /// What a plan must know of these keys, in their order; cheaper than the whole entries.
+    pub async fn briefs(&self, keys: &[Key]) -> Result<Vec<Option<Brief>>, StoreError> {
+        self.read(|db| in_one(db, |db| keys.iter().map(|key| rows::brief(db, key)).collect()))
+    }
+
+    /// An account with its limit and all that is spent and reserved on it. One that was
+    /// never opened has no limit.
+    pub async fn spent(&self, account: &Account) -> Result<Held, StoreError> {
+        self.read(|db| rows::held(db, account, Timestamp::now()))
+    }
+
+    /// Model seconds of the last successes of a model (`owner/name`) at a provider, newest
+    /// first, for [`castline_core::prediction::learned`].
+    pub async fn history(&self, model: &str, provider: &ProviderName) -> Result<Vec<f64>, StoreError> {
+        const ENOUGH: usize = 20;
+        self.read(|db| rows::seconds(db, model, &provider.0, ENOUGH))
+    }
+
+    /// Former successes of a model (`owner/name`), newest first: what `why` compares with.
+    pub async fn nearest(&self, model: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.read(|db| rows::successes(db, model, most))
+    }
+
+    /// Entries in any of these states, newest first.
+    pub async fn in_states(&self, states: &[State], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.read(|db| rows::in_states(db, states, most))
+    }
+
+    /// Keys of entries that begin with these hex digits; two when there are several.
+    pub async fn keys_like(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
+        let digits = prefix.strip_prefix("sha256:").unwrap_or(prefix);
+        if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Ok(vec![]);
+        }
+        self.read(|db| rows::keys_like(db, digits))
+    }
+}
+
+impl Ledger {
+    /// True while the process lives that works on an entry.
+    pub fn is_worked_on(&self, entry: &Entry) -> bool {
+        entry.state.is_open() && self.0.owners.alive(&entry.claim.owner)
+    }
+
+    pub(crate) fn file(&self, path: &str) -> Result<Option<FileSeen>, StoreError> {
+        let find = "SELECT bytes, modified, inode, artifact FROM files WHERE path = ?1";
+        let found: Option<(i64, i64, i64, String)> = self.read(|db| {
+            let mut find = db.prepare_cached(find)?;
+            let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            Ok(find.query_row([path], columns).optional()?)
+        })?;
+        // A remembered file that cannot be read is as good as a forgotten one.
+        Ok(found.and_then(|(bytes, modified, inode, artifact)| {
+            let artifact = serde_json::from_str(&artifact).ok()?;
+            Some(FileSeen {
+                path: path.to_owned(),
+                bytes: bytes as u64,
+                modified,
+                inode: inode as u64,
+                artifact,
+            })
+        }))
+    }
+
+    pub(crate) fn remember(&self, file: FileSeen) {
+        drop(self.send(Work::File(file)));
+    }
+
+    pub(crate) fn kept(&self) -> Result<Vec<Digest>, StoreError> {
+        self.read(|db| {
+            let mut find = db.prepare_cached("SELECT digest FROM blobs")?;
+            let rows = find.query_map([], |row| row.get::<_, [u8; 32]>(0))?;
+            Ok(rows.map(|bytes| bytes.map(Digest::from_sha256)).collect::<Result<_, _>>()?)
+        })
+    }
+
+    pub(crate) fn keep(&self, blobs: Vec<(Digest, u64)>) -> Result<(), StoreError> {
+        self.send(Work::Kept(blobs)).blocking_recv().map_err(|_| StoreError::Stopped)?.map(drop)
+    }
+
+    async fn write(&self, work: Work) -> Result<(), StoreError> {
+        self.send(work).await.map_err(|_| StoreError::Stopped)?.map(drop)
+    }
+
+    fn send(&self, work: Work) -> oneshot::Receiver<Result<Vec<Verdict>, StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.0.queue.as_ref().expect("it is only taken when everything is dropped");
+        // Without a writer the reply is dropped, which says that it has stopped.
+        let _ = queue.send(Message { work, reply });
+        answer
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, RowError>) -> Result<T, StoreError> {
+        let db = self.0.reader.lock().map_err(|_| StoreError::Stopped)?;
+        read(&db).map_err(|error| error.into_store("read", &self.0.path))
+    }
+}
+
+/// Many small reads in one transaction see one moment, and lock once.
+fn in_one<T>(db: &Connection, read: impl FnOnce(&Connection) -> Result<T, RowError>) -> Result<T, RowError> {
+    let moment = db.unchecked_transaction()?;
+    let found = read(&moment)?;
+    moment.commit()?;
+    Ok(found)
+}
+
+impl Inner {
+    fn watch(&self) -> Result<Watching, StoreError> {
+        let watcher = Watcher::new(schema::connect(&self.path)?, self.path.clone(), self.owners.clone());
+        let (queue, waiters) = mpsc::channel();
+        let thread = spawn("castline-watcher", &self.path, move || watcher.run(&waiters))?;
+        Ok(Watching { queue: Some(queue), thread: Some(thread) })
+    }
+}
+
+/// Whoever is about to write or watch ends when its queue does, and is waited for.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+        if let Some(Ok(watching)) = self.watcher.get_mut() {
+            drop(watching.queue.take());
+            watching.thread.take().map(JoinHandle::join);
+        }
+    }
+}
+
+fn spawn(
+    name: &str,
+    path: &Path,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(StoreError::file("start a thread for", path))
+}

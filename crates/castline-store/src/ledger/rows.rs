@@ -1,0 +1,233 @@
+//! Entries, holds and accounts as rows.
+//!
+//! An entry is kept whole as JSON; the other columns of its row repeat what is searched by,
+//! and its output, so that a plan of thousands of legs reads no more than it needs.
+
+use castline_core::ledger::{Account, Entry, Held, OwnerId, State};
+use castline_core::{Digest, Key, MicroUsd, Output, PredictionId};
+use jiff::Timestamp;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::StoreError;
+
+/// Milliseconds of the rolling account.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// What can go wrong with rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RowError {
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    #[error("{cause}")]
+    Unreadable { key: String, cause: String },
+}
+
+impl RowError {
+    pub(crate) fn into_store(self, doing: &'static str, path: &std::path::Path) -> StoreError {
+        match self {
+            Self::Sql(cause) => StoreError::database(doing, path)(cause),
+            Self::Unreadable { key, cause } => StoreError::Unreadable { key, cause },
+        }
+    }
+}
+
+/// The part of an entry that a plan looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Brief {
+    /// How far it has come.
+    pub state: State,
+    /// The number of its claim.
+    pub claim: u64,
+    /// The provider's name for it.
+    pub prediction: Option<PredictionId>,
+    /// What it gave.
+    pub output: Option<Output>,
+}
+
+pub(crate) fn entry(db: &Connection, key: &Key) -> Result<Option<Entry>, RowError> {
+    let mut find = db.prepare_cached("SELECT entry FROM entries WHERE key = ?1")?;
+    let text: Option<String> = find.query_row([&key.0.as_bytes()[..]], |row| row.get(0)).optional()?;
+    text.map(|text| parse(&text, || key.to_string())).transpose()
+}
+
+pub(crate) fn brief(db: &Connection, key: &Key) -> Result<Option<Brief>, RowError> {
+    let mut find =
+        db.prepare_cached("SELECT state, claim, prediction, output FROM entries WHERE key = ?1")?;
+    let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let found: Option<(String, i64, Option<String>, Option<String>)> =
+        find.query_row([&key.0.as_bytes()[..]], columns).optional()?;
+    let Some((state, claim, prediction, output)) = found else { return Ok(None) };
+    Ok(Some(Brief {
+        state: state_of(&state, key)?,
+        claim: claim as u64,
+        prediction: prediction.map(PredictionId),
+        output: output.map(|text| parse(&text, || key.to_string())).transpose()?,
+    }))
+}
+
+/// State and owner alone, for those who wait.
+pub(crate) fn hands(db: &Connection, key: &Key) -> Result<Option<(State, OwnerId)>, RowError> {
+    let mut find = db.prepare_cached("SELECT state, owner FROM entries WHERE key = ?1")?;
+    let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let found: Option<(String, String)> = find.query_row([&key.0.as_bytes()[..]], columns).optional()?;
+    found.map(|(state, owner)| Ok((state_of(&state, key)?, OwnerId::from(owner.as_str())))).transpose()
+}
+
+fn state_of(word: &str, key: &Key) -> Result<State, RowError> {
+    let known = State::ALL.into_iter().find(|state| state.word() == word);
+    known.ok_or_else(|| RowError::Unreadable {
+        key: key.to_string(),
+        cause: format!("no state is called `{word}`"),
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, key: impl FnOnce() -> String) -> Result<T, RowError> {
+    serde_json::from_str(text).map_err(|cause| RowError::Unreadable { key: key(), cause: cause.to_string() })
+}
+
+fn json<T: serde::Serialize>(value: &T, key: &Key) -> Result<String, RowError> {
+    serde_json::to_string(value)
+        .map_err(|cause| RowError::Unreadable { key: key.to_string(), cause: cause.to_string() })
+}
+
+/// Writes an entry over the former one.
+pub(crate) fn put(db: &Connection, entry: &Entry) -> Result<(), RowError> {
+    let key = entry.key();
+    let output = entry.output.as_ref().map(|output| json(output, &key)).transpose()?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO entries (key, state, owner, claim, model, provider, prediction, intended, ended, \
+         predict_seconds, output, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute(params![
+        &key.0.as_bytes()[..],
+        entry.state.word(),
+        &*entry.claim.owner.0,
+        entry.claim.number.cast_signed(),
+        entry.request.model.path(),
+        &*entry.provider().0,
+        entry.prediction.as_ref().map(|id| id.0.as_str()),
+        entry.intended.as_millisecond(),
+        entry.ended.map(Timestamp::as_millisecond),
+        entry.predict_seconds,
+        output,
+        json(entry, &key)?,
+    ])?;
+    Ok(())
+}
+
+/// Writes what an entry's last create holds. Former creates keep their own rows.
+pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
+    let mut put = db.prepare_cached(
+        "INSERT OR REPLACE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for account in &entry.hold.accounts {
+        put.execute(params![
+            account.to_string(),
+            &entry.key().0.as_bytes()[..],
+            entry.hold.attempt.cast_signed(),
+            entry.hold.at.as_millisecond(),
+            entry.hold.reserved.map(micros),
+            entry.hold.settled.map(micros),
+            &*entry.made_by.0,
+            entry.request.model.path(),
+            &*entry.provider().0,
+        ])?;
+    }
+    Ok(())
+}
+
+fn micros(amount: MicroUsd) -> i64 {
+    i64::try_from(amount.0).unwrap_or(i64::MAX)
+}
+
+fn amount(micros: i64) -> MicroUsd {
+    MicroUsd(u64::try_from(micros).unwrap_or_default())
+}
+
+/// An account with all that is held against it. The rolling one forgets after a day, but
+/// not what is still open.
+pub(crate) fn held(db: &Connection, account: &Account, now: Timestamp) -> Result<Held, RowError> {
+    let name = account.to_string();
+    let since = match account {
+        Account::Run(_) => i64::MIN,
+        Account::Day => now.as_millisecond() - DAY,
+    };
+    let mut sum = db.prepare_cached(
+        "SELECT (SELECT coalesce(sum(coalesce(settled, reserved, 0)), 0) FROM holds WHERE account = ?1 AND at > ?2) \
+         + (SELECT coalesce(sum(reserved), 0) FROM holds WHERE account = ?1 AND at <= ?2 AND settled IS NULL), \
+         (SELECT coalesce(sum(settled - reserved), 0) FROM holds WHERE account = ?1 AND at > ?2 AND settled > reserved)",
+    )?;
+    let (held, overcharge) = sum.query_row(params![name, since], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let limit = limit(db, account)?;
+    Ok(Held { account: account.clone(), limit, held: amount(held), overcharge: amount(overcharge) })
+}
+
+fn limit(db: &Connection, account: &Account) -> Result<Option<MicroUsd>, RowError> {
+    let mut find = db.prepare_cached("SELECT most FROM accounts WHERE account = ?1")?;
+    let found: Option<Option<i64>> = find.query_row([account.to_string()], |row| row.get(0)).optional()?;
+    Ok(found.flatten().map(amount))
+}
+
+pub(crate) fn put_limit(db: &Connection, account: &Account, limit: Option<MicroUsd>) -> Result<(), RowError> {
+    db.prepare_cached("INSERT OR REPLACE INTO accounts (account, most) VALUES (?1, ?2)")?
+        .execute(params![account.to_string(), limit.map(micros)])?;
+    Ok(())
+}
+
+/// Model seconds of the last successes, newest first.
+pub(crate) fn seconds(
+    db: &Connection,
+    model: &str,
+    provider: &str,
+    most: usize,
+) -> Result<Vec<f64>, RowError> {
+    let mut find = db.prepare_cached(
+        "SELECT predict_seconds FROM entries WHERE model = ?1 AND state = 'succeeded' AND provider = ?2 \
+         AND predict_seconds IS NOT NULL ORDER BY intended DESC LIMIT ?3",
+    )?;
+    let rows = find.query_map(params![model, provider, most.cast_signed() as i64], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Successes of a model, newest first.
+pub(crate) fn successes(db: &Connection, model: &str, most: usize) -> Result<Vec<Entry>, RowError> {
+    let find = "SELECT key, entry FROM entries WHERE model = ?1 AND state = 'succeeded' \
+                ORDER BY intended DESC LIMIT ?2";
+    several(db, find, &[Sql::from(model.to_owned()), Sql::from(most.cast_signed() as i64)])
+}
+
+/// Entries in these states, newest first.
+pub(crate) fn in_states(db: &Connection, states: &[State], most: usize) -> Result<Vec<Entry>, RowError> {
+    let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+    let find = format!(
+        "SELECT key, entry FROM entries WHERE state IN ('{}') ORDER BY intended DESC LIMIT ?1",
+        words.join("', '")
+    );
+    several(db, &find, &[Sql::from(most.cast_signed() as i64)])
+}
+
+fn several(db: &Connection, find: &str, values: &[Sql]) -> Result<Vec<Entry>, RowError> {
+    let mut find = db.prepare_cached(find)?;
+    let mut rows = find.query(rusqlite::params_from_iter(values))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, text): (Vec<u8>, String) = (row.get(0)?, row.get(1)?);
+        entries.push(parse(&text, || key_text(&key))?);
+    }
+    Ok(entries)
+}
+
+fn key_text(bytes: &[u8]) -> String {
+    let digest = bytes.try_into().map(Digest::from_sha256);
+    digest.map_or_else(|_| "an unknown key".to_owned(), |digest| digest.to_string())
+}
+
+/// Every key that begins with these hex digits, at most two.
+pub(crate) fn keys_like(db: &Connection, prefix: &str) -> Result<Vec<Key>, RowError> {
+    let mut find =
+        db.prepare_cached("SELECT key FROM entries WHERE lower(hex(key)) LIKE ?1 || '%' LIMIT 2")?;
+    let rows = find.query_map([prefix.to_lowercase()], |row| row.get::<_, [u8; 32]>(0))?;
+    Ok(rows.map(|bytes| bytes.map(|bytes| Key(Digest::from_sha256(bytes)))).collect::<Result<_, _>>()?)
+}

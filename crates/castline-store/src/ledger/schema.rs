@@ -1,0 +1,207 @@
+//! The database: its tables, its version, and how an older one becomes a newer one.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// Marks the file as ours: "cast".
+const APPLICATION: i64 = 0x6361_7374;
+/// How long another process may hold the database. A commit takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What makes version n of version n - 1; the first makes version 1 of an empty file.
+const STEPS: &[&str] = &["
+    CREATE TABLE entries (
+        key BLOB PRIMARY KEY,
+        state TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        claim INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        prediction TEXT,
+        intended INTEGER NOT NULL,
+        ended INTEGER,
+        predict_seconds REAL,
+        output TEXT,
+        entry TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX entries_of_model ON entries (model, state, intended);
+    CREATE INDEX entries_unfinished ON entries (state, intended) WHERE state <> 'succeeded';
+    CREATE TABLE holds (
+        account TEXT NOT NULL,
+        key BLOB NOT NULL,
+        attempt INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        reserved INTEGER,
+        settled INTEGER,
+        run TEXT NOT NULL,
+        model TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        PRIMARY KEY (account, key, attempt)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX holds_by_time ON holds (account, at, reserved, settled);
+    CREATE INDEX holds_open ON holds (account, at, reserved) WHERE settled IS NULL;
+    CREATE TABLE accounts (account TEXT PRIMARY KEY, most INTEGER) STRICT, WITHOUT ROWID;
+    CREATE TABLE blobs (digest BLOB PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE files (
+        path TEXT PRIMARY KEY,
+        bytes INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        artifact TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE syncs (id INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+    INSERT INTO syncs VALUES (1, 0);
+"];
+
+/// Opens the database, makes it when it is not there, and brings it up to date.
+pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
+    open_with(path, STEPS)
+}
+
+/// A further connection to a database that [`open`] has opened.
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let failed = StoreError::database("open", path);
+    let connect = || {
+        let db = Connection::open(path)?;
+        db.busy_timeout(PATIENCE)?;
+        db.set_prepared_statement_cache_capacity(32);
+        Ok(db)
+    };
+    connect().map_err(failed)
+}
+
+fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+    let mut db = connect(path)?;
+    let failed = || StoreError::database("open", path);
+    let known = steps.len().cast_signed() as i64;
+    let version = version_of(&db, path)?;
+    if version > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found: version, known });
+    }
+    if version > 0 && version < known {
+        keep_copy(&db, path, version)?;
+    }
+    // Writing ahead is a property of the file; saying so again costs nothing.
+    patiently(|| db.pragma_update(None, "journal_mode", "wal")).map_err(failed())?;
+    if version < known {
+        migrate(&mut db, steps).map_err(failed())?;
+    }
+    Ok(db)
+}
+
+/// The version of a ledger; an empty file has version 0.
+fn version_of(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let read = || -> rusqlite::Result<(i64, i64, i64)> {
+        let pragma = |name| db.pragma_query_value(None, name, |row| row.get(0));
+        let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok((pragma("application_id")?, pragma("user_version")?, tables))
+    };
+    match read().map_err(StoreError::database("open", path))? {
+        (APPLICATION, version, _) => Ok(version),
+        (0, 0, 0) => Ok(0),
+        _ => Err(StoreError::NotALedger { path: path.to_owned() }),
+    }
+}
+
+/// Keeps the database as it is beside it, before its form changes.
+fn keep_copy(db: &Connection, path: &Path, version: i64) -> Result<(), StoreError> {
+    let copy = copy_of(path, version);
+    if copy.exists() {
+        return Ok(());
+    }
+    let text = copy.to_string_lossy();
+    db.execute("VACUUM INTO ?1", [text.as_ref()]).map(|_| ()).map_err(StoreError::database("copy", path))
+}
+
+fn copy_of(path: &Path, version: i64) -> PathBuf {
+    path.with_extension(format!("v{version}.db"))
+}
+
+/// One transaction from whatever version it has, as another process may have been faster.
+fn migrate(db: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in steps.iter().skip(version as usize) {
+        change.execute_batch(step)?;
+    }
+    change.pragma_update(None, "application_id", APPLICATION)?;
+    change.pragma_update(None, "user_version", version.max(steps.len().cast_signed() as i64))?;
+    change.commit()
+}
+
+/// SQLite does not wait for others when it changes the journal mode.
+fn patiently(mut change: impl FnMut() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        match change() {
+            Err(error) if busy(&error) && began.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(db: &Connection) -> i64 {
+        db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_newer_ledger_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Newer { found: 7, known: 1, .. }), "{error}");
+        assert!(error.hint().unwrap().starts_with("update castline"));
+        assert_eq!(version(&Connection::open(&path).unwrap()), 7);
+    }
+
+    #[test]
+    fn an_older_ledger_is_copied_and_then_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        open(&path).unwrap();
+        let steps = [STEPS[0], "ALTER TABLE accounts ADD COLUMN note TEXT"];
+        let db = open_with(&path, &steps).unwrap();
+        db.execute("INSERT INTO accounts VALUES ('day', NULL, 'new')", []).unwrap();
+        assert_eq!(version(&db), 2);
+        assert_eq!(version(&Connection::open(copy_of(&path, 1)).unwrap()), 1);
+    }
+
+    #[test]
+    fn a_failed_change_leaves_the_older_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        open(&path).unwrap();
+        let steps = [STEPS[0], "CREATE TABLE more (a INTEGER); nonsense"];
+        assert!(open_with(&path, &steps).is_err());
+        let db = open(&path).unwrap();
+        assert_eq!(version(&db), 1);
+        assert!(db.execute("INSERT INTO more VALUES (1)", []).is_err());
+    }
+
+    #[test]
+    fn another_database_is_not_taken_for_a_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE songs (name TEXT)").unwrap();
+        assert!(matches!(open(&path).unwrap_err(), StoreError::NotALedger { .. }));
+        std::fs::write(&path, "these are certainly not the bytes of a database, but enough of them").unwrap();
+        let error = open(&path).unwrap_err();
+        assert!(error.hint().unwrap().contains("damaged"), "{error}");
+    }
+}

@@ -1,0 +1,290 @@
+//! The one thread of a process that writes to the ledger.
+//!
+//! It drains its queue and commits what it finds as one transaction, so that a thousand
+//! legs cost a few flushes. What becomes of an entry is judged by
+//! [`castline_core::ledger::judge`]; the writer reads what the judge must know and writes
+//! what it answers.
+//!
+//! Start reading at [`Writer::run`].
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use castline_core::ledger::{Account, Ask, Claim, Entry, Held, Verdict, View, judge};
+use castline_core::{Artifact, Digest, Key, MicroUsd};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+use crate::owner::Owners;
+
+use super::rows::{self, RowError};
+
+/// So many messages at most share a transaction: other processes want to write as well.
+const TOGETHER: usize = 1_000;
+/// How long something may be written and not yet flushed.
+const UNFLUSHED: Duration = Duration::from_secs(1);
+/// How long sums may be reused while nobody else writes; the rolling ones shrink with time.
+const SUMS: Duration = Duration::from_mins(1);
+
+/// Something to write, and where the answer goes.
+pub(crate) struct Message {
+    pub(crate) work: Work,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Verdict>, StoreError>>,
+}
+
+/// What the writer is to write.
+pub(crate) enum Work {
+    /// Judge these and write what follows; answered with a verdict each.
+    Commit(Vec<(Key, Claim, Ask)>),
+    /// An account and its limit.
+    Account(Account, Option<MicroUsd>),
+    /// These blobs have reached the disk.
+    Kept(Vec<(Digest, u64)>),
+    /// A user's file has this artifact.
+    File(FileSeen),
+    /// Nothing: everything so far must survive a power cut.
+    Settle,
+}
+
+/// A user's file as it was when it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FileSeen {
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    pub(crate) modified: i64,
+    pub(crate) inode: u64,
+    pub(crate) artifact: Artifact,
+}
+
+impl Work {
+    /// An intent or an id that is lost in a power cut is a prediction paid for and lost.
+    fn must_last(&self) -> bool {
+        let paid = |ask: &Ask| match ask {
+            Ask::Claim { terms, .. } => terms.bills,
+            Ask::Created(_) | Ask::Ruled(_) => true,
+            _ => false,
+        };
+        match self {
+            Self::Commit(asks) => asks.iter().any(|(_, _, ask)| paid(ask)),
+            Self::Settle => true,
+            Self::Account(..) | Self::Kept(_) | Self::File(_) => false,
+        }
+    }
+}
+
+/// Sums of accounts as of the last look, right while only we write.
+#[derive(Default)]
+struct Sums {
+    held: HashMap<Account, Held>,
+    version: i64,
+    read: Option<Instant>,
+}
+
+pub(crate) struct Writer {
+    db: Connection,
+    path: PathBuf,
+    owners: Arc<Owners>,
+    sums: Sums,
+    /// How commits are done at the moment; none before the first.
+    flushing: Option<bool>,
+    /// Since when something is written and not yet flushed.
+    unflushed: Option<Instant>,
+}
+
+impl Writer {
+    pub(crate) fn new(db: Connection, path: PathBuf, owners: Arc<Owners>) -> Self {
+        Self { db, path, owners, sums: Sums::default(), flushing: None, unflushed: None }
+    }
+
+    /// Writes until nobody can ask any more.
+    pub(crate) fn run(mut self, queue: &Receiver<Message>) {
+        loop {
+            match self.wait(queue) {
+                Ok(first) => {
+                    let more = queue.try_iter().take(TOGETHER - 1);
+                    let messages = std::iter::once(first).chain(more).collect();
+                    self.carry_out(messages);
+                }
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.flush();
+    }
+
+    fn wait(&self, queue: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        match self.unflushed {
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(since) => queue.recv_timeout(UNFLUSHED.saturating_sub(since.elapsed())),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.unflushed.is_none() {
+            return;
+        }
+        if let Err(error) = self.write(&[&Work::Settle]) {
+            tracing::warn!(%error, "what the ledger has written last could not be flushed yet");
+            self.unflushed = Some(Instant::now());
+        }
+    }
+
+    fn carry_out(&mut self, messages: Vec<Message>) {
+        let work: Vec<&Work> = messages.iter().map(|message| &message.work).collect();
+        match self.write(&work) {
+            // A send fails when nobody waits for the answer any more.
+            Ok(verdicts) => messages.into_iter().zip(verdicts).for_each(|(message, verdicts)| {
+                let _ = message.reply.send(Ok(verdicts));
+            }),
+            // One bad row is the trouble of whoever asked for it.
+            Err(StoreError::Unreadable { .. }) if messages.len() > 1 => {
+                for message in messages {
+                    self.carry_out(vec![message]);
+                }
+            }
+            Err(error) => messages.into_iter().for_each(|message| {
+                let _ = message.reply.send(Err(error.clone()));
+            }),
+        }
+    }
+
+    /// One transaction: all of it, or an error and nothing.
+    fn write(&mut self, work: &[&Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
+        let result = self.transact(work);
+        if result.is_err() {
+            // What the sums say of rows that were not written is wrong.
+            self.sums = Sums::default();
+            let _ = self.db.execute_batch("ROLLBACK");
+        }
+        result.map_err(|error| error.into_store("write", &self.path))
+    }
+
+    fn transact(&mut self, work: &[&Work]) -> Result<Vec<Vec<Verdict>>, RowError> {
+        let flush = work.iter().any(|work| work.must_last());
+        self.set_flushing(flush)?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        self.check_sums()?;
+        let before = self.db.total_changes();
+        let now = Timestamp::now();
+        let verdicts = work.iter().map(|work| self.one(work, now)).collect::<Result<_, _>>()?;
+        let mut wrote = self.db.total_changes() != before;
+        if flush && !wrote && self.unflushed.is_some() {
+            // Only a commit that writes something flushes what was written before.
+            self.db.execute("UPDATE syncs SET count = count + 1", [])?;
+            wrote = true;
+        }
+        self.db.execute_batch("COMMIT")?;
+        if wrote {
+            self.unflushed = if flush { None } else { self.unflushed.or_else(|| Some(Instant::now())) };
+        }
+        Ok(verdicts)
+    }
+
+    /// With FULL a commit is on the disk when it returns; with NORMAL it is safe from the
+    /// death of this process, and from a power cut once a later one has been flushed.
+    fn set_flushing(&mut self, flush: bool) -> rusqlite::Result<()> {
+        if self.flushing != Some(flush) {
+            self.db.pragma_update(None, "synchronous", if flush { "full" } else { "normal" })?;
+            self.flushing = Some(flush);
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, work: &Work, now: Timestamp) -> Result<Vec<Verdict>, RowError> {
+        match work {
+            Work::Commit(asks) => {
+                return asks.iter().map(|(key, claim, ask)| self.judge(key, claim, ask, now)).collect();
+            }
+            Work::Account(account, limit) => {
+                rows::put_limit(&self.db, account, *limit)?;
+                self.sums.held.remove(account);
+            }
+            Work::Kept(blobs) => self.put_kept(blobs)?,
+            Work::File(file) => self.put_file(file)?,
+            Work::Settle => {}
+        }
+        Ok(vec![])
+    }
+
+    fn judge(&mut self, key: &Key, claim: &Claim, ask: &Ask, now: Timestamp) -> Result<Verdict, RowError> {
+        let entry = rows::entry(&self.db, key)?;
+        let accounts = self.accounts(claim, ask, now)?;
+        let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
+        let (verdict, written) =
+            judge(entry.as_ref(), ask, &View { claim, owner_alive, accounts: &accounts, now });
+        if let Some(written) = written {
+            rows::put(&self.db, &written)?;
+            self.put_hold(entry.as_ref(), &written)?;
+        }
+        Ok(verdict)
+    }
+
+    /// Money is only asked about where some may be spent.
+    fn accounts(&mut self, claim: &Claim, ask: &Ask, now: Timestamp) -> Result<Vec<Held>, RowError> {
+        match ask {
+            Ask::Claim { terms, .. } if terms.bills => {
+                claim.accounts.iter().map(|account| self.held(account, now)).collect()
+            }
+            _ => Ok(vec![]),
+        }
+    }
+
+    fn held(&mut self, account: &Account, now: Timestamp) -> Result<Held, RowError> {
+        if let Some(held) = self.sums.held.get(account) {
+            return Ok(held.clone());
+        }
+        let held = rows::held(&self.db, account, now)?;
+        self.sums.held.insert(account.clone(), held.clone());
+        Ok(held)
+    }
+
+    /// Forgets the sums when somebody else has written since, or they are old.
+    fn check_sums(&mut self) -> rusqlite::Result<()> {
+        let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if version != self.sums.version || self.sums.read.is_none_or(|read| read.elapsed() > SUMS) {
+            self.sums = Sums { held: HashMap::new(), version, read: Some(Instant::now()) };
+        }
+        Ok(())
+    }
+
+    fn put_hold(&mut self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
+        if !entry.terms.bills || before.is_some_and(|before| before.hold == entry.hold) {
+            return Ok(());
+        }
+        rows::put_hold(&self.db, entry)?;
+        let same = before.filter(|before| before.hold.attempt == entry.hold.attempt);
+        let freed = same.map_or(MicroUsd::ZERO, |before| before.hold.amount());
+        for account in &entry.hold.accounts {
+            if let Some(sum) = self.sums.held.get_mut(account) {
+                sum.held = (sum.held + entry.hold.amount()).saturating_sub(freed);
+                sum.overcharge += entry.hold.overcharge();
+            }
+        }
+        Ok(())
+    }
+
+    fn put_kept(&self, blobs: &[(Digest, u64)]) -> Result<(), RowError> {
+        let mut put =
+            self.db.prepare_cached("INSERT OR REPLACE INTO blobs (digest, bytes) VALUES (?1, ?2)")?;
+        for (digest, bytes) in blobs {
+            put.execute(params![&digest.as_bytes()[..], bytes.cast_signed()])?;
+        }
+        Ok(())
+    }
+
+    fn put_file(&self, file: &FileSeen) -> Result<(), RowError> {
+        let artifact = serde_json::to_string(&file.artifact)
+            .map_err(|cause| RowError::Unreadable { key: file.path.clone(), cause: cause.to_string() })?;
+        self.db
+            .prepare_cached(
+                "INSERT OR REPLACE INTO files (path, bytes, modified, inode, artifact) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![file.path, file.bytes.cast_signed(), file.modified, file.inode.cast_signed(), artifact])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Processes that work on predictions, known by locks that die with them.
+//!
+//! An owner lives exactly while it holds the exclusive lock on its file: the kernel frees
+//! it at the process's death and only then, so that there is no lease, no heartbeat and no
+//! clock. What an owner's death means is judged in `castline_core::ledger`.
+
+use std::collections::HashSet;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use castline_core::ledger::OwnerId;
+use ulid::Ulid;
+
+use crate::error::StoreError;
+
+/// A file that is locked before it gets its name ends with this until then.
+const UNNAMED: &str = ".new";
+/// How old an unnamed file is that nobody is about to lock any more.
+const FORGOTTEN: Duration = Duration::from_hours(1);
+
+/// This process among the owners.
+#[derive(Debug)]
+pub(crate) struct Owners {
+    folder: PathBuf,
+    me: OwnerId,
+    /// Held, never read: dropping it is death.
+    _lock: File,
+    /// The dead stay dead: ids are never used again.
+    dead: Mutex<HashSet<OwnerId>>,
+}
+
+impl Owners {
+    /// Becomes an owner. The file is locked before it has its name, so that no other
+    /// process can find it without its lock and take it for a dead one's.
+    pub(crate) fn join(folder: &Path) -> Result<Self, StoreError> {
+        let id = Ulid::generate().to_string();
+        let (unnamed, named) = (folder.join(format!("{id}{UNNAMED}")), folder.join(&id));
+        let lock = File::create_new(&unnamed).map_err(StoreError::file("create", &unnamed))?;
+        lock.lock().map_err(StoreError::file("lock", &unnamed))?;
+        fs::rename(&unnamed, &named).map_err(StoreError::file("create", &named))?;
+        let me = OwnerId::from(id.as_str());
+        Ok(Self { folder: folder.to_owned(), me, _lock: lock, dead: Mutex::default() })
+    }
+
+    /// This process.
+    pub(crate) fn me(&self) -> &OwnerId {
+        &self.me
+    }
+
+    /// True while the owner's process lives, and when that cannot be found out.
+    pub(crate) fn alive(&self, owner: &OwnerId) -> bool {
+        if *owner == self.me {
+            return true;
+        }
+        if owner.is_nobody() || self.dead.lock().expect("nobody panics while holding it").contains(owner) {
+            return false;
+        }
+        let alive = is_locked(&self.folder.join(&*owner.0));
+        if !alive {
+            self.dead.lock().expect("nobody panics while holding it").insert(owner.clone());
+        }
+        alive
+    }
+
+    /// Removes the files of the dead. Failing to is no harm.
+    pub(crate) fn sweep(&self) {
+        for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let dead = match name.strip_suffix(UNNAMED) {
+                Some(_) => is_older(&file.path(), FORGOTTEN),
+                None => name != *self.me.0 && !is_locked(&file.path()),
+            };
+            if dead {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+impl Drop for Owners {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.folder.join(&*self.me.0));
+    }
+}
+
+/// True when a process holds the exclusive lock. Looking takes a shared one, so that two
+/// who look do not take each other for the owner.
+fn is_locked(path: &Path) -> bool {
+    match File::open(path).map(|file| file.try_lock_shared()) {
+        Ok(Ok(())) => false,
+        Ok(Err(TryLockError::WouldBlock)) => true,
+        Ok(Err(TryLockError::Error(error))) | Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
+}
+
+fn is_older(path: &Path, age: Duration) -> bool {
+    let modified = fs::metadata(path).and_then(|meta| meta.modified());
+    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|passed| passed > age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_lives_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mine, other) = (Owners::join(folder.path()).unwrap(), Owners::join(folder.path()).unwrap());
+        let name = other.me().clone();
+        assert!(mine.alive(mine.me()) && mine.alive(&name));
+        drop(other);
+        assert!(!mine.alive(&name));
+        assert!(!mine.alive(&OwnerId::nobody()));
+    }
+
+    #[test]
+    fn files_of_the_dead_are_swept_and_those_of_the_living_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let living = Owners::join(folder.path()).unwrap();
+        fs::write(folder.path().join("01DEAD"), "").unwrap();
+        fs::write(folder.path().join(format!("01BEGINS{UNNAMED}")), "").unwrap();
+        let me = Owners::join(folder.path()).unwrap();
+        assert!(!me.alive(&OwnerId::from("01DEAD")));
+        me.sweep();
+        assert!(!folder.path().join("01DEAD").exists());
+        assert!(folder.path().join(format!("01BEGINS{UNNAMED}")).exists());
+        assert!(me.alive(living.me()));
+    }
+}

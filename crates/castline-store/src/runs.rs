@@ -1,0 +1,211 @@
+//! The records of runs: a journal of events each, and what it came to.
+//!
+//! A journal is shown and replayed, never decided from; that is why a line lost in a power
+//! cut is no loss, and why it is not flushed.
+//!
+//! Start reading at [`Runs::begin`].
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
+
+/// The records of all runs.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    folder: PathBuf,
+}
+
+/// The journal of a run that goes on. While it is open no other process may have it.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    file: File,
+    line: Vec<u8>,
+    /// Held, never read.
+    _lock: File,
+}
+
+impl Runs {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Begins the journal of a run, or goes on with it.
+    pub fn begin(&self, run: &str) -> Result<Journal, StoreError> {
+        let folder = self.of(run);
+        fs::create_dir_all(&folder).map_err(StoreError::file("create the folder", &folder))?;
+        let lock = lock(run, &folder)?;
+        let path = folder.join("journal.jsonl");
+        let file = open_whole(&path).map_err(StoreError::file("write", &path))?;
+        Ok(Journal { folder, file, line: Vec::new(), _lock: lock })
+    }
+
+    /// The ids of all runs, newest first.
+    pub fn list(&self) -> Result<Vec<String>, StoreError> {
+        let failed = || StoreError::file("read", &self.folder);
+        let mut runs = Vec::new();
+        for folder in fs::read_dir(&self.folder).map_err(failed())? {
+            runs.push(folder.map_err(failed())?.file_name().to_string_lossy().into_owned());
+        }
+        // A ULID begins with the time of its making.
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(runs)
+    }
+
+    /// The events of a run. A last line that was cut off is left out.
+    pub fn events<T: DeserializeOwned>(&self, run: &str) -> Result<Vec<T>, StoreError> {
+        let path = self.of(run).join("journal.jsonl");
+        let text = fs::read(&path).map_err(StoreError::file("read", &path))?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let lines = text[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines
+            .map(|line| serde_json::from_slice(line).map_err(io::Error::from))
+            .collect::<io::Result<_>>()
+            .map_err(StoreError::file("read", &path))
+    }
+
+    /// What a run came to; none when it never came to an end.
+    pub fn record<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
+        let path = self.of(run).join("record.json");
+        let failed = StoreError::file("read", &path);
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(io::Error::from).map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// True while a process has the run's journal open.
+    pub fn is_going_on(&self, run: &str) -> bool {
+        let lock = File::open(self.of(run).join("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Removes the record of a run that does not go on. Its results stay in the ledger.
+    pub fn remove(&self, run: &str) -> Result<(), StoreError> {
+        let folder = self.of(run);
+        if self.is_going_on(run) {
+            return Err(StoreError::RunGoesOn { run: run.to_owned() });
+        }
+        fs::remove_dir_all(&folder).map_err(StoreError::file("remove", &folder))
+    }
+
+    /// The folder of a run's files.
+    pub fn of(&self, run: &str) -> PathBuf {
+        // A run's name comes from the command line; it stays inside.
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
+        self.folder.join(run.chars().map(plain).collect::<String>())
+    }
+}
+
+impl Journal {
+    /// Writes an event down. A reader sees all of it or nothing.
+    pub fn append<T: Serialize>(&mut self, event: &T) -> Result<(), StoreError> {
+        let path = self.folder.join("journal.jsonl");
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, event)
+            .map_err(io::Error::from)
+            .map_err(StoreError::file("write", &path))?;
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).map_err(StoreError::file("write", &path))
+    }
+
+    /// Writes down what the run came to, in one step.
+    pub fn finish<T: Serialize>(self, record: &T) -> Result<(), StoreError> {
+        let (new, path) = (self.folder.join("record.json.new"), self.folder.join("record.json"));
+        let write = || {
+            fs::write(&new, serde_json::to_vec_pretty(record)?)?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(StoreError::file("write", &path))
+    }
+}
+
+fn lock(run: &str, folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let lock = File::create(&path).map_err(StoreError::file("create", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::RunGoesOn { run: run.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::file("lock", &path)(error)),
+    }
+}
+
+/// Opens a journal at its end, after the last whole line.
+fn open_whole(path: &Path) -> io::Result<File> {
+    let mut file = File::options().create(true).read(true).append(true).open(path)?;
+    let mut end = file.metadata()?.len();
+    let mut last = [0];
+    while end > 0 {
+        file.seek(SeekFrom::Start(end - 1))?;
+        file.read_exact(&mut last)?;
+        if last[0] == b'\n' {
+            break;
+        }
+        end -= 1;
+    }
+    file.set_len(end)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs() -> (tempfile::TempDir, Runs) {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = Runs::new(folder.path().to_owned());
+        (folder, runs)
+    }
+
+    #[test]
+    fn a_journal_goes_on_after_a_line_that_was_cut_off() {
+        let (_folder, runs) = runs();
+        let mut journal = runs.begin("01A").unwrap();
+        journal.append(&1).unwrap();
+        journal.append(&"two").unwrap();
+        drop(journal);
+        let path = runs.of("01A").join("journal.jsonl");
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str("{\"cut\": \"o");
+        fs::write(&path, text).unwrap();
+
+        assert_eq!(runs.events::<serde_json::Value>("01A").unwrap().len(), 2);
+        runs.begin("01A").unwrap().append(&3).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n\"two\"\n3\n");
+    }
+
+    #[test]
+    fn a_run_is_in_one_process_at_a_time() {
+        let (_folder, runs) = runs();
+        let journal = runs.begin("01A").unwrap();
+        assert!(runs.is_going_on("01A"));
+        assert!(matches!(runs.begin("01A").unwrap_err(), StoreError::RunGoesOn { .. }));
+        assert!(runs.remove("01A").is_err());
+        drop(journal);
+        assert!(!runs.is_going_on("01A"));
+        runs.remove("01A").unwrap();
+        assert_eq!(runs.list().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn runs_are_listed_newest_first_and_unfinished_ones_have_no_record() {
+        let (_folder, runs) = runs();
+        runs.begin("01A").unwrap().finish(&"done").unwrap();
+        runs.begin("01B").unwrap();
+        assert_eq!(runs.list().unwrap(), ["01B", "01A"]);
+        assert_eq!(runs.record::<String>("01A").unwrap().as_deref(), Some("done"));
+        assert_eq!(runs.record::<String>("01B").unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_cannot_be_named_out_of_its_folder() {
+        let (folder, runs) = runs();
+        assert_eq!(runs.of("../../etc").parent(), Some(folder.path()));
+    }
+}

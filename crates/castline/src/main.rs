@@ -1,0 +1,2 @@
+//! The castline command.
+fn main() {}

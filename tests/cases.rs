@@ -1,0 +1,183 @@
+//! Cases: folders in `tests/cases/`, each a test of its own.
+//!
+//! A case has a `commands` file and a `transcript`: what the commands printed and which files
+//! they left. The folder is copied somewhere empty, the commands run there one after the other,
+//! and the transcript is compared. `CASTLINE_ACCEPT=1` writes it anew, except in CI.
+//!
+//! A line of `commands` is `castline ...`, or `replace FILE OLD => NEW`, or `remove FILE`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use regex::Regex;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
+    let mut cases: Vec<PathBuf> = fs::read_dir(&folder)
+        .expect("tests/cases is there")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.join("commands").is_file())
+        .collect();
+    cases.sort();
+    let trials = cases.into_iter().map(|case| {
+        let name = case.file_name().expect("a case has a name").to_string_lossy().into_owned();
+        Trial::test(name, move || check(&case))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn check(case: &Path) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    copy(case, folder.path())?;
+    let commands = fs::read_to_string(case.join("commands"))?;
+    let mut found = String::new();
+    for line in commands.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
+        let _ = writeln!(found, "$ {line}");
+        perform(line, folder.path(), &mut found)?;
+    }
+    list_files(folder.path(), &mut found)?;
+    let expected_file = case.join("transcript");
+    let expected = fs::read_to_string(&expected_file).unwrap_or_default();
+    if found == expected {
+        return Ok(());
+    }
+    if std::env::var_os("CASTLINE_ACCEPT").is_some() && std::env::var_os("CI").is_none() {
+        fs::write(&expected_file, &found)?;
+        return Ok(());
+    }
+    Err(format!("{} is not what happened:\n{}", expected_file.display(), difference(&expected, &found)).into())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to.join(name))?;
+        } else if name != "commands" && name != "transcript" {
+            fs::copy(entry.path(), to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn perform(line: &str, folder: &Path, found: &mut String) -> Result<(), Failed> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    match word {
+        "castline" => castline(rest, folder, found),
+        "replace" => {
+            let (file, change) = rest.split_once(' ').ok_or("replace FILE OLD => NEW")?;
+            let (old, new) = change.split_once(" => ").ok_or("replace FILE OLD => NEW")?;
+            let path = folder.join(file);
+            let text = fs::read_to_string(&path)?;
+            if !text.contains(old) {
+                return Err(format!("`{file}` has no `{old}`").into());
+            }
+            fs::write(path, text.replace(old, new))?;
+            Ok(())
+        }
+        "remove" => Ok(fs::remove_file(folder.join(rest))?),
+        _ => Err(format!("`{word}` is no command of a case").into()),
+    }
+}
+
+fn castline(arguments: &str, folder: &Path, found: &mut String) -> Result<(), Failed> {
+    let output = Command::new(env!("CARGO_BIN_EXE_castline"))
+        .args(split(arguments))
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100")
+        .output()?;
+    let stdout = stable(&String::from_utf8_lossy(&output.stdout), folder);
+    let stderr = stable(&String::from_utf8_lossy(&output.stderr), folder);
+    stderr.lines().for_each(|line| drop(writeln!(found, "{}", format!("| {line}").trim_end())));
+    stdout.lines().for_each(|line| drop(writeln!(found, "{line}")));
+    match output.status.code() {
+        Some(0) => {}
+        Some(code) => drop(writeln!(found, "(exit code {code})")),
+        None => drop(writeln!(found, "(killed)")),
+    }
+    Ok(())
+}
+
+/// Splits at blanks outside of single quotes.
+fn split(arguments: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in arguments.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            other => words.last_mut().expect("never empty").push(other),
+        }
+    }
+    words.retain(|w| !w.is_empty());
+    words
+}
+
+/// What varies from run to run becomes a word in brackets.
+fn stable(text: &str, folder: &Path) -> String {
+    let filters = [
+        (r"sha256:[0-9a-f]{64}", "[DIGEST]"),
+        (r"\b[0-9a-f]{64}\b", "[HEX]"),
+        (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[RUN]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+        (r#"("(?:elapsed|predict)_seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
+        (r"\b\d+(\.\d+)? ?(ms|s)\b", "[DURATION]"),
+        (r#"("bytes": )\d+"#, "$1[BYTES]"),
+        (r"sandbox-\d+", "[PREDICTION]"),
+        (r"std-\d+", "[PREDICTION]"),
+    ];
+    let mut text = text.replace(&*folder.to_string_lossy(), "[FOLDER]");
+    if let Ok(real) = folder.canonicalize() {
+        text = text.replace(&*real.to_string_lossy(), "[FOLDER]");
+    }
+    for (pattern, by) in filters {
+        text = Regex::new(pattern).expect("a fixed pattern").replace_all(&text, by).into_owned();
+    }
+    text
+}
+
+/// The files under `out/`, pictures with their size.
+fn list_files(folder: &Path, found: &mut String) -> Result<(), Failed> {
+    let mut files = Vec::new();
+    walk(&folder.join("out"), &mut files)?;
+    files.sort();
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let bytes = fs::read(&file)?;
+        let size = imagesize::blob_size(&bytes).map(|s| format!(" {}x{}", s.width, s.height)).unwrap_or_default();
+        let _ = writeln!(found, "file {name}{size}");
+    }
+    Ok(())
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { walk(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+/// The first lines that differ, and what is around them.
+fn difference(expected: &str, found: &str) -> String {
+    let (a, b): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
+    let first = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let mut text = String::new();
+    a.iter().take(first).skip(first.saturating_sub(3)).for_each(|l| drop(writeln!(text, "  {l}")));
+    a.iter().skip(first).take(12).for_each(|l| drop(writeln!(text, "- {l}")));
+    b.iter().skip(first).take(40).for_each(|l| drop(writeln!(text, "+ {l}")));
+    text
+}

@@ -1,0 +1,333 @@
+//! Runs over real sockets, against the sandbox behind the Replicate routes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
+
+/// `castline sandbox-server` for as long as a test needs it.
+struct Server {
+    child: Child,
+    base_url: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(CASTLINE)
+            .args(["sandbox-server", "--port", "0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut first = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        BufReader::new(stdout).read_line(&mut first).expect("the server says where it is");
+        Self { child, base_url: first.trim().to_owned() }
+    }
+
+    /// `host:port`.
+    fn host(&self) -> &str {
+        let rest = self.base_url.strip_prefix("http://").expect("loopback is http");
+        rest.split('/').next().expect("never empty")
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let mut stream = TcpStream::connect(self.host()).expect("the server is there");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
+        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
+    }
+
+    fn creates(&self) -> u64 {
+        self.get("/_sandbox/counts")["creates"].as_u64().expect("a count")
+    }
+
+    /// The requests with this method whose path ends so.
+    fn requests(&self, method: &str, end: &str) -> Vec<Value> {
+        let all = self.get("/_sandbox/requests");
+        let list = all.as_array().expect("a list").clone();
+        list.into_iter()
+            .filter(|r| r["method"] == method && r["path"].as_str().is_some_and(|p| p.ends_with(end)))
+            .collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A project whose provider is a server on loopback.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(server: &Server, workflow: &str) -> Self {
+        Self::at(&format!("http://{}/replicate/v1", server.host()), workflow)
+    }
+
+    fn at(base_url: &str, workflow: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = format!(
+            "provider: local\nproviders:\n  local: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n"
+        );
+        fs::write(folder.path().join("castline.yaml"), project).expect("written");
+        fs::write(folder.path().join("flow.yaml"), workflow).expect("written");
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(CASTLINE);
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("CASTLINE_PROVIDER")
+            .env("LOCAL_TOKEN", "secret-token-for-loopback")
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("castline runs")
+    }
+
+    /// `run --json`, which must end with this code.
+    fn run_json(&self, code: i32) -> Value {
+        let output = self.run(&["run", "flow.yaml", "--json", "--yes"]);
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one object on stdout")
+    }
+
+    fn outputs(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() { walk(&entry.path(), files) } else { files.push(entry.path()) }
+            }
+        }
+        let mut files = Vec::new();
+        walk(&self.path().join("out"), &mut files);
+        files.retain(|f| f.extension().is_none_or(|e| e != "html"));
+        files.sort();
+        files
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits until something holds, with a deadline.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const SEED_REQUEST: &str = r#"
+steps:
+  boat:
+    uses: flux-schnell
+    with:
+      prompt: A paper boat floating on calm water at sunrise.
+      aspect_ratio: "1:1"
+      output_format: webp
+      output_quality: 80
+      seed: null
+outputs:
+  boat: "{{ steps.boat.image }}"
+"#;
+
+/// So many legs of one step, each with a prompt of its own.
+fn legs(count: usize) -> String {
+    let words: Vec<_> = (0..count).map(|i| format!("w{i}")).collect();
+    format!(
+        "steps:\n  a:\n    uses: flux-schnell\n    each: {{ word: [{}] }}\n    with: {{ prompt: 'a {{{{ each.word }}}}', megapixels: '0.25' }}\n",
+        words.join(", ")
+    )
+}
+
+#[test]
+fn the_seed_request_is_sent_to_the_letter() {
+    let server = Server::start(&["--foreign-urls"]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let record = project.run_json(0);
+    assert_eq!(record["status"], "succeeded");
+    let creates = server.requests("POST", "/replicate/v1/models/black-forest-labs/flux-schnell/predictions");
+    assert_eq!(creates.len(), 1);
+    assert_eq!(
+        creates[0]["body"],
+        json!({"input": {
+            "prompt": "A paper boat floating on calm water at sunrise.",
+            "aspect_ratio": "1:1",
+            "output_format": "webp",
+            "output_quality": 80
+        }})
+    );
+    let id = record["steps"][0]["prediction"].as_str().expect("an id");
+    assert!(!server.requests("GET", &format!("/replicate/v1/predictions/{id}")).is_empty(), "polled at the base");
+    let files = project.outputs();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].ends_with("boat.webp"), "{files:?}");
+    assert_eq!(&fs::read(&files[0]).expect("readable")[8..12], b"WEBP");
+}
+
+#[test]
+fn without_a_word_on_the_seed_a_derived_one_is_sent() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, &SEED_REQUEST.replace("      seed: null\n", ""));
+    project.run_json(0);
+    let creates = server.requests("POST", "/predictions");
+    assert!(creates[0]["body"]["input"]["seed"].is_u64(), "{creates:?}");
+}
+
+#[test]
+fn ten_legs_killed_in_the_middle_are_ten_creates_in_all() {
+    let server = Server::start(&["--latency", "400ms"]);
+    let project = Project::new(&server, &legs(10));
+    let mut first = project
+        .command(&["run", "flow.yaml", "--yes", "--parallel", "4"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("castline runs");
+    until("six creates", || server.creates() >= 6);
+    // The answers of these creates are written down before the process is killed.
+    until("six polls", || {
+        let gets = server.requests("GET", "");
+        let ids: std::collections::BTreeSet<_> = gets.iter().filter_map(|r| r["path"].as_str()).collect();
+        ids.iter().filter(|p| p.contains("/predictions/")).count() >= 6
+    });
+    first.kill().expect("killed");
+    first.wait().expect("reaped");
+    let output = project.run(&["run", "flow.yaml", "--yes"]);
+    let doubtful = output.status.code() == Some(4);
+    assert!(output.status.success() || doubtful, "{}", stderr(&output));
+    // A leg killed between intent and answer may be in doubt; none is ever created twice.
+    assert!(server.creates() == 10 || (doubtful && server.creates() < 10), "{} creates", server.creates());
+    if !doubtful {
+        assert_eq!(project.outputs().len(), 10);
+        let again = project.run_json(0);
+        assert!(again["steps"].as_array().expect("legs").iter().all(|s| s["reused"] == true));
+        assert_eq!(server.creates(), 10);
+    }
+}
+
+#[test]
+fn two_processes_at_once_share_one_flight() {
+    let server = Server::start(&["--latency", "300ms"]);
+    let project = Project::new(&server, &legs(4));
+    let start = || {
+        project
+            .command(&["run", "flow.yaml", "--yes"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("castline runs")
+    };
+    let (one, two) = (start(), start());
+    for process in [one, two] {
+        let output = process.wait_with_output().expect("ends");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    assert_eq!(server.creates(), 4);
+}
+
+/// Runs the seed request against a server with a fault.
+fn with_fault(fault: &str, code: i32) -> (Server, Value, String) {
+    let server = Server::start(&["--fault", fault]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let output = project.run(&["run", "flow.yaml", "--json", "--yes"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{fault}: {text}");
+    assert!(!text.contains("secret-token"), "a token is on the screen: {text}");
+    let record = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (server, record, text)
+}
+
+#[test]
+fn passing_faults_are_waited_out() {
+    for fault in ["get:500*3", "get:html*2", "create:429=1*1", "output:truncated*1", "status:unknown*2"] {
+        let (server, record, text) = with_fault(fault, 0);
+        assert_eq!(record["status"], "succeeded", "{fault}: {text}");
+        assert_eq!(record["steps"][0]["status"], "succeeded", "{fault}");
+        assert!(server.creates() >= 1);
+    }
+}
+
+#[test]
+fn lasting_faults_fail_with_the_servers_words() {
+    for (fault, word) in [
+        ("create:401", "401"),
+        ("create:402", "402"),
+        ("predict:fail=The input was flagged as sensitive. (E005)", "flagged as sensitive"),
+        ("predict:fail-null", "without a reason"),
+        ("output:404", "output"),
+        ("output:null", "output"),
+        ("output:wrong-type", "text/plain"),
+    ] {
+        let (_server, record, text) = with_fault(fault, 1);
+        assert_eq!(record["status"], "failed", "{fault}: {text}");
+        let error = record["steps"][0]["error"].to_string();
+        assert!(error.contains(word) || text.contains(word), "{fault}: {error}\n{text}");
+    }
+}
+
+#[test]
+fn a_lost_answer_is_in_doubt_and_never_sent_again() {
+    let (server, record, text) = with_fault("create:drop-after*1", 4);
+    assert_eq!(record["status"], "in-doubt", "{text}");
+    assert_eq!(server.creates(), 1);
+    assert!(text.contains("castline ledger"), "it says what to do: {text}");
+}
+
+#[test]
+fn a_dead_server_is_named_and_nothing_is_spent() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("bound").port()
+    };
+    let project = Project::at(&format!("http://127.0.0.1:{port}/v1"), SEED_REQUEST);
+    let output = project.command(&["run", "flow.yaml", "--yes"]).env("CASTLINE_UNREACHED", "2").output().expect("runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
+}
+
+#[test]
+fn a_missing_token_is_named_before_anything_is_sent() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let output = project.command(&["run", "flow.yaml", "--yes"]).env_remove("LOCAL_TOKEN").output().expect("runs");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("LOCAL_TOKEN"), "{}", stderr(&output));
+    assert_eq!(server.creates(), 0);
+}
+
+#[test]
+fn a_budget_that_is_too_small_refuses_before_the_first_create() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, &legs(4));
+    let output = project.run(&["run", "flow.yaml", "--yes", "--budget", "0.01"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert_eq!(server.creates(), 0);
+    let output = project.run(&["run", "flow.yaml", "--yes", "--budget", "0.01", "--partial"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert_eq!(server.creates(), 3, "three at 0.003 USD fit into 0.01 USD");
+}

@@ -334,7 +334,7 @@ fn fields_of_schema(body: &ModelPreset, source: &Source, found: &mut Diagnostics
         let given = body.defaults.contains_key(name);
         match Field::new(property, source, span, required.contains(&name.as_str()) && !given) {
             Ok(field) => drop(fields.insert(name.clone(), field)),
-            Err(finding) => found.push(finding),
+            Err(finding) => found.push(*finding),
         }
     }
     fields
@@ -350,7 +350,7 @@ pub(crate) fn fields_of_inputs(
     for (name, input) in inputs {
         match Field::new(&input.schema.json, source, input.name_span, input.default.is_none()) {
             Ok(field) => drop(fields.insert(name.to_string(), field)),
-            Err(finding) => found.push(finding),
+            Err(finding) => found.push(*finding),
         }
     }
     fields
@@ -387,7 +387,11 @@ fn check_layers(layers: &[Layer], model: &Model, found: &mut Diagnostics) {
                         bound.span,
                         format!("`{}` has no input `{name}`", model.preset),
                     )
-                    .maybe_hint(did_you_mean("an input", name, next.keys().map(String::as_str))),
+                    .maybe_hint(did_you_mean(
+                        "an input",
+                        name,
+                        next.keys().map(String::as_str),
+                    )),
                 );
             }
         }

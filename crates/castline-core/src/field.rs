@@ -54,9 +54,10 @@ pub(crate) fn compile(schema: &Json) -> Result<Validator, String> {
 
 impl Field {
     /// Compiles a field; a schema that is none is a finding.
-    pub fn new(schema: &Json, source: &Source, span: Span, required: bool) -> Result<Self, Diagnostic> {
+    pub fn new(schema: &Json, source: &Source, span: Span, required: bool) -> Result<Self, Box<Diagnostic>> {
         let validator = compile(schema).map_err(|why| {
-            Diagnostic::error(Code::InvalidSchema, source, span, format!("this is not a JSON Schema: {why}"))
+            let message = format!("this is not a JSON Schema: {why}");
+            Box::new(Diagnostic::error(Code::InvalidSchema, source, span, message))
         })?;
         let one = MediaKind::of_schema(schema).map(|kind| FieldMedia { kind, many: false });
         let many = || MediaKind::of_list(schema).map(|kind| FieldMedia { kind, many: true });
@@ -78,7 +79,11 @@ impl Field {
     /// True when the schema takes texts but neither numbers nor booleans.
     pub fn takes_text_only(&self) -> bool {
         match self.types()[..] {
-            [] => self.schema.get("enum").and_then(Json::as_array).is_some_and(|e| e.iter().all(Json::is_string)),
+            [] => self
+                .schema
+                .get("enum")
+                .and_then(Json::as_array)
+                .is_some_and(|e| e.iter().all(Json::is_string)),
             ref types => types.contains(&"string") && types.iter().all(|t| matches!(*t, "string" | "null")),
         }
     }

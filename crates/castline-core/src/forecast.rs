@@ -201,6 +201,12 @@ impl Forecast {
         }
     }
 
+    /// The plan, and the fate of every leg in its order.
+    pub(crate) fn into_fates(self) -> (Arc<Plan>, Vec<Fate>) {
+        let known = |fate: Option<Fate>| fate.expect("a finished forecast knows every leg");
+        (self.plan, self.fates.into_iter().map(known).collect())
+    }
+
     /// A leg's fate, once [`Forecast::ask`] has nothing more to ask.
     pub fn fate(&self, leg: LegId) -> &Fate {
         self.fates[leg.0].as_ref().expect("a finished forecast knows every leg")

@@ -157,7 +157,7 @@ pub struct Output {
 }
 
 /// Prediction's running, unless the step says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const TIMEOUT: Duration = Duration::from_mins(30);
 
 impl Graph {
     /// Checks a workflow against its presets. The graph is there when nothing is broken.
@@ -199,8 +199,8 @@ impl Check<'_> {
         let input_fields = fields_of_inputs(&workflow.inputs, source, &mut self.found);
         self.check_defaults(&input_fields);
         let vars = bind_all(&workflow.vars, source, &mut self.templates);
-        self.check_vars();
         let found: Vec<_> = workflow.steps.keys().map(|name| self.callee(name, callees)).collect();
+        self.check_vars(&found);
         let mut steps = Vec::new();
         for (name, callee) in workflow.steps.keys().zip(&found) {
             match callee {
@@ -252,14 +252,15 @@ impl Check<'_> {
         let source = &self.workflow.source;
         self.check_references_of(name, callees);
         let feeds = self.feeds(name, callee, callees);
-        self.check_with(name, callee, &feeds, callees);
+        self.check_with(name, callee, feeds.as_deref(), callees);
         let json = step.json.as_ref().and_then(|schema| self.json_schema(schema));
         let each: IndexMap<_, _> = step
             .each
             .iter()
             .map(|(axis, binding)| (axis.clone(), self.templates.bind(&binding.value, source)))
             .collect();
-        let mut bind = |d: &Option<castline_spec::Dynamic>| d.as_ref().map(|d| self.templates.bind(d, source));
+        let mut bind =
+            |d: &Option<castline_spec::Dynamic>| d.as_ref().map(|d| self.templates.bind(d, source));
         Some(Step {
             name: name.clone(),
             span: step.name_span,

@@ -36,13 +36,24 @@ impl Inputs {
         let mut inputs = Self::default();
         for name in given.keys().filter(|n| !graph.inputs.contains_key(n.as_str())) {
             inputs.found.push(
-                Diagnostic::of_file(Code::UnknownName, &graph.source, format!("the workflow has no input `{name}`"))
-                    .maybe_hint(did_you_mean("the input", name, graph.inputs.keys().map(Name::as_str))),
+                Diagnostic::of_file(
+                    Code::UnknownName,
+                    &graph.source,
+                    format!("the workflow has no input `{name}`"),
+                )
+                .maybe_hint(did_you_mean(
+                    "the input",
+                    name,
+                    graph.inputs.keys().map(Name::as_str),
+                )),
             );
         }
         for (name, input) in &graph.inputs {
             let default = || {
-                input.default.as_ref().map(|d| Given { value: d.value.clone(), document: graph.source.name.to_string() })
+                input
+                    .default
+                    .as_ref()
+                    .map(|d| Given { value: d.value.clone(), document: graph.source.name.to_string() })
             };
             match given.get(name.as_str()).cloned().or_else(default) {
                 Some(given) => inputs.take(graph, name, &given, files),
@@ -64,7 +75,8 @@ impl Inputs {
     fn take(&mut self, graph: &Graph, name: &Name, given: &Given, files: &Files) {
         let field = &graph.input_fields[name.as_str()];
         let optional = graph.inputs[name].default.as_ref().is_some_and(|d| d.value.is_null());
-        let misfits = if given.value.is_null() && optional { Vec::new() } else { field.misfits_json(&given.value) };
+        let misfits =
+            if given.value.is_null() && optional { Vec::new() } else { field.misfits_json(&given.value) };
         if !misfits.is_empty() {
             self.found.list.extend(misfits.into_iter().map(|m| self::finding(graph, name, &m)));
             return;
@@ -94,7 +106,11 @@ fn place(schema: &Json, json: &Json, document: &str, files: &Files) -> Result<Va
         (Some(kind), Json::String(path)) => media(path, kind, document, files).map(Value::Media),
         (None, Json::Array(items)) => {
             let each = schema.get("items").unwrap_or(&Json::Null);
-            items.iter().map(|item| place(each, item, document, files)).collect::<Result<_, _>>().map(Value::List)
+            items
+                .iter()
+                .map(|item| place(each, item, document, files))
+                .collect::<Result<_, _>>()
+                .map(Value::List)
         }
         (None, Json::Object(map)) => map
             .iter()

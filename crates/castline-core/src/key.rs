@@ -79,7 +79,9 @@ fn tagged(value: &Value) -> Json {
         Value::Number(n) => json!(["number", n]),
         Value::String(s) => json!(["string", s]),
         Value::List(items) => json!(["list", items.iter().map(tagged).collect::<Vec<_>>()]),
-        Value::Map(map) => json!(["map", map.iter().map(|(k, v)| (k.clone(), tagged(v))).collect::<serde_json::Map<_, _>>()]),
+        Value::Map(map) => {
+            json!(["map", map.iter().map(|(k, v)| (k.clone(), tagged(v))).collect::<serde_json::Map<_, _>>()])
+        }
         Value::Media(artifact) => json!(["media", artifact.digest]),
     }
 }
@@ -88,7 +90,9 @@ fn tagged(value: &Value) -> Json {
 fn plain(tagged: &Json) -> String {
     fn strip(tagged: &Json) -> Json {
         match tagged.as_array().map(Vec::as_slice) {
-            Some([Json::String(kind), Json::Array(items)]) if kind == "list" => items.iter().map(strip).collect(),
+            Some([Json::String(kind), Json::Array(items)]) if kind == "list" => {
+                items.iter().map(strip).collect()
+            }
             Some([Json::String(kind), Json::Object(map)]) if kind == "map" => {
                 Json::Object(map.iter().map(|(k, v)| (k.clone(), strip(v))).collect())
             }
@@ -144,9 +148,12 @@ mod tests {
 
     #[test]
     fn the_explanation_names_every_ingredient() {
-        let Value::Map(input) = Value::from_json(json!({"prompt": "boat", "n": [1, "x"]})) else { unreachable!() };
+        let Value::Map(input) = Value::from_json(json!({"prompt": "boat", "n": [1, "x"]})) else {
+            unreachable!()
+        };
         let model = "a/b:v1".parse().unwrap();
-        let ingredients = Ingredients { realm: &Realm::Sandbox(1), model: &model, input: &input, draw: &["t".into()] };
+        let ingredients =
+            Ingredients { realm: &Realm::Sandbox(1), model: &model, input: &input, draw: &["t".into()] };
         let lines: Vec<_> = ingredients.explain().into_iter().map(|(k, v)| format!("{k} = {v}")).collect();
         assert_eq!(
             lines,

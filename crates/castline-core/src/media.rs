@@ -236,7 +236,9 @@ mod tests {
 
     #[test]
     fn every_extension_names_its_own_type() {
-        for extension in ["png", "jpg", "webp", "gif", "avif", "mp4", "webm", "wav", "mp3", "txt", "json", "pdf"] {
+        for extension in
+            ["png", "jpg", "webp", "gif", "avif", "mp4", "webm", "wav", "mp3", "txt", "json", "pdf"]
+        {
             assert_eq!(MediaType::of_extension(extension).unwrap().extension(), extension);
         }
     }

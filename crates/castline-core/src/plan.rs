@@ -23,7 +23,7 @@ use crate::scope::{Scope, StepsView};
 use crate::templates::Stop;
 use crate::value::Value;
 
-pub use resolve::{Resolved, Ready, Skip};
+pub use resolve::{Ready, Resolved, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -240,8 +240,8 @@ fn axis_values(
         Ok(_) => return Err(error(Code::WrongType, format!("axis `{axis}` must be a list"))),
         Err(Stop::Pending) => return Ok(None),
         Err(Stop::Absent(_)) => unreachable!("axes read no steps"),
-        Err(Stop::Failed { source, span, message }) => {
-            return Err(Box::new(Diagnostic::error(Code::TemplateFailed, &source, span, message)));
+        Err(Stop::Failed { code, source, span, message }) => {
+            return Err(Box::new(Diagnostic::error(code, &source, span, message)));
         }
     };
     for (i, value) in values.iter().enumerate() {

@@ -504,7 +504,7 @@ impl Prediction {
         let failure = match self.course().quit {
             Some(Quit { late: true, .. }) => {
                 let failure = self.too_late();
-                return self.end_as(state, failure, cost, Outcome::Failed);
+                return self.end(EndState::Failed, failure, cost);
             }
             Some(_) => stopped(),
             None => {
@@ -657,16 +657,6 @@ impl Prediction {
             EndState::Canceled | EndState::Aborted => Outcome::Canceled,
             EndState::Expired => Outcome::Expired,
         };
-        self.end_as(state, failure, cost, outcome)
-    }
-
-    fn end_as(
-        &mut self,
-        state: EndState,
-        failure: Failure,
-        cost: Option<MicroUsd>,
-        outcome: fn(Failure) -> Outcome,
-    ) -> Vec<Do> {
         let prediction = self.course.as_ref().map(|course| course.prediction.clone());
         let ending = Ending { state, failure: failure.clone(), cost, prediction };
         self.close(Ask::Ended(ending), outcome(failure))
@@ -711,9 +701,10 @@ impl Prediction {
         }
     }
 
-    /// Without an entry that tells the end.
+    /// Without an entry that tells the end. What has an id stays reserved.
     fn unmade(&self, outcome: Outcome) -> Finished {
         let course = self.course.as_ref();
+        let reserved = course.filter(|c| c.terms.bills && !c.adopted).and(self.order.request.price);
         Finished {
             outcome,
             source: if course.is_some_and(|c| c.adopted) { Source::Adopted } else { Source::Fresh },
@@ -724,7 +715,7 @@ impl Prediction {
             created: course.map(|c| c.created),
             ended: None,
             predict_seconds: None,
-            cost: None,
+            cost: reserved,
             logs: self.logs(),
         }
     }

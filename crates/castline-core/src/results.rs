@@ -76,15 +76,7 @@ impl LegResult {
 
     /// A leg that never ran.
     pub fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
-        Self {
-            status,
-            input: IndexMap::new(),
-            output: None,
-            json: None,
-            failure,
-            cost: None,
-            ended: None,
-        }
+        Self { status, input: IndexMap::new(), output: None, json: None, failure, cost: None, ended: None }
     }
 }
 
@@ -112,9 +104,10 @@ impl Results {
 /// The text of an output as JSON; one code fence around it is removed.
 fn json_of(schema: &crate::graph::JsonSchema, output: &Output) -> Result<Value, Failure> {
     let wrong = |why: String| Failure::new(FailureKind::Output, why);
-    let text = output.text().ok_or_else(|| wrong("the step has `json`, and its output is no text".to_owned()))?;
-    let json: serde_json::Value = serde_json::from_str(unfenced(text))
-        .map_err(|e| wrong(format!("the text is not JSON: {e}")))?;
+    let text =
+        output.text().ok_or_else(|| wrong("the step has `json`, and its output is no text".to_owned()))?;
+    let json: serde_json::Value =
+        serde_json::from_str(unfenced(text)).map_err(|e| wrong(format!("the text is not JSON: {e}")))?;
     match schema.misfit(&json) {
         Some(misfit) => Err(wrong(format!("the text does not fit the step's schema: {misfit}"))),
         None => Ok(Value::from_json(json)),

@@ -148,9 +148,9 @@ pub struct Run {
 impl Run {
     /// A run that begins where a forecast ended.
     pub fn new(forecast: Forecast, options: Options) -> Self {
-        let plan = forecast.plan.clone();
+        let (plan, fates) = forecast.into_fates();
         let legs = plan.legs.len();
-        let known = (0..legs).map(LegId).map(|leg| (leg, forecast.fate(leg).clone())).collect();
+        let known = (0..legs).map(LegId).zip(fates).collect();
         Self {
             results: Arc::new(Results::new(legs)),
             phases: (0..legs).map(|i| Phase::Waiting(plan.needs(LegId(i)).len())).collect(),
@@ -232,7 +232,8 @@ impl Run {
 
     fn start(&mut self, decision: &mut Decision) {
         decision.events.push(self.started());
-        let open: Vec<_> = self.plan.order().into_iter().filter(|leg| self.plan.needs(*leg).is_empty()).collect();
+        let open: Vec<_> =
+            self.plan.order().into_iter().filter(|leg| self.plan.needs(*leg).is_empty()).collect();
         for leg in open {
             self.open(leg, decision);
         }
@@ -270,7 +271,9 @@ impl Run {
             return self.not_run(leg, reason, decision);
         }
         match self.known.remove(&leg) {
-            Some(Fate::Hit(ready, known)) => self.reused(leg, &ready, known.output, known.prediction, decision),
+            Some(Fate::Hit(ready, known)) => {
+                self.reused(leg, &ready, &known.output, known.prediction, decision);
+            }
             Some(Fate::Skip(reason)) => self.skip(leg, reason, decision),
             Some(Fate::Out) => self.not_run(leg, "it takes no part in this run".to_owned(), decision),
             Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready),
@@ -351,7 +354,8 @@ impl Run {
             let leg = place.1;
             let Phase::Ready(ready) = &self.phases[leg.0] else { unreachable!("queued legs are ready") };
             let provider = ready.request.provider.clone();
-            let most = self.plan.routing.all().find(|r| r.name == provider).map_or(usize::MAX, |r| r.parallel);
+            let most =
+                self.plan.routing.all().find(|r| r.name == provider).map_or(usize::MAX, |r| r.parallel);
             if self.in_flight.get(&provider).copied().unwrap_or(0) >= most {
                 continue;
             }
@@ -395,10 +399,17 @@ impl Run {
         }
     }
 
-    fn settle(&mut self, leg: LegId, ready: &Ready, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
+    fn settle(
+        &mut self,
+        leg: LegId,
+        ready: &Ready,
+        outcome: Outcome,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
         match outcome {
             Outcome::Succeeded { output, reused: true, prediction, .. } => {
-                self.reused(leg, ready, output, prediction, decision);
+                self.reused(leg, ready, &output, prediction, decision);
             }
             Outcome::Succeeded { output, prediction, cost, predict_seconds, .. } => {
                 self.count(cost, ready.estimate, ready.bills);
@@ -433,7 +444,7 @@ impl Run {
         &mut self,
         leg: LegId,
         ready: &Ready,
-        output: Output,
+        output: &Output,
         prediction: Option<PredictionId>,
         decision: &mut Decision,
     ) {
@@ -445,7 +456,7 @@ impl Run {
             prediction,
             estimate: ready.estimate,
         });
-        self.done_well(leg, ready, &output, Some(MicroUsd::ZERO), None, decision);
+        self.done_well(leg, ready, output, Some(MicroUsd::ZERO), None, decision);
     }
 
     fn done_well(
@@ -567,8 +578,10 @@ impl Run {
             return;
         }
         self.queue.clear();
-        let rest: Vec<_> =
-            (0..self.phases.len()).map(LegId).filter(|leg| !matches!(self.phases[leg.0], Phase::Done)).collect();
+        let rest: Vec<_> = (0..self.phases.len())
+            .map(LegId)
+            .filter(|leg| !matches!(self.phases[leg.0], Phase::Done))
+            .collect();
         for leg in rest {
             if matches!(self.phases[leg.0], Phase::Ready(_) | Phase::Following(_)) {
                 self.not_run(leg, "the run was stopped first".to_owned(), decision);
@@ -616,9 +629,13 @@ pub fn leg_ref(plan: &Plan, leg: LegId) -> LegRef {
 /// What a leg that followed another one's prediction got: the same, for nothing.
 fn shared(outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Succeeded { output, prediction, predict_seconds, .. } => {
-            Outcome::Succeeded { output, reused: true, prediction, cost: Some(MicroUsd::ZERO), predict_seconds }
-        }
+        Outcome::Succeeded { output, prediction, predict_seconds, .. } => Outcome::Succeeded {
+            output,
+            reused: true,
+            prediction,
+            cost: Some(MicroUsd::ZERO),
+            predict_seconds,
+        },
         Outcome::Failed { status, failure, prediction, .. } => {
             Outcome::Failed { status, failure, prediction, cost: Some(MicroUsd::ZERO) }
         }

@@ -56,9 +56,9 @@ pub fn path(text: &str, media: &MediaType) -> Result<String, String> {
 fn check_part(part: &str) -> Result<(), String> {
     const RESERVED: &[&str] = &["con", "prn", "aux", "nul"];
     let stem = part.split('.').next().unwrap_or(part).to_lowercase();
-    let device = ["com", "lpt"].iter().any(|d| {
-        stem.strip_prefix(d).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()))
-    });
+    let device = ["com", "lpt"]
+        .iter()
+        .any(|d| stem.strip_prefix(d).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit())));
     if part.is_empty() {
         Err("a name in it is empty".to_owned())
     } else if part == "." || part == ".." {
@@ -94,11 +94,15 @@ impl Plan {
             let text = match self.graph.templates.render(save, &scope) {
                 Ok(value) => text_of(&value),
                 Err(Stop::Failed { message, .. }) => return Err(message),
-                Err(Stop::Absent(_) | Stop::Pending) => return Err("its path reads a leg without output".to_owned()),
+                Err(Stop::Absent(_) | Stop::Pending) => {
+                    return Err("its path reads a leg without output".to_owned());
+                }
             };
             let path = path(&text, &artifact.media_type)?;
             if saved.iter().any(|s| collision_key(&s.path) == collision_key(&path)) {
-                return Err(format!("it yields several files, all saved as `{path}`; add `{{{{ file.index }}}}`"));
+                return Err(format!(
+                    "it yields several files, all saved as `{path}`; add `{{{{ file.index }}}}`"
+                ));
             }
             saved.push(SavedFile { path, artifact: artifact.clone() });
         }
@@ -117,7 +121,8 @@ impl Plan {
                 let Ok(value) = self.graph.templates.render(save, &scope) else { continue };
                 let text = text_of(&value);
                 let extension = text.rsplit('/').next().unwrap_or(&text).rsplit_once('.').map(|(_, e)| e);
-                let media = extension.and_then(MediaType::of_extension).unwrap_or(MediaType::new("image/png"));
+                let media =
+                    extension.and_then(MediaType::of_extension).unwrap_or(MediaType::new("image/png"));
                 let at = |code, message| Diagnostic::error(code, &save.source, save.span, message);
                 match path(&text, &media) {
                     Err(why) => found.push(at(Code::InvalidPath, why)),
@@ -171,7 +176,9 @@ impl Plan {
             .legs
             .of_step(step)
             .filter(|leg| results.get(*leg).is_some_and(|r| r.output.is_some()))
-            .map(|leg| self.legs.labels(leg).values().map(|l| file_name_part(l)).collect::<Vec<_>>().join("-"))
+            .map(|leg| {
+                self.legs.labels(leg).values().map(|l| file_name_part(l)).collect::<Vec<_>>().join("-")
+            })
             .collect();
         if legs.len() == count && legs.iter().all(|l| check_part(l).is_ok()) { legs } else { numbers() }
     }

@@ -103,6 +103,7 @@ impl fmt::Debug for Scope {
 
 impl Scope {
     /// The same scope with no reads written down.
+    #[must_use]
     pub fn fresh(&self) -> Self {
         Self { reads: Arc::default(), ..self.clone() }
     }
@@ -240,7 +241,11 @@ impl StepView {
     }
 
     fn all(&self, closed: &[AxisId]) -> Jinja {
-        Jinja::from_object(AllView { name: self.name.clone(), legs: self.legs(closed), scope: self.scope.clone() })
+        Jinja::from_object(AllView {
+            name: self.name.clone(),
+            legs: self.legs(closed),
+            scope: self.scope.clone(),
+        })
     }
 
     fn one(&self) -> Option<LegView> {
@@ -261,10 +266,15 @@ impl Object for StepView {
         if attribute == "all" {
             return Some(self.all(&self.steps().legs.steps[self.step].axes));
         }
-        self.one()?.attribute(attribute)
+        Some(self.one()?.attribute(attribute))
     }
 
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Jinja]) -> Result<Jinja, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        args: &[Jinja],
+    ) -> Result<Jinja, Error> {
         if method != "all" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }
@@ -275,7 +285,10 @@ impl Object for StepView {
                 let name = arg.as_str().unwrap_or_default();
                 let found = legs.steps[self.step].axes.iter().find(|a| legs.axes[a.0].name.as_str() == name);
                 found.copied().ok_or_else(|| {
-                    Error::new(ErrorKind::InvalidOperation, format!("step `{}` has no axis `{arg}`", self.name))
+                    Error::new(
+                        ErrorKind::InvalidOperation,
+                        format!("step `{}` has no axis `{arg}`", self.name),
+                    )
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -302,11 +315,15 @@ impl LegView {
         steps.results.get(self.leg)
     }
 
-    fn attribute(&self, name: &str) -> Option<Jinja> {
-        let Some(result) = self.result() else { return Some(self.scope.pending()) };
-        Some(offered(result, name).unwrap_or_else(|| {
-            self.scope.absent(Absent::Step { step: self.name.clone(), attribute: name.to_owned(), leg: self.leg })
-        }))
+    fn attribute(&self, name: &str) -> Jinja {
+        let Some(result) = self.result() else { return self.scope.pending() };
+        offered(result, name).unwrap_or_else(|| {
+            self.scope.absent(Absent::Step {
+                step: self.name.clone(),
+                attribute: name.to_owned(),
+                leg: self.leg,
+            })
+        })
     }
 }
 
@@ -322,7 +339,7 @@ impl Object for LegView {
             let values = steps.legs.values(self.leg);
             return Some(Jinja::from_pairs(values.into_iter().map(|(k, v)| (k.to_string(), to_jinja(&v)))));
         }
-        self.attribute(name)
+        Some(self.attribute(name))
     }
 }
 
@@ -364,8 +381,8 @@ fn offered(result: &LegResult, name: &str) -> Option<Jinja> {
 
 /// Everything that a step offers, for messages.
 pub const ATTRIBUTES: &[&str] = &[
-    "image", "images", "video", "videos", "audio", "audios", "file", "files", "text", "json", "output", "input",
-    "seed", "status", "error", "cost", "all",
+    "image", "images", "video", "videos", "audio", "audios", "file", "files", "text", "json", "output",
+    "input", "seed", "status", "error", "cost", "all",
 ];
 
 /// `steps.x.all`: several legs. An attribute broadcasts.
@@ -461,7 +478,10 @@ pub(crate) fn has_status(value: &Jinja, wanted: LegStatus) -> Result<bool, Error
     } else if let Some(leg) = value.downcast_object_ref::<LegView>() {
         status(leg)
     } else {
-        return Err(Error::new(ErrorKind::InvalidOperation, "only a step can be tested so: `steps.x is succeeded`"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "only a step can be tested so: `steps.x is succeeded`",
+        ));
     };
     Ok(match (found, wanted) {
         (Some(LegStatus::Canceled | LegStatus::Expired | LegStatus::InDoubt), LegStatus::Failed) => true,

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use castline_spec::template::{Dynamic, DynamicKind, Shape, Target, Template};
-use castline_spec::{Source, Span};
+use castline_spec::{Code, Source, Span};
 use indexmap::IndexMap;
-use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::scope::{Absent, Scope};
@@ -52,6 +52,8 @@ pub enum Stop {
     Pending,
     /// It failed.
     Failed {
+        /// What kind of finding it is.
+        code: Code,
         /// The text it was written in.
         source: Source,
         /// Where.
@@ -84,7 +86,9 @@ impl Templates {
     pub fn bind(&mut self, dynamic: &Dynamic, source: &Source) -> Bound {
         let kind = match &dynamic.kind {
             DynamicKind::Literal(json) => BoundKind::Literal(Value::from_json(json.clone())),
-            DynamicKind::Template(template) => BoundKind::Template(self.add(template), Arc::new(template.clone())),
+            DynamicKind::Template(template) => {
+                BoundKind::Template(self.add(template), Arc::new(template.clone()))
+            }
             DynamicKind::List(items) => {
                 BoundKind::List(items.iter().map(|item| self.bind(item, source)).collect())
             }
@@ -163,12 +167,13 @@ impl Templates {
     fn run(&self, name: &str, template: &Template, at: &Bound, scope: &Arc<Scope>) -> Result<Value, Stop> {
         let scope = Arc::new(scope.fresh());
         let compiled = self.env.get_template(name).expect("added by `bind`");
-        let result = compiled.render_captured(Jinja::from_dyn_object(scope.clone())).and_then(|captured| {
-            match template.shape {
-                Shape::Text => Ok(Value::String(captured.output().to_owned())),
-                Shape::Lone => from_jinja(&captured.state().get_temp(LONE).unwrap_or(Jinja::from(()))),
-            }
-        });
+        let result =
+            compiled.render_captured(Jinja::from_dyn_object(scope.clone())).and_then(
+                |captured| match template.shape {
+                    Shape::Text => Ok(Value::String(captured.output().to_owned())),
+                    Shape::Lone => from_jinja(&captured.state().get_temp(LONE).unwrap_or(Jinja::from(()))),
+                },
+            );
         let reads = scope.take_reads();
         if reads.pending {
             return Err(Stop::Pending);
@@ -239,13 +244,14 @@ fn failed(error: &Error, template: &Template, at: &Bound) -> Stop {
         .map(|r| r.start.saturating_sub(shift)..r.end.saturating_sub(shift).min(template.code.len()))
         .filter(|r| r.start < r.end)
         .map_or(at.span, |r| template.map.span(r));
-    let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    if error.kind() == ErrorKind::OutOfFuel {
-        message = "the template does more work than one template may".to_owned();
-    } else if error.kind() == ErrorKind::UndefinedError {
-        message = "a value in it is not defined".to_owned();
-    }
-    Stop::Failed { source: at.source.clone(), span, message }
+    let message = match error.kind() {
+        ErrorKind::OutOfFuel => "the template does more work than one template may".to_owned(),
+        ErrorKind::UndefinedError => "a value in it is not defined".to_owned(),
+        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
+    };
+    let of_text = error.detail().is_some_and(|detail| NOT_TEXT.iter().any(|(_, words)| *words == detail));
+    let code = if of_text { Code::TextOfNonText } else { Code::TemplateFailed };
+    Stop::Failed { code, source: at.source.clone(), span, message }
 }
 
 fn environment() -> Environment<'static> {
@@ -254,7 +260,9 @@ fn environment() -> Environment<'static> {
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_fuel(Some(FUEL));
     env.set_debug(true);
-    env.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the usual delimiters"));
+    env.set_syntax(
+        SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the usual delimiters"),
+    );
     env.set_formatter(|out, state, value| {
         if state.name().starts_with("lone") {
             state.set_temp(LONE, value.clone());
@@ -274,9 +282,9 @@ fn environment() -> Environment<'static> {
         Ok(json.to_string())
     });
     env.add_filter("from_json", |text: &str| -> Result<Jinja, Error> {
-        serde_json::from_str(text).map(|json| to_jinja(&Value::from_json(json))).map_err(|e| {
-            Error::new(ErrorKind::InvalidOperation, format!("the text is not JSON: {e}"))
-        })
+        serde_json::from_str(text)
+            .map(|json| to_jinja(&Value::from_json(json)))
+            .map_err(|e| Error::new(ErrorKind::InvalidOperation, format!("the text is not JSON: {e}")))
     });
     env.add_filter("regex_search", regex_search);
     env.add_filter("regex_replace", |text: &str, pattern: &str, by: &str| -> Result<String, Error> {
@@ -294,22 +302,26 @@ fn environment() -> Environment<'static> {
     env
 }
 
+/// What cannot stand inside longer text, and what to do.
+const NOT_TEXT: &[(ValueKind, &str)] = &[
+    (ValueKind::None, "the value is none, which cannot stand inside text; add `| default('', true)`"),
+    (ValueKind::Seq, "a list cannot stand inside text; add `| join(', ')` or `| json`"),
+    (ValueKind::Map, "a map cannot stand inside text; name one of its keys or add `| json`"),
+    (ValueKind::Bytes, "media cannot stand inside text; pipe it with `from` or a field of its own"),
+    (ValueKind::Plain, "the value is a step or a function; name one of its attributes, such as `.text`"),
+];
+
 /// Why a value cannot stand inside longer text; none when it can.
 fn not_text(value: &Jinja) -> Option<&'static str> {
-    if crate::scope::as_artifact(value).is_some() {
-        return Some("media cannot stand inside text; pipe it with `from` or a field of its own");
-    }
-    match value.kind() {
-        ValueKind::String | ValueKind::Number | ValueKind::Bool => None,
-        ValueKind::None | ValueKind::Undefined => {
-            Some("the value is none, which cannot stand inside text; add `| default('', true)`")
-        }
-        ValueKind::Seq | ValueKind::Iterable => {
-            Some("a list cannot stand inside text; add `| join(', ')` or `| json`")
-        }
-        ValueKind::Map => Some("a map cannot stand inside text; name one of its keys or add `| json`"),
-        _ => Some("the value is a step or a function; name one of its attributes, such as `.text`"),
-    }
+    let kind = match value.kind() {
+        _ if crate::scope::as_artifact(value).is_some() => ValueKind::Bytes,
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => return None,
+        ValueKind::None | ValueKind::Undefined => ValueKind::None,
+        ValueKind::Seq | ValueKind::Iterable => ValueKind::Seq,
+        ValueKind::Map => ValueKind::Map,
+        _ => ValueKind::Plain,
+    };
+    NOT_TEXT.iter().find(|(of, _)| *of == kind).map(|(_, words)| *words)
 }
 
 fn regex(pattern: &str) -> Result<regex::Regex, Error> {
@@ -324,7 +336,8 @@ fn regex_search(text: &str, pattern: &str) -> Result<Jinja, Error> {
     let regex = regex(pattern)?;
     let Some(found) = regex.captures(text) else { return Ok(Jinja::UNDEFINED) };
     let group = |m: Option<regex::Match<'_>>| m.map_or(Jinja::from(()), |m| Jinja::from(m.as_str()));
-    let named: Vec<_> = regex.capture_names().flatten().map(|n| (n.to_owned(), group(found.name(n)))).collect();
+    let named: Vec<_> =
+        regex.capture_names().flatten().map(|n| (n.to_owned(), group(found.name(n)))).collect();
     Ok(if !named.is_empty() {
         Jinja::from_pairs(named)
     } else if found.len() > 1 {
@@ -342,7 +355,6 @@ fn slug(text: &str) -> String {
         words.flat_map(char::to_lowercase).map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
-
 
 /// A value as templates see it.
 pub(crate) fn to_jinja(value: &Value) -> Jinja {

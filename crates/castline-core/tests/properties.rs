@@ -21,7 +21,15 @@ struct Part {
 }
 
 fn part() -> impl Strategy<Value = Part> {
-    (0..4_u8, 0..8_usize, any::<bool>(), proptest::option::of((0..2_u8, 0..2_u8)), any::<bool>(), 0..3_u8, 0..6_u8)
+    (
+        0..4_u8,
+        0..8_usize,
+        any::<bool>(),
+        proptest::option::of((0..2_u8, 0..2_u8)),
+        any::<bool>(),
+        0..3_u8,
+        0..6_u8,
+    )
         .prop_map(|(kind, from, all, axis, mentions, word, condition)| Part {
             kind,
             from,

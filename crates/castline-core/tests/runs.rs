@@ -70,7 +70,8 @@ fn one_changed_style_runs_its_leg_its_enlargement_and_the_sheet() {
 fn cosmetic_edits_run_nothing() {
     let renamed = created_after(|text| text.replace("draft", "first").replace("styled", "redone"));
     assert_eq!(renamed, [""; 0]);
-    let commented = created_after(|text| format!("# hello\nname: other\n{}", text.replace("steps:", "steps: # all")));
+    let commented =
+        created_after(|text| format!("# hello\nname: other\n{}", text.replace("steps:", "steps: # all")));
     assert_eq!(commented, [""; 0]);
     let reordered = created_after(|text| {
         text.replace(
@@ -176,7 +177,8 @@ fn a_draw_is_the_axis_that_the_request_does_not_mention() {
 
 #[test]
 fn the_same_request_is_made_once() {
-    let text = "steps:\n  a: { uses: draw, with: { prompt: boat } }\n  b: { uses: draw, with: { prompt: boat } }\n";
+    let text =
+        "steps:\n  a: { uses: draw, with: { prompt: boat } }\n  b: { uses: draw, with: { prompt: boat } }\n";
     let mut world = World::default();
     let ended = run(&mut world, text);
     assert_eq!(world.created.len(), 1);

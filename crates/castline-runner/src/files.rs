@@ -83,7 +83,9 @@ fn describe(path: &Path) -> Result<Artifact, String> {
         return Err(format!("names `{name}`, which is a folder"));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut bytes)).map_err(|e| unreadable(&name, &e))?;
+    std::fs::File::open(path)
+        .and_then(|mut f| f.read_to_end(&mut bytes))
+        .map_err(|e| unreadable(&name, &e))?;
     if bytes.is_empty() {
         return Err(format!("names `{name}`, which is empty"));
     }

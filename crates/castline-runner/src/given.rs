@@ -23,9 +23,9 @@ pub(crate) fn read(
         given.extend(from_file(file)?);
     }
     for pair in pairs {
-        let (name, text) = pair.split_once('=').ok_or_else(|| {
-            Trouble::usage(format!("`{pair}` gives no value"), "write `-i name=value`")
-        })?;
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Trouble::usage(format!("`{pair}` gives no value"), "write `-i name=value`"))?;
         let schema = workflow.inputs.get(name.trim()).map(|input| &input.schema.json);
         let value = value(name, text, schema)?;
         given.insert(name.trim().to_owned(), Given { value, document: String::new() });
@@ -59,8 +59,9 @@ fn names_a_file(text: &str) -> bool {
 
 fn from_file(path: &Path) -> Result<IndexMap<String, Given>, Trouble> {
     let name = shown(path);
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Trouble::usage(format!("`{name}` cannot be read: {e}"), "give the path of a YAML file"))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Trouble::usage(format!("`{name}` cannot be read: {e}"), "give the path of a YAML file")
+    })?;
     let map: IndexMap<String, Json> = serde_yaml::from_str(&text).map_err(|e| {
         Trouble::usage(format!("`{name}` is no map of input values: {e}"), "write one `name: value` a line")
     })?;

@@ -12,7 +12,7 @@ use crate::trouble::Trouble;
 pub fn runs(project: &Project) -> Result<Vec<RunRecord>, Trouble> {
     let Some(store) = store(project)? else { return Ok(Vec::new()) };
     let ids = store.runs().list().map_err(crate::ledger::trouble)?;
-    ids.iter().map(|id| Ok(RunRecord::of(entries(&store, id)?))).collect()
+    ids.iter().map(|id| record(&store, id)).collect()
 }
 
 /// One run by its id, the beginning of it, or `last`, with its events.
@@ -25,10 +25,7 @@ pub fn run(project: &Project, wanted: &str) -> Result<(RunRecord, Vec<Entry>), T
         _ => ids.iter().filter(|id| id.to_lowercase().starts_with(&wanted.to_lowercase())).collect(),
     };
     match found[..] {
-        [id] => {
-            let entries = entries(&store, id)?;
-            Ok((RunRecord::of(entries.clone()), entries))
-        }
+        [id] => Ok((record(&store, id)?, entries(&store, id)?)),
         [] => none("`castline runs list` shows all runs"),
         _ => Err(Trouble::usage(format!("`{wanted}` begins more than one run's id"), "write more of it")),
     }
@@ -36,6 +33,14 @@ pub fn run(project: &Project, wanted: &str) -> Result<(RunRecord, Vec<Entry>), T
 
 fn store(project: &Project) -> Result<Option<Store>, Trouble> {
     if project.store().join(LEDGER_FILE).is_file() { open_store(project).map(Some) } else { Ok(None) }
+}
+
+/// What a run came to; from its journal when it never came to an end.
+fn record(store: &Store, id: &str) -> Result<RunRecord, Trouble> {
+    match store.runs().record(id).map_err(crate::ledger::trouble)? {
+        Some(record) => Ok(record),
+        None => Ok(RunRecord::of(entries(store, id)?)),
+    }
 }
 
 fn entries(store: &Store, id: &str) -> Result<Vec<Entry>, Trouble> {

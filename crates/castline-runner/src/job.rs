@@ -99,7 +99,15 @@ impl Job {
     }
 
     fn broken(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
-        Self { project, run, diagnostics, forecast: None, wishes: wishes.clone(), store: None, missing: Vec::new() }
+        Self {
+            project,
+            run,
+            diagnostics,
+            forecast: None,
+            wishes: wishes.clone(),
+            store: None,
+            missing: Vec::new(),
+        }
     }
 
     /// What the legs that run can cost on live providers.
@@ -109,7 +117,9 @@ impl Job {
 
     /// True when a leg may go to a provider that takes money.
     pub fn is_live(&self) -> bool {
-        self.forecast.as_ref().is_some_and(|f| f.plan.routing.chosen.bills || !f.plan.routing.claims.is_empty())
+        self.forecast
+            .as_ref()
+            .is_some_and(|f| f.plan.routing.chosen.bills || !f.plan.routing.claims.is_empty())
     }
 }
 
@@ -279,7 +289,10 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 /// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
     let wrong = || {
-        Trouble::usage(format!("`--reroll {text}` names no leg"), "write `--reroll STEP` or `--reroll STEP[axis=value]`")
+        Trouble::usage(
+            format!("`--reroll {text}` names no leg"),
+            "write `--reroll STEP` or `--reroll STEP[axis=value]`",
+        )
     };
     let (name, rest) = text.split_once('[').unwrap_or((text, ""));
     let number = step(graph, name)?;

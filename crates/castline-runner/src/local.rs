@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use castline_core::ProviderName;
 use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
 use castline_core::record::RunRecord;
 use castline_core::run::{Effect, Input, Options, Run};
-use castline_core::ProviderName;
 use castline_provider::Provider;
 use castline_store::{Journal, Store};
 use jiff::Timestamp;
@@ -66,9 +66,11 @@ impl Job {
             Some(store) => store,
             None => open_store(&self.project)?,
         };
-        let runs_something = forecast.plan.order().iter().any(|leg| {
-            matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream)
-        });
+        let runs_something = forecast
+            .plan
+            .order()
+            .iter()
+            .any(|leg| matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream));
         if runs_something {
             store.check_space().map_err(crate::ledger::trouble)?;
         }
@@ -147,7 +149,10 @@ impl Job {
 
     fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
         let allowed = |step: &str| {
-            self.wishes.allow_unpriced.as_ref().is_some_and(|steps| steps.is_empty() || steps.iter().any(|s| s == step))
+            self.wishes
+                .allow_unpriced
+                .as_ref()
+                .is_some_and(|steps| steps.is_empty() || steps.iter().any(|s| s == step))
         };
         let graph = &forecast.plan.graph;
         let unpriced: BTreeSet<&str> = forecast
@@ -252,7 +257,9 @@ fn whys(forecast: &Forecast) -> BTreeMap<LegId, String> {
     let word = |leg: LegId| match forecast.fate(leg) {
         Fate::Hit(..) => Some("the ledger has the output of the same request".to_owned()),
         Fate::Run(_, why) => Some(why.reason()),
-        Fate::Same(_, first) => Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first))),
+        Fate::Same(_, first) => {
+            Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first)))
+        }
         Fate::Upstream => Some("it reads legs that ran".to_owned()),
         Fate::Skip(_) | Fate::Broken | Fate::Out => None,
     };
@@ -307,16 +314,16 @@ impl Driver {
                     match how {
                         Interrupt::No => {}
                         Interrupt::Gently => finished = self.take(Input::Interrupt)?,
-                        Interrupt::Now => break,
+                        Interrupt::Now => {
+                            self.take(Input::Interrupt)?;
+                            break;
+                        }
                     }
                 }
             }
         }
         // What still runs after a hard stop is let go: the next run adopts it.
         self.tasks.abort_all();
-        if !finished {
-            self.pen.write(Event::Interrupted)?;
-        }
         self.end(began).await
     }
 
@@ -365,7 +372,9 @@ impl Driver {
         let name = self.run.plan().leg_name(leg);
         let files = match self.run.plan().saves(leg, self.run.results()) {
             Ok(files) => files,
-            Err(why) => return self.pen.write(Event::Warned { message: format!("`{name}` was not saved: {why}") }),
+            Err(why) => {
+                return self.pen.write(Event::Warned { message: format!("`{name}` was not saved: {why}") });
+            }
         };
         for file in files {
             let event = match self.folder.write(&file, &name, self.world.store.blobs()) {
@@ -388,20 +397,22 @@ impl Driver {
             let value = match value {
                 Ok(value) => value,
                 Err(why) => {
-                    self.pen.write(Event::Warned { message: format!("output `{name}` has no value: {why}") })?;
+                    self.pen
+                        .write(Event::Warned { message: format!("output `{name}` has no value: {why}") })?;
                     castline_core::Value::Null
                 }
             };
             for file in self.run.plan().output_files(&name, &value, self.run.results()) {
-                let event = match self.folder.write(&file, &format!("output {name}"), self.world.store.blobs()) {
-                    Ok(path) => Event::Saved {
-                        leg: None,
-                        output: Some(name.clone()),
-                        path: self.project.relative(&path),
-                        artifact: file.artifact,
-                    },
-                    Err(why) => Event::Warned { message: why.to_string() },
-                };
+                let event =
+                    match self.folder.write(&file, &format!("output {name}"), self.world.store.blobs()) {
+                        Ok(path) => Event::Saved {
+                            leg: None,
+                            output: Some(name.clone()),
+                            path: self.project.relative(&path),
+                            artifact: file.artifact,
+                        },
+                        Err(why) => Event::Warned { message: why.to_string() },
+                    };
                 self.pen.write(event)?;
             }
             self.pen.write(Event::OutputReady { name, value })?;

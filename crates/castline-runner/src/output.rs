@@ -35,7 +35,12 @@ impl OutputFolder {
     }
 
     /// Writes a file; an existing one is replaced, and left alone when it is the same.
-    pub(crate) fn write(&mut self, file: &SavedFile, for_whom: &str, blobs: &Blobs) -> Result<PathBuf, NotWritten> {
+    pub(crate) fn write(
+        &mut self,
+        file: &SavedFile,
+        for_whom: &str,
+        blobs: &Blobs,
+    ) -> Result<PathBuf, NotWritten> {
         if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.to_owned())
             && by != for_whom
         {
@@ -45,7 +50,8 @@ impl OutputFolder {
         let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
         let parent = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(parent).map_err(io)?;
-        let inside = fs::canonicalize(parent).and_then(|p| Ok(p.starts_with(fs::canonicalize(&self.folder)?)));
+        let inside =
+            fs::canonicalize(parent).and_then(|p| Ok(p.starts_with(fs::canonicalize(&self.folder)?)));
         if !inside.map_err(io)? {
             let folder = crate::project::shown(&self.folder);
             return Err(NotWritten::Outside { path: file.path.clone(), folder });

@@ -162,10 +162,11 @@ impl Loader<'_> {
             return one(error(Code::InvalidPath, why));
         }
         match read(&path) {
-            Ok(text) if is_workflow(&text) => one(
-                error(Code::NotYet, format!("`{uses}` is a workflow; calling workflows comes with a later version of castline"))
-                    .hint("copy its steps into this workflow"),
-            ),
+            Ok(text) if is_workflow(&text) => one(error(
+                Code::NotYet,
+                format!("`{uses}` is a workflow; calling workflows comes with a later version of castline"),
+            )
+            .hint("copy its steps into this workflow")),
             Ok(text) => Preset::parse(&text),
             Err(_) if !path.is_file() => {
                 one(error(Code::UnknownPreset, format!("there is no file `{uses}`")).caret("no such file"))

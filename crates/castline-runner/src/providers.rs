@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use castline_core::routing::{Route, Routing, Serves};
 use castline_core::{MicroUsd, ProviderName, Realm};
+use castline_provider::Provider;
 use castline_provider::http::{Dialect, HttpOptions, HttpProvider, Limits, Token, host};
 use castline_provider::sandbox::{REVISION as SANDBOX_REVISION, Sandbox, SandboxOptions};
 use castline_provider::std_tools::{REVISION as STD_REVISION, StdTools};
-use castline_provider::Provider;
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::project::{Provider as Declared, ProviderKind};
 
@@ -169,9 +169,9 @@ fn bad_base_url(name: &str, why: &str) -> Trouble {
 fn token(name: &str, variable: &str, base_url: &str) -> Result<Token, Trouble> {
     // The host that is really connected to: what a URL looks like is not to be trusted.
     let host = host(base_url).map_err(|e| bad_base_url(name, &e.to_string()))?;
-    let built_in = BUILT_IN
-        .iter()
-        .any(|b| b.token_env == variable && castline_provider::http::host(b.base_url).is_ok_and(|own| own == host));
+    let built_in = BUILT_IN.iter().any(|b| {
+        b.token_env == variable && castline_provider::http::host(b.base_url).is_ok_and(|own| own == host)
+    });
     if !built_in && !is_loopback(&host) && !trusted(variable, &host) {
         return Err(Trouble::usage(
             format!("provider `{name}` would send `{variable}` to `{host}`, which you have not allowed"),
@@ -180,11 +180,14 @@ fn token(name: &str, variable: &str, base_url: &str) -> Result<Token, Trouble> {
     }
     let text = std::env::var(variable).map_err(|_| {
         Trouble::usage(
-            format!("provider `{name}` needs a token in the environment variable `{variable}`, which is not set"),
+            format!(
+                "provider `{name}` needs a token in the environment variable `{variable}`, which is not set"
+            ),
             format!("export {variable}=..., or run on the sandbox with `--provider sandbox`"),
         )
     })?;
-    Token::new(&text).map_err(|e| Trouble::usage(format!("`{variable}`: {e}"), format!("export {variable}=...")))
+    Token::new(&text)
+        .map_err(|e| Trouble::usage(format!("`{variable}`: {e}"), format!("export {variable}=...")))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -51,7 +51,9 @@ impl Trouble {
     /// What to do.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Refused { hint, .. } | Self::Usage { hint, .. } | Self::Store { hint, .. } => hint.as_deref(),
+            Self::Refused { hint, .. } | Self::Usage { hint, .. } | Self::Store { hint, .. } => {
+                hint.as_deref()
+            }
             Self::Diagnostics(_) => None,
             Self::Bug(_) => Some("please report it with the command and the file that led to it"),
         }

@@ -98,11 +98,14 @@ async fn explain(forecast: &Forecast, leg: LegId, store: Option<&Store>) -> Resu
 
 fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
     match forecast.fate(leg) {
-        Fate::Hit(ready, _) => ("reused: the ledger has the output of the same request".to_owned(), Some(ready)),
-        Fate::Run(ready, why) => (format!("runs: {}", why.reason()), Some(ready)),
-        Fate::Same(ready, first) => {
-            (format!("runs once with `{}`: both send the same request", forecast.plan.leg_name(*first)), Some(ready))
+        Fate::Hit(ready, _) => {
+            ("reused: the ledger has the output of the same request".to_owned(), Some(ready))
         }
+        Fate::Run(ready, why) => (format!("runs: {}", why.reason()), Some(ready)),
+        Fate::Same(ready, first) => (
+            format!("runs once with `{}`: both send the same request", forecast.plan.leg_name(*first)),
+            Some(ready),
+        ),
         Fate::Skip(skip) => (format!("skipped: {}", skip.reason()), None),
         Fate::Upstream => {
             let needs = forecast.plan.needs(leg).iter().filter(|n| forecast.results.get(**n).is_none());
@@ -116,7 +119,8 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
 
 fn ingredients(ready: &Ready) -> IndexMap<String, String> {
     let request = &ready.request;
-    Ingredients { realm: &request.realm, model: &request.model, input: &request.input, draw: &request.draw }.explain()
+    Ingredients { realm: &request.realm, model: &request.model, input: &request.input, draw: &request.draw }
+        .explain()
 }
 
 /// The former request with the fewest differences; of equals the newest.

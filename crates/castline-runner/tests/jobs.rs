@@ -70,7 +70,8 @@ async fn a_second_run_reuses_everything_and_an_edit_runs_what_reads_it() {
 async fn a_lost_file_of_the_store_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("boat.yaml");
-    fs::write(&file, "steps:\n  a: { uses: flux-schnell, with: { prompt: x, megapixels: '0.25' } }\n").unwrap();
+    fs::write(&file, "steps:\n  a: { uses: flux-schnell, with: { prompt: x, megapixels: '0.25' } }\n")
+        .unwrap();
     run(&file).await;
     fs::remove_dir_all(folder.path().join(".castline/blobs/sha256")).unwrap();
     let again = run(&file).await;

@@ -114,7 +114,8 @@ impl Check<'_> {
         let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| accepts(k, kind));
         let candidates: Vec<&String> = callee.ports.keys().filter(fits).collect();
         let word = kind.map_or("text", MediaKind::as_str);
-        let preferred = if many { [format!("{word}s"), word.to_owned()] } else { [word.to_owned(), format!("{word}s")] };
+        let preferred =
+            if many { [format!("{word}s"), word.to_owned()] } else { [word.to_owned(), format!("{word}s")] };
         if let Some(named) = preferred.iter().find(|p| candidates.contains(p)) {
             return Ok(Some(named.clone()));
         }
@@ -135,16 +136,29 @@ impl Check<'_> {
         }
     }
 
-    fn no_port(&self, first: &Spanned<Piped>, kind: Option<MediaKind>, span: Span, callee: &Callee) -> Diagnostic {
-        let message =
-            format!("step `{}` gives {}, and `{}` has no port for that", first.step.value, a(kind), callee.uses);
+    fn no_port(
+        &self,
+        first: &Spanned<Piped>,
+        kind: Option<MediaKind>,
+        span: Span,
+        callee: &Callee,
+    ) -> Diagnostic {
+        let message = format!(
+            "step `{}` gives {}, and `{}` has no port for that",
+            first.step.value,
+            a(kind),
+            callee.uses
+        );
         let ports: Vec<_> = callee
             .ports
             .keys()
             .map(|p| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
             .collect();
         let hint = if ports.is_empty() {
-            format!("`{}` takes nothing piped; use `with` and a template such as `{{{{ steps.{}.text }}}}`", callee.uses, first.step.value)
+            format!(
+                "`{}` takes nothing piped; use `with` and a template such as `{{{{ steps.{}.text }}}}`",
+                callee.uses, first.step.value
+            )
         } else {
             format!("it has {}", ports.join(", "))
         };
@@ -184,9 +198,11 @@ impl Check<'_> {
                     callee.uses,
                     a(takes)
                 );
-                let finding = self
-                    .error(Code::MediaMismatch, source.span, message)
-                    .label(&callee.source, declared.name_span, "the port");
+                let finding = self.error(Code::MediaMismatch, source.span, message).label(
+                    &callee.source,
+                    declared.name_span,
+                    "the port",
+                );
                 self.found.push(finding);
                 ok = false;
             }

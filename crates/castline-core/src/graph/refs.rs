@@ -20,7 +20,9 @@ impl Closed {
         match all {
             None => Self::None,
             Some(All::Every) => Self::Every,
-            Some(All::Named(names)) => Self::Named(names.iter().map(|n| Name::new(n.value.as_str())).collect()),
+            Some(All::Named(names)) => {
+                Self::Named(names.iter().map(|n| Name::new(n.value.as_str())).collect())
+            }
         }
     }
 }
@@ -134,20 +136,20 @@ impl Check<'_> {
             DynamicKind::Template(_) | DynamicKind::List(_) => false,
         };
         literal.then(|| {
-            self.error(Code::WrongType, values.span, format!("axis `{axis}` must be a list or a template of one"))
-                .hint(format!("write `{axis}: [first, second]`"))
+            self.error(
+                Code::WrongType,
+                values.span,
+                format!("axis `{axis}` must be a list or a template of one"),
+            )
+            .hint(format!("write `{axis}: [first, second]`"))
         })
     }
 
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
         (!self.names.contains_key(name)).then(|| {
-            self.error(
-                Code::UnknownStep,
-                span,
-                format!("there is no step `{name}` in this workflow"),
-            )
-            .caret("no such step")
-            .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
+            self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
+                .caret("no such step")
+                .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
         })
     }
 
@@ -193,9 +195,9 @@ impl Check<'_> {
                 self.error(Code::UnknownAttribute, attribute.span, message)
                     .maybe_hint(did_you_mean("the attribute", name, ATTRIBUTES.iter().copied()))
                     .maybe_hint(
-                        castline_spec::diagnostic::nearest(name, ATTRIBUTES.iter().copied())
-                            .is_none()
-                            .then(|| "files are `.image`, `.images`, `.file`, ...; text is `.text`".to_owned()),
+                        castline_spec::diagnostic::nearest(name, ATTRIBUTES.iter().copied()).is_none().then(
+                            || "files are `.image`, `.images`, `.file`, ...; text is `.text`".to_owned(),
+                        ),
                     ),
             );
         }
@@ -212,7 +214,8 @@ impl Check<'_> {
         if json {
             let message = format!("step `{step}` has no `json`, so that its text is not read as JSON");
             return Some(
-                self.error(Code::UnknownAttribute, attribute.span, message).hint("add `json: {schema}` to the step"),
+                self.error(Code::UnknownAttribute, attribute.span, message)
+                    .hint("add `json: {schema}` to the step"),
             );
         }
         other_port.then(|| {
@@ -221,13 +224,19 @@ impl Check<'_> {
                 attribute.span,
                 format!("step `{step}` gives {}, not {name}", kind_name(callee.model.output.kind)),
             )
-            .hint(format!("it offers {}", offers.iter().map(|o| format!("`.{o}`")).collect::<Vec<_>>().join(", ")))
+            .hint(format!(
+                "it offers {}",
+                offers.iter().map(|o| format!("`.{o}`")).collect::<Vec<_>>().join(", ")
+            ))
         })
     }
 
-    /// Vars that wait for each other.
-    pub(super) fn check_vars(&mut self) {
+    /// Vars that lead nowhere, or wait for each other.
+    pub(super) fn check_vars(&mut self, callees: &[Option<Arc<Callee>>]) {
         let vars = &self.workflow.vars;
+        let references = vars.values().flat_map(|b| b.value.references());
+        let findings: Vec<_> = references.filter_map(|r| self.check_reference(r, callees)).collect();
+        self.found.list.extend(findings);
         let deps: Vec<BTreeSet<usize>> = vars
             .values()
             .map(|b| {
@@ -243,7 +252,8 @@ impl Check<'_> {
         let (mut state, mut path, mut order) = (vec![0; deps.len()], Vec::new(), Vec::new());
         let cycle = (0..deps.len()).find_map(|v| super::visit(v, &deps, &mut state, &mut path, &mut order));
         if let Some(cycle) = cycle {
-            let names: Vec<_> = cycle.iter().map(|i| vars.get_index(*i).expect("a var's number").0.as_str()).collect();
+            let names: Vec<_> =
+                cycle.iter().map(|i| vars.get_index(*i).expect("a var's number").0.as_str()).collect();
             let span = vars[cycle[0]].name_span;
             let message = format!("vars wait for each other: {}", names.join(" -> "));
             self.found.push(self.error(Code::Cycle, span, message));
@@ -275,8 +285,11 @@ impl Check<'_> {
         if let Some(legs) = &self.workflow.steps[&step.name].legs {
             let said: BTreeSet<_> = legs.value.iter().map(Name::as_str).collect();
             if said != known.iter().copied().collect() {
-                let message =
-                    format!("step `{}` has the axes [{}], not those that `legs` says", step.name, known.join(", "));
+                let message = format!(
+                    "step `{}` has the axes [{}], not those that `legs` says",
+                    step.name,
+                    known.join(", ")
+                );
                 let fix = format!("[{}]", known.join(", "));
                 findings.push(self.error(Code::LegsMismatch, legs.span, message).fix(legs.span, fix));
             }
@@ -383,7 +396,9 @@ impl Check<'_> {
     fn labels(&self, value: &Dynamic) -> Option<usize> {
         let DynamicKind::Template(template) = &value.kind else { return None };
         template.references.iter().find_map(|r| match &r.target {
-            Target::Step { step, all: Some(_), attribute: Some(a), picked: false, .. } if r.whole && a.value != "each" => {
+            Target::Step { step, all: Some(_), attribute: Some(a), picked: false, .. }
+                if r.whole && a.value != "each" =>
+            {
                 self.names.get(step.value.as_str()).copied()
             }
             _ => None,
@@ -407,7 +422,12 @@ impl Check<'_> {
             }
         }
         let unused = |what: &str, name: &Name, span: Span| {
-            Diagnostic::warning(Code::Unused, &workflow.source, span, format!("nothing uses the {what} `{name}`"))
+            Diagnostic::warning(
+                Code::Unused,
+                &workflow.source,
+                span,
+                format!("nothing uses the {what} `{name}`"),
+            )
         };
         let inputs = workflow.inputs.iter().filter(|(n, _)| !inputs.contains(n.as_str()));
         let vars = workflow.vars.iter().filter(|(n, _)| !vars.contains(n.as_str()));

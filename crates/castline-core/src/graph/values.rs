@@ -24,8 +24,7 @@ pub(crate) fn misfit_finding(
     fixable: bool,
 ) -> Diagnostic {
     let message = format!("`{name}{}` {}", misfit.path, misfit.message);
-    let mut finding =
-        Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint);
+    let mut finding = Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint);
     if let Some(field) = field.filter(|f| f.source != *source || f.span != span) {
         finding = finding.label(&field.source, field.span, "declared here");
     }
@@ -61,7 +60,7 @@ impl Check<'_> {
         &mut self,
         name: &Name,
         callee: &Callee,
-        feeds: &Option<Vec<Feed>>,
+        feeds: Option<&[Feed]>,
         callees: &[Option<Arc<Callee>>],
     ) {
         if callee.model.is_raw() {
@@ -103,7 +102,10 @@ impl Check<'_> {
         let port = callee.ports.iter().find(|(_, p)| p.field.value == input).map(|(name, _)| name);
         let hint = match (field.media, port) {
             (Some(media), Some(_)) => {
-                format!("pipe {} into it with `from: STEP`, or give a file under `with`", media_name(media.kind))
+                format!(
+                    "pipe {} into it with `from: STEP`, or give a file under `with`",
+                    media_name(media.kind)
+                )
             }
             _ => format!("add `{input}` under `with`"),
         };
@@ -143,10 +145,11 @@ impl Check<'_> {
             DynamicKind::Template(_) => self.text_into(input, value.span, field).into_iter().collect(),
             DynamicKind::List(items) if field.media.is_some_and(|m| !m.many) && !items.is_empty() => {
                 let message = format!("`{input}` takes one file, not a list");
-                vec![
-                    self.error(Code::TypeMismatch, value.span, message)
-                        .label(&field.source, field.span, "declared here"),
-                ]
+                vec![self.error(Code::TypeMismatch, value.span, message).label(
+                    &field.source,
+                    field.span,
+                    "declared here",
+                )]
             }
             _ => Vec::new(),
         }
@@ -192,23 +195,32 @@ impl Check<'_> {
                 None => type_words(&field.types()),
             };
             Some(
-                self.error(Code::TypeMismatch, reference.span, format!("`{input}` takes {takes}, and this is {what}"))
-                    .label(&field.source, field.span, "declared here")
-                    .maybe_hint(hint),
+                self.error(
+                    Code::TypeMismatch,
+                    reference.span,
+                    format!("`{input}` takes {takes}, and this is {what}"),
+                )
+                .label(&field.source, field.span, "declared here")
+                .maybe_hint(hint),
             )
         };
         match &reference.target {
             Target::Input(name, rest) if rest.is_empty() => {
                 let given = &self.workflow.inputs.get(name.value.as_str())?.schema.json;
                 let given_field = Field::new(given, &self.workflow.source, reference.span, false).ok()?;
-                if given_field.media != field.media && (given_field.media.is_some() || field.media.is_some()) {
+                if given_field.media != field.media && (given_field.media.is_some() || field.media.is_some())
+                {
                     let kind = |f: &Field| f.media.map(|m| (m.kind, m.many));
                     return match (kind(&given_field), kind(field)) {
                         (Some((given, false)), Some((takes, false))) if takes.accepts(given) => None,
                         (Some((given, true)), Some((takes, true))) if takes.accepts(given) => None,
                         (None, Some(_)) if types(given).is_empty() => None,
                         (Some((given, many)), _) => mismatch(
-                            &if many { format!("a list of {}s", given.as_str()) } else { media_name(given).to_owned() },
+                            &if many {
+                                format!("a list of {}s", given.as_str())
+                            } else {
+                                media_name(given).to_owned()
+                            },
                             None,
                         ),
                         (None, _) => mismatch(&type_words(&types(given)), None),
@@ -218,13 +230,17 @@ impl Check<'_> {
             }
             Target::Step { step, all, attribute: Some(attribute), rest, picked, .. } if rest.is_empty() => {
                 let callee = self.names.get(step.value.as_str()).and_then(|i| callees[*i].as_ref())?;
-                let many = all.is_some() && !picked || attribute.value.ends_with('s') && attribute.value != "status";
+                let many =
+                    all.is_some() && !picked || attribute.value.ends_with('s') && attribute.value != "status";
                 let given = match attribute.value.as_str() {
                     "image" | "images" | "video" | "videos" | "audio" | "audios" | "file" | "files" => {
                         let given = callee.gives()?;
                         // Another port than the step offers has its own finding.
                         let named = MediaKind::of_name(attribute.value.trim_end_matches('s'));
-                        named.filter(|named| *named == MediaKind::File || *named == given).map(|_| given)?.into()
+                        named
+                            .filter(|named| *named == MediaKind::File || *named == given)
+                            .map(|_| given)?
+                            .into()
                     }
                     "text" => None,
                     _ => return None,
@@ -241,9 +257,10 @@ impl Check<'_> {
                             format!("`.{}` is the first one", attribute.value.trim_end_matches('s'))
                         }),
                     ),
-                    (Some(_), Some(takes)) if !many && takes.many => {
-                        mismatch("one file", Some(format!("`steps.{}.{}s` is a list", step.value, attribute.value)))
-                    }
+                    (Some(_), Some(takes)) if !many && takes.many => mismatch(
+                        "one file",
+                        Some(format!("`steps.{}.{}s` is a list", step.value, attribute.value)),
+                    ),
                     (Some(given), None) if !field.types().is_empty() => mismatch(media_name(given), None),
                     (None, Some(_)) => mismatch("text", None),
                     _ => None,

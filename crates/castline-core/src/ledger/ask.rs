@@ -162,6 +162,7 @@ impl Doubt {
     /// What a person can do about it.
     pub fn hint(&self) -> String {
         let Self { key, provider, .. } = self;
+        let key = &key.0.hex()[..12];
         format!(
             "look at your predictions at `{provider}`, then say what happened: \
              `castline ledger adopt {key} ID` (it is there), `castline ledger forgive {key}` (it is not), \

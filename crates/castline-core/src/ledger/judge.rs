@@ -159,7 +159,7 @@ impl Wish<'_> {
         let orphaned = entry.orphaned.unwrap_or(self.view.now);
         let entry = Entry { orphaned: Some(orphaned), ..entry.clone() };
         if !entry.terms.list || entry.prediction.is_some() {
-            return unclear(&entry, why);
+            return doubt(&entry, why);
         }
         let claim = self.view.claim.numbered(entry.claim.number + 1);
         let window = Window { provider: entry.provider().clone(), from: entry.intended, until: orphaned };
@@ -201,9 +201,10 @@ fn absent(entry: &Entry, failure: &Failure, view: &View<'_>) -> (Verdict, Option
 }
 
 fn unclear(entry: &Entry, why: &Why) -> (Verdict, Option<Entry>) {
-    if !entry.state.is_open() {
-        return (Verdict::Stale, None);
-    }
+    if entry.state == State::Intended { doubt(entry, why) } else { (Verdict::Stale, None) }
+}
+
+fn doubt(entry: &Entry, why: &Why) -> (Verdict, Option<Entry>) {
     let entry = Entry { state: State::InDoubt, doubt: Some(why.clone()), ..entry.clone() };
     (Verdict::Doubt(Box::new(Doubt::of(&entry))), Some(entry))
 }

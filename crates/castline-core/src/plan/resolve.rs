@@ -143,8 +143,8 @@ impl Work<'_> {
         match stop {
             Stop::Pending => self.pending = true,
             Stop::Absent(absent) => self.absent = self.absent.or(Some(absent.leg())),
-            Stop::Failed { source, span, message } => {
-                self.findings.push(Diagnostic::error(Code::TemplateFailed, &source, span, message));
+            Stop::Failed { code, source, span, message } => {
+                self.findings.push(Diagnostic::error(code, &source, span, message));
             }
         }
     }
@@ -212,7 +212,12 @@ impl Work<'_> {
         }
         if values.is_empty() {
             let message = format!("nothing of the right kind came out for `{}`", feed.field);
-            self.findings.push(Diagnostic::error(Code::MediaMismatch, &plan.graph.source, feed.span, message));
+            self.findings.push(Diagnostic::error(
+                Code::MediaMismatch,
+                &plan.graph.source,
+                feed.span,
+                message,
+            ));
         }
         values.into_iter().next()
     }
@@ -229,7 +234,8 @@ impl Work<'_> {
                 return None;
             }
             Err(NoFile::Broken(why)) => {
-                let finding = Diagnostic::error(Code::BadMedia, &bound.source, bound.span, format!("`{name}` {why}"));
+                let finding =
+                    Diagnostic::error(Code::BadMedia, &bound.source, bound.span, format!("`{name}` {why}"));
                 self.findings.push(finding);
                 return None;
             }
@@ -259,11 +265,12 @@ impl Work<'_> {
         let Some(media) = field.media else { return Ok(value) };
         match value {
             Value::String(path) if crate::graph::is_path(&path) => {
-                crate::inputs::media(&path, media.kind, &bound.source.name, &self.plan.files).map(Value::Media)
+                crate::inputs::media(&path, media.kind, &bound.source.name, &self.plan.files)
+                    .map(Value::Media)
             }
-            Value::String(text) => {
-                Err(NoFile::Broken(format!("takes a file, and `{text}` is no path that begins with `./` or `../`")))
-            }
+            Value::String(text) => Err(NoFile::Broken(format!(
+                "takes a file, and `{text}` is no path that begins with `./` or `../`"
+            ))),
             Value::List(items) if media.many => items
                 .into_iter()
                 .map(|item| self.media_in(item, bound, field))
@@ -282,7 +289,7 @@ impl Work<'_> {
                 Some(_) => callee.layer_fields(i + 1),
                 None => callee.model_fields(),
             };
-            given = self.layer(layer, given, next)?;
+            given = self.layer(layer, &given, next)?;
         }
         Some(given)
     }
@@ -290,7 +297,7 @@ impl Work<'_> {
     fn layer(
         &mut self,
         layer: &Layer,
-        given: IndexMap<String, Value>,
+        given: &IndexMap<String, Value>,
         next: &IndexMap<String, Field>,
     ) -> Option<IndexMap<String, Value>> {
         let mut inputs = IndexMap::new();
@@ -349,7 +356,7 @@ impl Work<'_> {
         }
         input.retain(|_, value| !value.is_null());
         self.check_whole(&input);
-        let reference = self.reference()?;
+        let reference = self.reference();
         let route = match plan.routing.route(model, &reference) {
             Ok(route) => route,
             Err(why) => {
@@ -361,7 +368,8 @@ impl Work<'_> {
             }
         };
         if route.bills && reference.version.as_deref() == Some("latest") {
-            let message = format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
+            let message =
+                format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
             let finding = Diagnostic::error(Code::NotYet, &plan.graph.source, step.uses_span, message)
                 .hint("give the step a `version:` with the id from the model's page");
             self.findings.push(finding);
@@ -416,12 +424,13 @@ impl Work<'_> {
             .unwrap_or(&model.price)
     }
 
-    fn reference(&mut self) -> Option<ModelRef> {
+    /// The model, with the version that the step names.
+    fn reference(&self) -> ModelRef {
         let mut reference = self.step.callee.model.reference.clone();
         if let Some(version) = &self.step.version {
             reference.version = Some(version.clone());
         }
-        Some(reference)
+        reference
     }
 
     /// The whole input against the model's schema and rules.
@@ -431,16 +440,19 @@ impl Work<'_> {
         let span = self.step.with_span.unwrap_or(self.step.uses_span);
         let json = as_json(&Value::Map(input.clone()));
         for misfit in model.misfits(&json) {
-            let message = format!("the input of `{}`{} {}", self.step.callee.uses, misfit.path, misfit.message);
-            self.findings.push(
-                Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint),
-            );
+            let message =
+                format!("the input of `{}`{} {}", self.step.callee.uses, misfit.path, misfit.message);
+            self.findings
+                .push(Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint));
         }
         for (rule, validator) in &model.rules {
             if !validator.is_valid(&json) {
                 self.findings.push(
-                    Diagnostic::error(Code::RuleBroken, source, span, lower(&rule.message))
-                        .label(&model.source, rule.span, "the rule"),
+                    Diagnostic::error(Code::RuleBroken, source, span, lower(&rule.message)).label(
+                        &model.source,
+                        rule.span,
+                        "the rule",
+                    ),
                 );
             }
         }
@@ -461,8 +473,9 @@ fn wrong_media(name: &str, value: &Value, bound: &Bound, field: &Field) -> Optio
     };
     let Some(media) = field.media else {
         let text = !field.types().is_empty() && matches!(value, Value::Media(_));
-        return text
-            .then(|| error(Code::TypeMismatch, format!("`{name}` takes {}, not media", type_words(&field.types()))))?;
+        return text.then(|| {
+            error(Code::TypeMismatch, format!("`{name}` takes {}, not media", type_words(&field.types())))
+        })?;
     };
     let other = value.media().into_iter().find(|a| !media.kind.accepts(a.kind()))?;
     error(Code::MediaMismatch, format!("`{name}` takes {}, not {}", media.kind.as_str(), other.media_type))

@@ -160,6 +160,7 @@ mod tests {
     const TEXT: OutputShape = OutputShape { kind: OutputKind::Text, many: false };
     const JSON: OutputShape = OutputShape { kind: OutputKind::Json, many: false };
 
+    #[allow(clippy::unnecessary_wraps)] // the shape that `assemble` asks for
     fn png(uri: &str) -> Option<Artifact> {
         Some(Artifact::describe(Digest::of(uri.as_bytes()), 9, b"\x89PNG\r\n\x1a\n."))
     }

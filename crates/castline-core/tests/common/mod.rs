@@ -1,7 +1,7 @@
 //! A small world for tests of the core: presets from text, a ledger in memory, a driver that
 //! makes a picture's description instead of a picture.
 
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::needless_pass_by_value)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

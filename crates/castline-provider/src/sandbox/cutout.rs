@@ -10,13 +10,13 @@ use crate::std_tools::fields::Fields;
 use crate::std_tools::picture::{self, Picture};
 
 /// The longest side at which the background is looked for.
-const SMALL: u32 = 384;
+const SMALL: u32 = 640;
 
 /// How far from the border's colors a pixel may be and still be background.
-const LIKE_BORDER: f32 = 46.0;
+const LIKE_BORDER: f32 = 42.0;
 
 /// How much two neighbors in a background may differ.
-const LIKE_NEIGHBOR: f32 = 9.0;
+const LIKE_NEIGHBOR: f32 = 5.0;
 
 /// Cuts out what is not background, and puts behind it what the input asks.
 pub(crate) fn cut_out(fields: &Fields, source: &Picture) -> Result<Picture, Fault> {
@@ -87,20 +87,65 @@ fn outlined(small: &Picture) -> Plane {
     let border = border_colors(small);
     let background = flood(small, &border);
     let kept = background.iter().filter(|&&is| !is).count();
-    let subject = if kept * 200 < background.len() || kept * 100 > background.len() * 97 {
+    let subject: Vec<bool> = if kept * 200 < background.len() || kept * 100 > background.len() * 97 {
         unlike_border(small, &border)
     } else {
         background.iter().map(|&is| !is).collect()
     };
+    let subject = without_specks(subject, width);
     let values = subject.into_iter().map(|is| if is { 255 } else { 0 }).collect();
     softened(&Plane { width: width as u32, height: height as u32, values })
 }
 
 /// Specks removed, the edge made soft.
 fn softened(mask: &Plane) -> Plane {
-    let blurred = mask.blurred(3.0);
+    let blurred = mask.blurred(4.0);
     let values = blurred.values.iter().map(|&v| (plane::smoothstep(0.3, 0.7, f32::from(v) / 255.0) * 255.0) as u8).collect();
     Plane { values, ..blurred }
+}
+
+/// Without islands that have less than a hundredth of the largest one's pixels.
+fn without_specks(mut subject: Vec<bool>, width: usize) -> Vec<bool> {
+    let mut seen = vec![false; subject.len()];
+    let mut islands: Vec<Vec<usize>> = Vec::new();
+    for start in 0..subject.len() {
+        if subject[start] && !seen[start] {
+            islands.push(island(&subject, &mut seen, start, width));
+        }
+    }
+    let largest = islands.iter().map(Vec::len).max().unwrap_or(0);
+    for island in islands.iter().filter(|island| island.len() * 100 < largest) {
+        island.iter().for_each(|&index| subject[index] = false);
+    }
+    subject
+}
+
+fn island(subject: &[bool], seen: &mut [bool], start: usize, width: usize) -> Vec<usize> {
+    let (mut island, mut open) = (Vec::new(), vec![start]);
+    seen[start] = true;
+    while let Some(index) = open.pop() {
+        island.push(index);
+        for next in neighbors(index, width, subject.len()) {
+            if subject[next] && !seen[next] {
+                seen[next] = true;
+                open.push(next);
+            }
+        }
+    }
+    island
+}
+
+/// Left, right, above and below, as far as there are any.
+fn neighbors(index: usize, width: usize, count: usize) -> impl Iterator<Item = usize> {
+    let x = index % width;
+    [
+        (x > 0).then(|| index - 1),
+        (x + 1 < width).then(|| index + 1),
+        index.checked_sub(width),
+        Some(index + width).filter(|&below| below < count),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 type Rgb = [f32; 3];
@@ -154,14 +199,7 @@ fn flood(picture: &Picture, border_colors: &[Rgb]) -> Vec<bool> {
         border(picture).into_iter().filter(|&i| nearest(border_colors, rgb(picture, i)).1 < LIKE_BORDER).collect();
     open.iter().for_each(|&index| reached[index] = true);
     while let Some(index) = open.pop() {
-        let (x, y) = (index % width, index / width);
-        let neighbors = [
-            (x > 0).then(|| index - 1),
-            (x + 1 < width).then(|| index + 1),
-            (y > 0).then(|| index - width),
-            (y + 1 < height).then(|| index + width),
-        ];
-        for next in neighbors.into_iter().flatten() {
+        for next in neighbors(index, width, reached.len()) {
             let color = rgb(picture, next);
             let away = nearest(border_colors, color).1;
             let step = distance(color, rgb(picture, index));

@@ -113,24 +113,25 @@ impl Job {
         if matches!(self.kind(), Kind::Upscale | Kind::Cutout) {
             return Err(Fault::new(format!("`{}` needs an image, and the input has none", self.model)));
         }
-        let art = plate::art(Frame::of(&self.fields, None)?);
-        Ok(self.plated(&scene::draw(art.width, art.height, self.prompt(), dice)))
+        let frame = Frame::of(&self.fields, None)?;
+        let art = plate::art(frame);
+        Ok(self.plated(&scene::draw(art.width, art.height, self.prompt(), dice), frame))
     }
 
     fn edited(&self, sources: &Sources, dice: &Dice) -> Result<Picture, Fault> {
-        let art = plate::art(Frame::of(&self.fields, sources.frame())?);
+        let frame = Frame::of(&self.fields, sources.frame())?;
         let pictures: Vec<_> = sources.pictures.iter().map(|source| sources::bare(&source.picture)).collect();
-        let drawn = edit::edit(&self.fields, self.prompt(), &pictures, art, dice);
-        Ok(self.plated(&drawn))
+        let drawn = edit::edit(&self.fields, self.prompt(), &pictures, plate::art(frame), dice);
+        Ok(self.plated(&drawn, frame))
     }
 
-    fn plated(&self, art: &Picture) -> Picture {
+    fn plated(&self, art: &Picture, frame: Frame) -> Picture {
         let mut note = self.model.name.clone();
         if let Some(seed) = self.fields.get("seed").and_then(|_| self.fields.number("seed")) {
             note.push_str(&format!(" \u{b7} seed {seed}"));
         }
         note.push_str(" \u{b7} sandbox");
-        plate::with_plate(art, self.prompt(), &note)
+        plate::with_plate(art, frame, self.prompt(), &note)
     }
 
     fn file(&self, picture: &Picture, sources: &Sources) -> Result<Vec<u8>, Fault> {

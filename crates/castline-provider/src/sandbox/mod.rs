@@ -21,6 +21,8 @@ mod plate;
 mod repaint;
 mod scene;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod upscale;
 mod words;

@@ -222,9 +222,9 @@ impl Theme {
         });
         let (tint, accent) = colors(&words);
         Self {
-            place: words.iter().find_map(|word| known(PLACES, word)).or_else(|| things.first().copied().map(usual_place)),
-            hour: words.iter().find_map(|word| known(HOURS, word)),
-            weather: words.iter().find_map(|word| known(WEATHERS, word)),
+            place: place(&words, &things),
+            hour: hour(&words),
+            weather: weather(&words),
             neon: words.iter().any(|word| matches!(word.as_str(), "neon" | "cyberpunk" | "tokyo" | "arcade")),
             things,
             tint,
@@ -248,13 +248,36 @@ fn known<T: Copy>(table: &[(T, &[&str])], word: &str) -> Option<T> {
     table.iter().find(|(_, words)| words.contains(&word) || singular.is_some_and(|s| words.contains(&s))).map(|e| e.0)
 }
 
-/// A color before a thing is the thing's; any other is the light's.
+/// By a word for places, else by the first thing. Who stands under an umbrella stands
+/// outside, whoever it is.
+fn place(words: &[String], things: &[Thing]) -> Option<Place> {
+    let named = words.iter().find_map(|word| known(PLACES, word));
+    match named {
+        Some(Place::Portrait) if things.contains(&Thing::Umbrella) => Some(Place::City),
+        Some(place) => Some(place),
+        None => things.first().copied().map(usual_place),
+    }
+}
+
+/// The time of day before the weather, the weather before the season.
+fn hour(words: &[String]) -> Option<Hour> {
+    let said: Vec<Hour> = words.iter().filter_map(|word| known(HOURS, word)).collect();
+    let of_day = |hour: &&Hour| matches!(hour, Hour::Sunrise | Hour::Sunset | Hour::Night);
+    said.iter().find(of_day).or_else(|| said.iter().find(|hour| **hour == Hour::Gray)).or(said.first()).copied()
+}
+
+/// What is rare in the air comes first.
+fn weather(words: &[String]) -> Option<Weather> {
+    let said: Vec<Weather> = words.iter().filter_map(|word| known(WEATHERS, word)).collect();
+    said.iter().find(|weather| **weather == Weather::Aurora).or(said.first()).copied()
+}
+
+/// A color one or two words before a thing is the thing's; any other is the light's.
 fn colors(words: &[String]) -> (Option<Color>, Option<Color>) {
     let (mut tint, mut accent) = (None, None);
     for (index, word) in words.iter().enumerate() {
         let Some(color) = hue(word) else { continue };
-        let next = words.get(index + 1).map(String::as_str);
-        let of_thing = next.is_some_and(|next| known(THINGS, next).is_some());
+        let of_thing = words.iter().skip(index + 1).take(2).any(|next| known(THINGS, next).is_some());
         let slot = if of_thing { &mut accent } else { &mut tint };
         slot.get_or_insert(color);
     }
@@ -286,7 +309,7 @@ mod tests {
             (theme.place, theme.hour, theme.things.as_slice()),
             (Some(Place::Sea), Some(Hour::Sunrise), &[Thing::PaperBoat][..])
         );
-        assert_eq!(theme.tint, hue("violet"));
+        assert_eq!((theme.accent, theme.tint), (hue("red"), hue("violet")));
     }
 
     #[test]

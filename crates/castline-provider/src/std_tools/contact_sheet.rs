@@ -48,7 +48,7 @@ pub(super) fn contact_sheet(fields: &Fields) -> Result<Picture, Fault> {
         .collect::<Result<Vec<_>, Fault>>()?;
     let column = pictures.iter().map(Picture::width).max().expect("there is a picture");
     let style = Style {
-        size: (size as f32 / 21.0).max(9.0),
+        size: (size as f32 / 21.0).max(12.0),
         width: column as f32,
         lines: CAPTION_LINES,
         ranged: Ranged::Center,

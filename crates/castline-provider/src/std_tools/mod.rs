@@ -19,6 +19,8 @@ pub(crate) mod picture;
 mod resize;
 #[cfg(test)]
 pub(crate) mod shelf;
+#[cfg(test)]
+mod tests;
 pub(crate) mod workbench;
 
 use castline_core::Snapshot;

@@ -11,12 +11,13 @@ use castline_core::forecast::Forecast;
 use castline_core::ledger::{Ask, Claim, Terms, Verdict};
 use castline_core::legs::LegId;
 use castline_core::prediction::{
-    CallFault, Do, Facts, Fetched, Finished, Order, Outcome as End, Prediction, Progress, Source, Told, learned, wire,
+    CallFault, Do, Facts, Fetched, Finished, Order, Outcome as End, Prediction, Progress, Source, Told,
+    learned, wire,
 };
+use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, ProviderName, Request, Snapshot};
-use castline_core::request::FailureKind;
 use castline_provider::{CallError, Capabilities, Create, MediaSource, Provider};
 use castline_store::Store;
 use futures_util::StreamExt;
@@ -153,12 +154,16 @@ pub(crate) async fn ensure(
 fn said_of(leg: LegId, progress: Progress) -> Said {
     let word = |text: &str| Said::Input(Input::Progress(leg, text.to_owned(), None));
     match progress {
-        Progress::Created { prediction, adopted, .. } => Said::Input(Input::Created(leg, prediction, adopted)),
+        Progress::Created { prediction, adopted, .. } => {
+            Said::Input(Input::Created(leg, prediction, adopted))
+        }
         Progress::Status(status) => {
             let status = serde_json::to_value(&status).ok();
             word(status.as_ref().and_then(|s| s.as_str()).unwrap_or("running"))
         }
-        Progress::Fraction(fraction) => Said::Input(Input::Progress(leg, "processing".to_owned(), Some(fraction))),
+        Progress::Fraction(fraction) => {
+            Said::Input(Input::Progress(leg, "processing".to_owned(), Some(fraction)))
+        }
         Progress::Logs(_) => word("processing"),
         Progress::WaitingForOwner => word("another castline is making it"),
         Progress::SentAgain { after, why } => {
@@ -179,13 +184,9 @@ fn outcome(finished: Finished) -> Outcome {
         Outcome::Failed { status, failure, prediction: prediction.clone(), cost }
     };
     match outcome {
-        End::Succeeded(output) => Outcome::Succeeded {
-            output,
-            reused: source == Source::Reused,
-            prediction,
-            cost,
-            predict_seconds,
-        },
+        End::Succeeded(output) => {
+            Outcome::Succeeded { output, reused: source == Source::Reused, prediction, cost, predict_seconds }
+        }
         End::Failed(failure) => failed(LegStatus::Failed, failure),
         End::Canceled(failure) => failed(LegStatus::Canceled, failure),
         End::Expired(failure) => failed(LegStatus::Expired, failure),

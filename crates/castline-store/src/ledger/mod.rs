@@ -245,3 +245,6 @@ fn spawn(
         .spawn(work)
         .map_err(StoreError::file("start a thread for", path))
 }
+
+#[cfg(test)]
+mod tests;

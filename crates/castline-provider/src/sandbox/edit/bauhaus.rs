@@ -7,7 +7,7 @@ use crate::std_tools::color::Color;
 use crate::std_tools::picture::{self, Picture};
 
 const COLORS: [u32; 8] =
-    [0x1b_1b_1f, 0x1d_3f_8f, 0xd3_32_26, 0x2f_6f_b5, 0xe9_7a_2b, 0xf2_b8_1f, 0xb9_b2_a4, 0xf4_ec_dc];
+    [0x1b_1b_1f, 0x1d_3f_8f, 0xd3_32_26, 0x2f_6f_b5, 0xe9_7a_2b, 0xf2_b8_1f, 0x9c_bf_d0, 0xf4_ec_dc];
 
 /// About so many patches lie across the longer side.
 const PATCHES: f32 = 44.0;
@@ -160,6 +160,8 @@ fn lay(easel: &mut Easel, shape: Shape, corner: (f32, f32), size: (f32, f32), co
 
 /// The color that a mean is like, and the next one like it.
 fn nearest_two(mean: Rgb) -> (Color, Color) {
+    let gray = mean.iter().sum::<f32>() / 3.0;
+    let mean = mean.map(|c| gray + (c - gray) * 1.9);
     let lightness = |c: Rgb| 0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2];
     let mut colors: Vec<(f32, Color)> = COLORS
         .iter()

@@ -96,7 +96,7 @@ fn sky_tinted(source: &Picture, tint: Color) -> Picture {
 
 /// What is reached from the upper edge without a jump in color.
 fn sky(source: &Picture) -> Plane {
-    const JUMP: i32 = 26;
+    const JUMP: i32 = 20;
     let (width, height) = picture::inside(source, 256, 256);
     let small = picture::resize(source, width, height);
     let mut values = vec![0_u8; (width * height) as usize];
@@ -108,7 +108,7 @@ fn sky(source: &Picture) -> Plane {
         }
         values[index] = 255;
         let own = small.get_pixel(x, y);
-        for (nx, ny) in [(x.wrapping_sub(1), y), (x + 1, y), (x, y + 1)] {
+        for (nx, ny) in [(x.wrapping_sub(1), y), (x + 1, y), (x, y + 1), (x, y.wrapping_sub(1))] {
             if nx < width && ny < height && values[(ny * width + nx) as usize] == 0 {
                 let next = small.get_pixel(nx, ny);
                 let step: i32 = (0..3).map(|c| (i32::from(own[c]) - i32::from(next[c])).abs()).sum();

@@ -15,7 +15,7 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
         let mean = pixel.0[..3].iter().map(|&c| f32::from(c)).sum::<f32>() / 3.0;
         for channel in &mut pixel.0[..3] {
             let rich = mean + (f32::from(*channel) - mean) * 1.3;
-            let level = (rich / 255.0 * 9.0 + weave * 0.5).round().clamp(0.0, 9.0);
+            let level = (rich / 255.0 * 9.0 + weave * 0.35).round().clamp(0.0, 9.0);
             *channel = (level / 9.0 * 255.0) as u8;
         }
     }

@@ -9,6 +9,8 @@ use crate::std_tools::color::Color;
 pub(super) fn draw(scene: &mut Scene) {
     let horizon = scene.h() * scene.dice.between(0.5, 0.6);
     sky::draw(scene, horizon);
+    let (width, height, sand) = (scene.w(), scene.h(), sand(scene, 0.0));
+    scene.easel.block((0.0, horizon), (width, height), sand);
     if scene.theme.things.is_empty() {
         mesas(scene, horizon);
     }
@@ -30,8 +32,14 @@ pub(super) fn draw(scene: &mut Scene) {
     sky::weather(scene);
 }
 
+/// The color of sand, far (0) or near (1).
+fn sand(scene: &Scene, way: f32) -> Color {
+    let warm = scene.light.far.mix(Color::hex(0xe8_a8_60), if scene.light.dark { 0.12 } else { 0.45 });
+    warm.mix(scene.light.accent, 0.12).lit(0.03).mix(scene.light.sky[2], 0.42 - 0.3 * way)
+}
+
 fn mesas(scene: &mut Scene, horizon: f32) {
-    let color = scene.light.land(0.2).mix(scene.light.sky[2], 0.35);
+    let color = sand(scene, 0.2).mix(scene.light.near, 0.16);
     for _ in 0..1 + scene.dice.below(3) {
         let (x, wide) = (scene.dice.unit() * scene.w(), scene.u(scene.dice.clone().between(8.0, 18.0)));
         let tall = scene.u(6.0) * scene.dice.between(0.7, 1.5);
@@ -48,7 +56,7 @@ fn dune(scene: &mut Scene, horizon: f32, way: f32) {
     let bottom = scene.h();
     let base = horizon + (bottom - horizon) * (0.05 + 0.72 * way);
     let line = scene.skyline(base, 4.0 + 9.0 * way, 26.0 + 34.0 * way, 1);
-    let sand = scene.light.far.mix(scene.light.accent, 0.28).lit(0.03).mix(scene.light.sky[2], 0.42 - 0.3 * way);
+    let sand = sand(scene, way);
     let shade = sand.mix(scene.light.near, 0.35 + 0.25 * way);
     let deep = scene.u(18.0 + 14.0 * way);
     scene.easel.below(&line, bottom, Fill::Line((0.0, base - deep * 0.5), (0.0, base + deep), vec![sand.lit(0.04), shade]));

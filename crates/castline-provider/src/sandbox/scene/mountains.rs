@@ -15,7 +15,7 @@ pub(super) fn draw(scene: &mut Scene) {
     for index in 0..summits {
         summit(scene, foot, index, summits);
     }
-    let lake = scene.dice.chance(0.5);
+    let lake = scene.dice.chance(0.5) && !scene.asks_for(Thing::House);
     for layer in 0..3 {
         let near = 0.35 + 0.2 * layer as f32;
         let base = foot + scene.h() * (0.05 * layer as f32 - 0.01);

@@ -19,11 +19,27 @@ pub(super) fn draw(scene: &mut Scene) {
         things.push(beside);
     }
     let count = things.len();
+    let mut placed = Vec::new();
     for (index, item) in things.into_iter().enumerate().rev() {
         let spread = (index as f32 - (count as f32 - 1.0) / 2.0) * 0.24;
         let x = scene.w() * (0.5 + spread * side) + scene.u(scene.dice.clone().between(-3.0, 3.0));
         let y = edge + (scene.h() - edge) * (0.34 + 0.16 * (index % 2) as f32);
-        stand(scene, item, (x, y), side, index);
+        placed.push((item, (x, y), index));
+    }
+    for &(item, foot, _) in &placed {
+        thing::shadow(scene, foot, width_of(item), side);
+    }
+    for (item, foot, index) in placed {
+        stand(scene, item, foot, side, index);
+    }
+}
+
+/// How wide a thing stands on the table.
+fn width_of(item: Thing) -> f32 {
+    match item {
+        Thing::Fruit => 16.0,
+        Thing::Flowers | Thing::Lamp | Thing::Bottle => 11.0,
+        _ => 15.0,
     }
 }
 
@@ -45,16 +61,15 @@ fn room(scene: &mut Scene, edge: f32, side: f32) {
 
 fn window_light(scene: &mut Scene, edge: f32, side: f32, wall: Color) {
     let left = scene.w() * (0.5 - 0.14 * side);
-    let lean = scene.u(16.0) * side;
     let pane = scene.u(17.0);
     for column in 0..2 {
         for row in 0..2 {
             let x = left + (pane + scene.u(1.6)) * column as f32 * side;
             let y = edge * 0.14 + (pane * 1.25 + scene.u(1.6)) * row as f32;
             let drop = pane * 0.22;
-            let far = (pane * 1.25 - lean.abs() * 0.0, lean * 0.0);
+            let tall = pane * 1.25;
             scene.easel.shape(
-                &[(x, y), (x + pane * side, y + drop), (x + pane * side + far.1, y + drop + far.0), (x + far.1, y + far.0)],
+                &[(x, y), (x + pane * side, y + drop), (x + pane * side, y + drop + tall), (x, y + tall)],
                 wall.lit(0.1).with_alpha(0.5),
             );
         }
@@ -67,12 +82,6 @@ fn stand(scene: &mut Scene, item: Thing, foot: (f32, f32), side: f32, index: usi
         1 => scene.light.accent.turned(150.0).mix(scene.light.far, 0.35),
         _ => scene.light.near.mix(scene.light.far, 0.5),
     };
-    let wide = match item {
-        Thing::Fruit => 16.0,
-        Thing::Flowers | Thing::Lamp => 12.0,
-        _ => 15.0,
-    };
-    thing::shadow(scene, foot, wide, side);
     match item {
         Thing::Cup => thing::cup(scene, foot, 20.0, color, side),
         Thing::Bottle => thing::bottle(scene, foot, 42.0, color, side),

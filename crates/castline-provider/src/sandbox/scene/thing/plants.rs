@@ -36,7 +36,7 @@ pub(in crate::sandbox::scene) fn crown(scene: &mut Scene, foot: At, tall: f32, c
         &[(foot.0 - trunk, foot.1), (foot.0 - trunk * 0.45, foot.1 - tall * 0.6), (foot.0 + trunk * 0.45, foot.1 - tall * 0.6), (foot.0 + trunk, foot.1)],
         bark,
     );
-    let lumps = 5 + scene.dice.below(4);
+    let lumps = if tall > scene.u(25.0) { 16 } else { 5 + scene.dice.below(4) };
     let places: Vec<_> = (0..lumps)
         .map(|_| {
             let (x, y) = (scene.dice.between(-0.24, 0.24), scene.dice.between(0.5, 0.84));

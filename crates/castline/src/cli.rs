@@ -1,0 +1,483 @@
+//! The command line: every command with its flags.
+//!
+//! What a flag asks for is handed on as [`Wishes`]; what it leaves open the environment, the
+//! project or a default says, as `settings.rs` lists.
+
+use std::path::PathBuf;
+
+use castline_core::MicroUsd;
+use castline_runner::Wishes;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::screen::Color;
+
+/// Runs pipelines of model predictions from one YAML file: checked before they cost, never paid twice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "castline",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "A workflow runs on the offline sandbox until a live provider is chosen by name."
+)]
+pub(crate) struct Cli {
+    /// Says more about what happens; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// When to use colors.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help = "When to use colors: auto, always or never")]
+    pub color: Color,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plan a workflow, then run it
+    Run(Box<Run>),
+    /// Report every mistake in workflows at once
+    Check(Check),
+    /// Show what a run would do and what it costs
+    Plan(Plan),
+    /// Say why a step would run, or be reused
+    Why(Why),
+    /// Show former runs
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Show the presets that steps can use
+    #[command(subcommand)]
+    Preset(Preset),
+    /// Begin a project
+    Init(Init),
+    /// Print the page of an error code
+    Explain(Explain),
+    /// Print the JSON Schema of a document, for editors
+    Schema(Schema),
+    /// Print every setting with its value and where it comes from
+    Doctor(Doctor),
+    /// Print the completions for a shell
+    Completions(Completions),
+    /// Serve the sandbox behind the prediction API on loopback
+    #[command(hide = true)]
+    SandboxServer(SandboxServer),
+}
+
+/// What can be set in more than one place.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Overrides {
+    /// Who runs the models: sandbox, replicate, cometapi, or one of the project's
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The run's budget
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub budget: Option<MicroUsd>,
+    /// Most predictions in flight
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub parallel: Option<usize>,
+    /// The folder of outputs
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// Values for the workflow's inputs.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Inputs {
+    /// An input; may be given several times
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    pub input: Vec<String>,
+    /// Inputs from a YAML or JSON file; `-i` wins
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Which steps take part, and which are drawn anew.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Selection {
+    /// Only this step; may be given several times
+    #[arg(long, value_name = "STEP")]
+    pub only: Vec<String>,
+    /// This step and all that it needs
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<String>,
+    /// Another draw for a step or some of its legs
+    #[arg(long, value_name = "STEP[axis=value]")]
+    pub reroll: Vec<String>,
+}
+
+/// `castline run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The workflow; without one the project's only workflow
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Go as far as the budget does
+    #[arg(long)]
+    pub partial: bool,
+    /// Run what has no known price: this step, or every one
+    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub allow_unpriced: Vec<String>,
+    /// Start nothing more after the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Ask no live provider: use what the store has
+    #[arg(long)]
+    pub offline: bool,
+    /// Do not ask before money is spent
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Write report.html even when nothing ran
+    #[arg(long)]
+    pub report: bool,
+    /// Put the pictures into report.html itself
+    #[arg(long)]
+    pub embed: bool,
+    /// Open report.html at the end
+    #[arg(long)]
+    pub open: bool,
+    /// Print one JSON object at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Write one JSON event a line while it happens; `-` for stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub events: Option<PathBuf>,
+}
+
+/// `castline check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Workflows
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, default_value = "human")]
+    pub format: Format,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// With the lines they are about.
+    Human,
+    /// One JSON object.
+    Json,
+    /// For code scanning; later.
+    #[value(hide = true)]
+    Sarif,
+    /// As annotations of a workflow on GitHub; later.
+    #[value(hide = true)]
+    Github,
+}
+
+/// `castline plan`
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The workflow; without one the project's only workflow
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Who would run the models
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline why`
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The workflow
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// A step, or one leg of it: `styled[style=linocut]`
+    pub step: String,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Who would run the models
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline runs`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List all runs of the project, newest first
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a run again
+    Show {
+        /// Its id or the beginning of it
+        #[arg(default_value = "last")]
+        run: String,
+        /// Print one JSON object, as `run --json` does
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `castline preset`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Preset {
+    /// List all presets, the project's own first
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a preset with all of its inputs
+    Show {
+        /// Its name
+        name: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `castline init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder of the project
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+}
+
+/// `castline explain`
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code; without one all codes are listed
+    pub code: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline schema`
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Which document
+    pub document: Document,
+}
+
+/// A document that castline reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// A workflow.
+    Workflow,
+    /// A preset.
+    Preset,
+    /// `castline.yaml`.
+    Project,
+}
+
+/// `castline doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline completions`
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `castline sandbox-server`
+#[derive(Debug, Args)]
+pub(crate) struct SandboxServer {
+    /// The port on loopback; 0 for a free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// How long a prediction takes: `200ms`, `1.5s`
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub latency: std::time::Duration,
+    /// Something that goes wrong: `create:503*2`, `get:html`, ...
+    #[arg(long, value_name = "SPEC")]
+    pub fault: Vec<castline_server::Fault>,
+    /// Name another host in `urls`
+    #[arg(long)]
+    pub foreign_urls: bool,
+    /// The token that every call must carry
+    #[arg(long)]
+    pub token: Option<String>,
+}
+
+impl Inputs {
+    fn put(&self, wishes: &mut Wishes) {
+        wishes.inputs.clone_from(&self.input);
+        wishes.input_files.clone_from(&self.inputs);
+    }
+}
+
+impl Selection {
+    fn put(&self, wishes: &mut Wishes) {
+        wishes.only.clone_from(&self.only);
+        wishes.until.clone_from(&self.until);
+        wishes.reroll.clone_from(&self.reroll);
+    }
+}
+
+impl Overrides {
+    fn put(&self, wishes: &mut Wishes) {
+        wishes.provider.clone_from(&self.provider);
+        wishes.budget = self.budget;
+        wishes.parallel = self.parallel;
+        wishes.out.clone_from(&self.out);
+    }
+}
+
+impl Run {
+    /// What the flags ask for.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes {
+            partial: self.partial,
+            allow_unpriced: self.allow_unpriced(),
+            offline: self.offline,
+            fail_fast: self.fail_fast,
+            ..Wishes::default()
+        };
+        self.inputs.put(&mut wishes);
+        self.overrides.put(&mut wishes);
+        self.selection.put(&mut wishes);
+        wishes
+    }
+
+    /// Steps that may run without a price; an empty list for all of them.
+    fn allow_unpriced(&self) -> Option<Vec<String>> {
+        match self.allow_unpriced.as_slice() {
+            [] => None,
+            steps if steps.iter().any(String::is_empty) => Some(Vec::new()),
+            steps => Some(steps.to_vec()),
+        }
+    }
+}
+
+impl Plan {
+    /// What the flags ask for.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
+        self.inputs.put(&mut wishes);
+        self.selection.put(&mut wishes);
+        wishes
+    }
+}
+
+impl Why {
+    /// What the flags ask for.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
+        self.inputs.put(&mut wishes);
+        wishes
+    }
+}
+
+fn usd(text: &str) -> Result<MicroUsd, String> {
+    let amount = text.parse().ok().and_then(MicroUsd::from_usd);
+    amount.ok_or_else(|| "give an amount of US dollars, such as 2.50".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number from 1".to_owned())
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let seconds = number.trim().parse::<f64>().ok().map(|n| n * unit);
+    let time = seconds.and_then(|s| std::time::Duration::try_from_secs_f64(s).ok());
+    time.ok_or_else(|| "give a time such as 200ms or 1.5s".to_owned())
+}
+
+/// Commands of a later version, each with what to do until then. They are refused by name.
+const LATER: &[(&str, &str)] = &[
+    ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
+    ("apply", "`castline plan` shows what `castline run` will do"),
+    ("watch", "run the workflow again after each edit: only what changed runs"),
+    ("predict", "write a workflow of one step"),
+    ("graph", "`castline plan` lists the legs and what they wait for"),
+    ("ledger", "`castline runs show` shows the predictions of a run"),
+    ("cost", "`castline runs list` shows what each run cost"),
+    ("gc", "the store keeps everything"),
+    ("library", "put presets into the project's folder `presets`"),
+    ("from", "`castline runs show --json` has the digests of all pictures"),
+    ("trust", "set CASTLINE_TRUST=VARIABLE@host"),
+    ("serve", "`castline run` runs a workflow"),
+    ("lsp", "`castline schema workflow` prints a JSON Schema for editors"),
+];
+
+/// What to do instead of a command that comes with a later version.
+pub(crate) fn instead_of(command: &str) -> Option<&'static str> {
+    LATER.iter().find(|(name, _)| *name == command).map(|(_, instead)| *instead)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(flags: &[&str]) -> Wishes {
+        let words = ["castline", "run"].iter().chain(flags).copied();
+        match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(Command::Run(run)) => run.wishes(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn allowing_unpriced_steps_may_name_them() {
+        assert_eq!(run(&[]).allow_unpriced, None);
+        assert_eq!(run(&["--allow-unpriced"]).allow_unpriced, Some(vec![]));
+        assert_eq!(run(&["--allow-unpriced", "flow.yaml"]).allow_unpriced, Some(vec![]));
+        assert_eq!(
+            run(&["--allow-unpriced=a", "--allow-unpriced=b"]).allow_unpriced,
+            Some(vec!["a".to_owned(), "b".to_owned()])
+        );
+    }
+
+    #[test]
+    fn amounts_and_times_are_read_as_people_write_them() {
+        assert_eq!(usd("2.5"), Ok(MicroUsd(2_500_000)));
+        assert!(usd("-1").is_err() && usd("much").is_err());
+        assert_eq!(duration("200ms"), Ok(std::time::Duration::from_millis(200)));
+        assert_eq!(duration("1.5s"), Ok(std::time::Duration::from_millis(1500)));
+        assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_command_of_a_later_version_is_none_of_ours() {
+        let ours: Vec<_> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        assert!(LATER.iter().all(|(name, _)| !ours.iter().any(|own| own == name)));
+    }
+}

@@ -1,0 +1,11 @@
+//! Reporters: what castline knows, drawn for people and written for programs.
+//!
+//! A reporter listens; it decides nothing. Each file here is one kind of report.
+
+pub(crate) mod diagnostic;
+pub(crate) mod files;
+pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod plan;
+pub(crate) mod terminal;
+pub(crate) mod why;

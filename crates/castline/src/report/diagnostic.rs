@@ -1,0 +1,190 @@
+//! Draws findings: the line with the mistake, a caret under it, other places, a hint.
+//!
+//! ```text
+//! error[unknown-dependency]: step `upscale` needs `sketh`, which is not a step of this workflow
+//!  --> workflows/poster.yaml:9:13
+//!   |
+//! 9 |     after: [sketh]
+//!   |             ^^^^^ no such step
+//!   |
+//!   = hint: there is a step `sketch`
+//! ```
+//!
+//! Start reading at [`draw`]; [`json`] is the same for programs.
+
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use castline_spec::{Diagnostic, Diagnostics, Severity, Source, Span};
+use serde_json::{Value as Json, json};
+
+use crate::screen;
+
+/// Lines between two places of one snippet; places farther apart get snippets of their own.
+const NEAR: u32 = 40;
+
+/// All findings as people read them, without the summary.
+pub(crate) fn draw(found: &Diagnostics) -> String {
+    let drawn: Vec<_> = found.list.iter().map(draw_one).collect();
+    drawn.join("\n\n")
+}
+
+/// `2 errors, 1 warning`; none when nothing was found.
+pub(crate) fn summary(found: &Diagnostics) -> Option<String> {
+    let count = |severity, word: &str| {
+        let n = found.list.iter().filter(|d| d.severity == severity).count();
+        (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
+    };
+    let counts: Vec<_> =
+        [count(Severity::Error, "error"), count(Severity::Warning, "warning")].into_iter().flatten().collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+fn draw_one(finding: &Diagnostic) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
+    match finding.span {
+        Some(span) => group = group.elements(snippets(finding, span)),
+        None => group = group.element(Origin::path(normalize_untrusted_str(&finding.source.name))),
+    }
+    if let Some(hint) = &finding.hint {
+        group = group.element(Level::HELP.with_name("hint").message(screen::printable(hint)));
+    }
+    Renderer::styled().term_width(screen::width().max(60)).render(&[group])
+}
+
+/// The place of the mistake first, then every place in another file or far away.
+fn snippets(finding: &Diagnostic, span: Span) -> Vec<Snippet<'_, Annotation<'_>>> {
+    let caret = finding.caret.as_deref().unwrap_or_default();
+    let mut windows = vec![Window::new(&finding.source, span, AnnotationKind::Primary, caret)];
+    for label in &finding.labels {
+        match windows.iter_mut().find(|w| w.is_near(&label.source, label.span)) {
+            Some(window) => window.add(label.span, AnnotationKind::Context, &label.message),
+            None => {
+                windows.push(Window::new(&label.source, label.span, AnnotationKind::Context, &label.message));
+            }
+        }
+    }
+    windows.into_iter().map(Window::snippet).collect()
+}
+
+/// Some lines of a text with the places to point at.
+struct Window<'a> {
+    source: &'a Source,
+    lines: Range<u32>,
+    places: Vec<(Span, AnnotationKind, &'a str)>,
+}
+
+impl<'a> Window<'a> {
+    fn new(source: &'a Source, span: Span, kind: AnnotationKind, words: &'a str) -> Self {
+        Self { source, lines: span.start.line..span.end.line, places: vec![(span, kind, words)] }
+    }
+
+    fn is_near(&self, source: &Source, span: Span) -> bool {
+        self.source == source
+            && span.start.line <= self.lines.end.saturating_add(NEAR)
+            && span.end.line.saturating_add(NEAR) >= self.lines.start
+    }
+
+    fn add(&mut self, span: Span, kind: AnnotationKind, words: &'a str) {
+        self.lines = self.lines.start.min(span.start.line)..self.lines.end.max(span.end.line);
+        self.places.push((span, kind, words));
+    }
+
+    fn snippet(self) -> Snippet<'a, Annotation<'a>> {
+        let (text, offset) = lines(&self.source.text, &self.places);
+        let annotations: Vec<_> = self
+            .places
+            .iter()
+            .map(|(span, kind, words)| {
+                let place = within(&text, span.range(), offset);
+                let annotation = kind.span(place);
+                if words.is_empty() { annotation } else { annotation.label(normalize_untrusted_str(words)) }
+            })
+            .collect();
+        Snippet::source(text)
+            .line_start(self.lines.start.max(1) as usize)
+            .path(normalize_untrusted_str(&self.source.name))
+            .annotations(annotations)
+    }
+}
+
+/// The whole lines that these places are on, and the offset at which they begin. Every line
+/// break is one byte of `\n` at its end, so that lines are counted as the reader counted them.
+fn lines(text: &str, places: &[(Span, AnnotationKind, &str)]) -> (String, usize) {
+    let from = places.iter().map(|(span, ..)| span.start.offset).min().unwrap_or(0).min(text.len());
+    let to = places.iter().map(|(span, ..)| span.end.offset).max().unwrap_or(0).clamp(from, text.len());
+    let is_break = |b: &u8| matches!(b, b'\n' | b'\r');
+    let bytes = text.as_bytes();
+    let mut start = bytes[..from].iter().rposition(|b| is_break(b)).map_or(0, |at| at + 1);
+    // A place that begins between `\r` and `\n` belongs to the line that they end.
+    if bytes.get(start) == Some(&b'\n') && start > 0 && bytes[start - 1] == b'\r' && from == start {
+        start = bytes[..start - 1].iter().rposition(|b| is_break(b)).map_or(0, |at| at + 1);
+    }
+    if text.starts_with('\u{feff}') && start == 0 {
+        start = '\u{feff}'.len_utf8();
+    }
+    let end = bytes[to..].iter().position(is_break).map_or(text.len(), |at| to + at);
+    let Some(slice) = text.get(start..end.max(start)) else { return (String::new(), start) };
+    (one_break(slice), start)
+}
+
+/// Makes a lone `\r` a `\n`, byte for byte.
+fn one_break(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(if c == '\r' && chars.peek() != Some(&'\n') { '\n' } else { c });
+    }
+    out
+}
+
+/// A range of the whole text as one of the lines, on whole characters.
+fn within(lines: &str, range: Range<usize>, offset: usize) -> Range<usize> {
+    let place = |at: usize| {
+        let mut at = at.saturating_sub(offset).min(lines.len());
+        while !lines.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = place(range.start);
+    start..place(range.end).max(start)
+}
+
+/// `check --format json`.
+pub(crate) fn json(found: &Diagnostics) -> Json {
+    let diagnostics: Vec<_> = found.list.iter().map(one_json).collect();
+    json!({ "schema_version": 1, "valid": !found.has_errors(), "diagnostics": diagnostics })
+}
+
+fn one_json(finding: &Diagnostic) -> Json {
+    let label = |l: &castline_spec::Label| {
+        json!({ "file": &*l.source.name, "span": span_json(l.span), "message": l.message })
+    };
+    json!({
+        "code": finding.code.as_str(),
+        "severity": finding.severity,
+        "message": finding.message,
+        "file": &*finding.source.name,
+        "span": finding.span.map(span_json),
+        "labels": finding.labels.iter().map(label).collect::<Vec<_>>(),
+        "hint": finding.hint,
+        "fix": finding.fix.as_ref().map(|f| json!({ "span": span_json(f.span), "text": f.text })),
+    })
+}
+
+fn span_json(span: Span) -> Json {
+    json!({
+        "line": span.start.line,
+        "column": span.start.column,
+        "end_line": span.end.line,
+        "end_column": span.end.column,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Where the files of a run are, for reports that point at them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use castline_core::Digest;
+use castline_core::record::{RunRecord, SavedRecord};
+use castline_runner::Project;
+use serde_json::{Map, Value as Json};
+
+/// Where the files of a run are.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    root: PathBuf,
+    store: PathBuf,
+    saved: BTreeMap<String, String>,
+}
+
+impl Places {
+    /// Of a run of a project.
+    pub(crate) fn new(project: &Project, record: &RunRecord) -> Self {
+        let of_outputs = record.output_files.values().flatten();
+        let of_legs = record.legs.iter().flat_map(|leg| &leg.saved);
+        // Outputs come last, so that they win: they are what the user asked for.
+        let saved = of_legs.chain(of_outputs).map(|s| (s.artifact.digest.to_string(), s.path.clone())).collect();
+        Self { root: project.root.clone(), store: project.store(), saved }
+    }
+
+    /// The file with these bytes, relative to the project: one that was saved for the same
+    /// leg or output, else any that was saved, else the one in the store.
+    pub(crate) fn path(&self, digest: &str, own: &[SavedRecord]) -> String {
+        let near = own.iter().find(|s| s.artifact.digest.to_string() == digest).map(|s| s.path.clone());
+        near.or_else(|| self.saved.get(digest).cloned()).unwrap_or_else(|| self.in_store(digest))
+    }
+
+    fn in_store(&self, digest: &str) -> String {
+        let path = digest.parse().map_or_else(|_| self.store.clone(), |digest| blob(&self.store, &digest));
+        path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().replace('\\', "/")
+    }
+
+    /// The same, absolute.
+    pub(crate) fn absolute(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A value in which every file has its `path`.
+    pub(crate) fn with_paths(&self, value: &Json, own: &[SavedRecord]) -> Json {
+        match value {
+            Json::Array(items) => items.iter().map(|item| self.with_paths(item, own)).collect(),
+            Json::Object(map) => {
+                let mut out = Map::new();
+                if let Some(digest) = digest_of(map) {
+                    out.insert("path".to_owned(), self.path(digest, own).into());
+                }
+                out.extend(map.iter().map(|(k, v)| (k.clone(), self.with_paths(v, own))));
+                Json::Object(out)
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// The digest of a map that stands for a file.
+pub(crate) fn digest_of(map: &Map<String, Json>) -> Option<&str> {
+    let is_file = map.contains_key("media_type") && map.contains_key("bytes");
+    map.get("digest").and_then(Json::as_str).filter(|_| is_file)
+}
+
+/// Where the store of a project keeps the bytes of a digest.
+fn blob(store: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    store.join("blobs").join("sha256").join(&hex[..2]).join(hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_keeps_its_files_where_reports_point_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = castline_store::Store::open(folder.path()).unwrap();
+        let artifact = store.blobs().write(b"a text").unwrap();
+
+        assert_eq!(store.blobs().path(&artifact), blob(folder.path(), &artifact.digest));
+    }
+}

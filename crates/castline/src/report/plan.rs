@@ -1,0 +1,479 @@
+//! What a run would do: a table of legs for people, an object for programs.
+//!
+//! Start reading at [`Table::of`]; [`Table::draw`] and [`Table::json`] are its two faces.
+
+use castline_core::MicroUsd;
+use castline_core::forecast::{Fate, Forecast, Why};
+use castline_core::legs::LegId;
+use castline_core::plan::Plan;
+use castline_core::price::Estimate;
+use castline_core::routing::Route;
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::json::SCHEMA_VERSION;
+use crate::screen::{self, BOLD, DIM, GOOD, HINT, WARN};
+
+/// A step with more legs is shown in groups.
+const MOST_LEGS: usize = 12;
+
+/// The widest name that is shown whole.
+const NAME_WIDTH: usize = 36;
+
+/// The plan of a workflow as a table.
+pub(crate) struct Table {
+    workflow: String,
+    file: String,
+    provider: String,
+    live: bool,
+    rows: Vec<Row>,
+    total: Total,
+    seconds: f64,
+}
+
+/// One leg.
+struct Row {
+    step: String,
+    name: String,
+    leg: Json,
+    word: Word,
+    why: Option<String>,
+    price: Price,
+    bills: bool,
+    key: Option<String>,
+    model: String,
+    provider: Option<String>,
+}
+
+/// What a leg would do, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Word {
+    Reused,
+    Run,
+    Always,
+    Same,
+    Later,
+    Skip,
+    Broken,
+    Out,
+}
+
+/// What a leg can cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Price {
+    /// Nothing, ever.
+    Free,
+    /// So much at the provider's or preset's price.
+    Known(Estimate),
+    /// Nobody knows.
+    Unpriced,
+    /// It depends on what comes first.
+    Later,
+    /// It does not run.
+    None,
+}
+
+/// What all legs together can cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Total {
+    min: MicroUsd,
+    max: MicroUsd,
+    unpriced: usize,
+}
+
+impl Word {
+    /// As people see it.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Reused => "reused",
+            Self::Run => "run",
+            Self::Always => "always",
+            Self::Same => "same",
+            Self::Later => "later",
+            Self::Skip => "skip",
+            Self::Broken => "wrong",
+            Self::Out => "out",
+        }
+    }
+
+    fn style(self) -> anstyle::Style {
+        match self {
+            Self::Reused => GOOD,
+            Self::Run | Self::Always => HINT,
+            Self::Broken => WARN,
+            Self::Same | Self::Later | Self::Skip | Self::Out => DIM,
+        }
+    }
+
+    /// True when a prediction may come of it.
+    fn may_run(self) -> bool {
+        matches!(self, Self::Run | Self::Always | Self::Later)
+    }
+}
+
+impl Table {
+    /// The table of a finished forecast.
+    pub(crate) fn of(forecast: &Forecast) -> Self {
+        let plan = &forecast.plan;
+        let rows: Vec<_> = (0..plan.legs.len()).map(|leg| Row::of(forecast, LegId(leg))).collect();
+        Self {
+            workflow: plan.graph.name.to_string(),
+            file: plan.graph.source.name.to_string(),
+            provider: plan.routing.chosen.name.to_string(),
+            live: plan.routing.all().any(|route| route.bills),
+            total: Total::of(&rows),
+            seconds: longest_path(plan, &rows),
+            rows,
+        }
+    }
+
+    /// The table as people read it.
+    pub(crate) fn draw(&self) -> String {
+        let lines = self.lines();
+        let widest = |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
+        let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
+        let mut text = format!("{}\n\n", headline(&self.workflow, &self.provider, self.live));
+        for line in &lines {
+            let room = screen::width().saturating_sub(names + words + prices + 10).max(16);
+            text.push_str(&line.draw(names, words, prices, room));
+            text.push('\n');
+        }
+        text.push_str(&format!("\n{}\n", self.summary()));
+        text
+    }
+
+    /// A line for each leg, or for each kind of leg where a step has many.
+    fn lines(&self) -> Vec<Line> {
+        let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
+        self.rows.iter().for_each(|row| steps.entry(&row.step).or_default().push(row));
+        let lines = steps.into_iter().map(|(step, rows)| match rows.len() {
+            0..=MOST_LEGS => rows.into_iter().map(Line::of_leg).collect(),
+            _ => groups(step, &rows),
+        });
+        lines.collect::<Vec<_>>().concat()
+    }
+
+    fn summary(&self) -> String {
+        let count = |words: &[Word]| self.rows.iter().filter(|row| words.contains(&row.word)).count();
+        let parts = [
+            (count(&[Word::Reused]), "reused"),
+            (count(&[Word::Run, Word::Always]), "to run"),
+            (count(&[Word::Same]), "the same as another"),
+            (count(&[Word::Later]), "known later"),
+            (count(&[Word::Skip]), "skipped"),
+            (count(&[Word::Broken]), "wrong"),
+            (count(&[Word::Out]), "not taking part"),
+        ];
+        let parts: Vec<_> =
+            parts.iter().filter(|(n, word)| *n > 0 || *word == "to run").map(|(n, w)| format!("{n} {w}")).collect();
+        format!("{}: {}\n{}", counted(self.rows.len(), "leg"), parts.join(", "), self.bill())
+    }
+
+    /// What it costs and how long it takes.
+    fn bill(&self) -> String {
+        let cost = self.total.text();
+        let time = if self.seconds > 0.0 { format!(", about {}", duration(self.seconds)) } else { String::new() };
+        match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
+            (_, false) => format!("{} to pay", MicroUsd::ZERO),
+            (true, true) => format!("{cost}{time}"),
+            (false, true) => format!("nothing to pay; live it would be {cost}{time}"),
+        }
+    }
+
+    /// `plan --json`.
+    pub(crate) fn json(&self) -> Json {
+        json!({
+            "schema_version": SCHEMA_VERSION,
+            "workflow": self.workflow,
+            "file": self.file,
+            "provider": self.provider,
+            "live": self.live,
+            "legs": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "min_usd": self.total.min.usd(),
+            "max_usd": self.total.max.usd(),
+            "unpriced": self.total.unpriced,
+            "typical_seconds": self.seconds,
+        })
+    }
+}
+
+/// `paper-boat on sandbox (stand-ins, nothing is charged)`.
+pub(crate) fn headline(workflow: &str, provider: &str, live: bool) -> String {
+    let note = match (provider, live) {
+        ("sandbox", false) => " (stand-ins, nothing is charged)",
+        ("sandbox", true) => " (stand-ins; some models run live)",
+        _ => "",
+    };
+    format!("{BOLD}{workflow}{BOLD:#} on {BOLD}{}{BOLD:#}{note}", screen::printable(provider))
+}
+
+/// `1 leg`, `3 legs`.
+pub(crate) fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// `0.4 s`, `14 s`, `2 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+impl Row {
+    fn of(forecast: &Forecast, leg: LegId) -> Self {
+        let plan = &forecast.plan;
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let fate = forecast.fate(leg);
+        let ready = match fate {
+            Fate::Hit(ready, _) | Fate::Run(ready, _) | Fate::Same(ready, _) => Some(ready),
+            Fate::Skip(_) | Fate::Upstream | Fate::Broken | Fate::Out => None,
+        };
+        let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
+        let values = plan.legs.values(leg).into_iter();
+        Self {
+            step: step.name.to_string(),
+            name: screen::printable(&plan.leg_name(leg)),
+            leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
+            word: word(fate),
+            why: why(forecast, leg),
+            price: price(forecast, leg, route),
+            bills: route.is_some_and(|route| route.bills),
+            key: ready.map(|r| r.request.key.to_string()),
+            model: step.callee.model.reference.to_string(),
+            provider: route.map(|route| route.name.to_string()),
+        }
+    }
+
+    fn json(&self) -> Json {
+        let (min, max) = match self.price {
+            Price::Known(e) => (Some(e.min.usd()), Some(e.max.usd())),
+            Price::Free | Price::None => (Some(0.0), Some(0.0)),
+            Price::Unpriced | Price::Later => (None, None),
+        };
+        let fate = match self.word {
+            Word::Reused => "hit",
+            Word::Later => "upstream",
+            Word::Broken => "broken",
+            other => other.text(),
+        };
+        json!({
+            "step": self.step,
+            "leg": self.leg,
+            "name": self.name,
+            "fate": fate,
+            "why": self.why,
+            "key": self.key,
+            "model": self.model,
+            "provider": self.provider,
+            "bills": self.bills,
+            "min_usd": min,
+            "max_usd": max,
+        })
+    }
+}
+
+fn word(fate: &Fate) -> Word {
+    match fate {
+        Fate::Hit(..) => Word::Reused,
+        Fate::Run(_, Why::Always) => Word::Always,
+        Fate::Run(..) => Word::Run,
+        Fate::Same(..) => Word::Same,
+        Fate::Upstream => Word::Later,
+        Fate::Skip(_) => Word::Skip,
+        Fate::Broken => Word::Broken,
+        Fate::Out => Word::Out,
+    }
+}
+
+fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
+    match forecast.fate(leg) {
+        Fate::Run(_, Why::New) => Some("new request".to_owned()),
+        Fate::Run(_, Why::Always) => Some("cache: false".to_owned()),
+        Fate::Run(_, why) => Some(why.reason()),
+        Fate::Same(_, first) => Some(format!("as {}", forecast.plan.leg_name(*first))),
+        Fate::Upstream => after(forecast, leg),
+        Fate::Skip(skip) => Some(skip.reason()),
+        Fate::Broken => Some("its values do not fit".to_owned()),
+        Fate::Hit(..) | Fate::Out => None,
+    }
+}
+
+/// The legs that a leg waits for and that are not known yet.
+fn after(forecast: &Forecast, leg: LegId) -> Option<String> {
+    let open: Vec<_> =
+        forecast.plan.needs(leg).iter().filter(|need| forecast.results.get(**need).is_none()).collect();
+    let first = forecast.plan.leg_name(**open.first()?);
+    Some(match open.len() - 1 {
+        0 => format!("after {first}"),
+        more => format!("after {first} and {more} more"),
+    })
+}
+
+fn price(forecast: &Forecast, leg: LegId, route: Option<&Route>) -> Price {
+    match forecast.fate(leg) {
+        Fate::Run(ready, _) => match ready.estimate {
+            Some(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
+            Some(estimate) => Price::Known(estimate),
+            None => Price::Unpriced,
+        },
+        Fate::Upstream => expected(&forecast.plan, leg, route),
+        Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Price::None,
+    }
+}
+
+/// The price of a leg whose request is not known yet, when no input decides about it.
+fn expected(plan: &Plan, leg: LegId, route: Option<&Route>) -> Price {
+    let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
+    let Some(route) = route else { return Price::Later };
+    if matches!(route.realm, castline_core::Realm::Std(_)) {
+        return Price::Free;
+    }
+    let own = plan.choices.prices.get(&model.preset).or_else(|| plan.choices.prices.get(&model.reference.path()));
+    let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
+    let rules = own.or_else(of_route).unwrap_or(&model.price);
+    let depends = |r: &castline_spec::preset::PriceRule| {
+        r.condition.is_some() || r.quantity.is_some() || !matches!(r.per.as_str(), "image" | "run")
+    };
+    match rules.iter().any(depends) {
+        true => Price::Later,
+        false => castline_core::price::estimate(rules, &IndexMap::new()).map_or(Price::Unpriced, Price::Known),
+    }
+}
+
+impl Price {
+    fn text(self) -> String {
+        match self {
+            Self::Free => "free".to_owned(),
+            Self::Known(e) => range(e.min, e.max),
+            Self::Unpriced => "unpriced".to_owned(),
+            Self::Later => "price later".to_owned(),
+            Self::None => String::new(),
+        }
+    }
+}
+
+impl Total {
+    /// What certainly runs makes the least; what may run, the most.
+    fn of(rows: &[Row]) -> Self {
+        let mut total = Self::default();
+        for row in rows.iter().filter(|row| row.word.may_run()) {
+            match row.price {
+                Price::Known(e) => {
+                    total.min += if row.word == Word::Later { MicroUsd::ZERO } else { e.min };
+                    total.max += e.max;
+                }
+                Price::Unpriced | Price::Later => total.unpriced += 1,
+                Price::Free | Price::None => {}
+            }
+        }
+        total
+    }
+
+    fn text(self) -> String {
+        match self.unpriced {
+            0 => range(self.min, self.max),
+            n => format!("{} and {n} unpriced", range(self.min, self.max)),
+        }
+    }
+}
+
+/// `0.04 USD`, or `0.04 to 0.16 USD`.
+fn range(min: MicroUsd, max: MicroUsd) -> String {
+    if min == max {
+        return max.to_string();
+    }
+    format!("{} to {max}", min.to_string().trim_end_matches(" USD"))
+}
+
+/// The seconds of the longest chain of legs that may run.
+fn longest_path(plan: &Plan, rows: &[Row]) -> f64 {
+    let mut until = vec![0.0_f64; rows.len()];
+    for leg in plan.order() {
+        let before = plan.needs(leg).iter().map(|need| until[need.0]).fold(0.0, f64::max);
+        let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
+        let own = if rows[leg.0].word.may_run() { model.typical_seconds.unwrap_or(0.0) } else { 0.0 };
+        until[leg.0] = before + own;
+    }
+    until.into_iter().fold(0.0, f64::max)
+}
+
+/// A line of the table.
+#[derive(Debug, Clone)]
+struct Line {
+    name: String,
+    word: Word,
+    price: String,
+    why: String,
+}
+
+impl Line {
+    fn of_leg(row: &Row) -> Self {
+        Self {
+            name: screen::short(&row.name, NAME_WIDTH),
+            word: row.word,
+            price: row.price.text(),
+            why: row.why.clone().unwrap_or_default(),
+        }
+    }
+
+    fn draw(&self, names: usize, words: usize, prices: usize, room: usize) -> String {
+        let style = self.word.style();
+        let line = format!(
+            "  {}   {style}{}{style:#}   {}{}   {DIM}{}{DIM:#}",
+            screen::pad(&self.name, names),
+            screen::pad(self.word.text(), words),
+            " ".repeat(prices - screen::columns(&self.price)),
+            self.price,
+            screen::short(&self.why, room),
+        );
+        // A line of nothing but blanks after the last word would be in every copy of it.
+        if self.why.is_empty() { line.replace(&format!("{DIM}{DIM:#}"), "").trim_end().to_owned() } else { line }
+    }
+}
+
+/// Many legs of one step: a line for each thing that they would do.
+fn groups(step: &str, rows: &[&Row]) -> Vec<Line> {
+    let mut groups: IndexMap<Word, Vec<&Row>> = IndexMap::new();
+    rows.iter().for_each(|row| groups.entry(row.word).or_default().push(row));
+    groups
+        .into_iter()
+        .map(|(word, members)| {
+            let same_why = members.iter().all(|row| row.why == members[0].why);
+            let legs = if members.len() == rows.len() {
+                counted(rows.len(), "leg")
+            } else {
+                format!("{} of {} legs", members.len(), rows.len())
+            };
+            Line {
+                name: screen::short(&format!("{step} ({legs})"), NAME_WIDTH),
+                word,
+                price: price_of_group(&members),
+                why: members[0].why.clone().filter(|_| same_why).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn price_of_group(members: &[&Row]) -> String {
+    if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_)) {
+        return members[0].price.text();
+    }
+    let mut total = Total::default();
+    for row in members {
+        match row.price {
+            Price::Known(e) => {
+                total.min += e.min;
+                total.max += e.max;
+            }
+            Price::Unpriced | Price::Later => total.unpriced += 1,
+            Price::Free | Price::None => {}
+        }
+    }
+    total.text()
+}
+
+#[cfg(test)]
+mod tests;

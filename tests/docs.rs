@@ -1,0 +1,224 @@
+//! The README and the docs: commands run, documents are checked, links lead somewhere.
+//!
+//! What the fences mean stands in `CONTRIBUTING.md`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use castline_spec::{Code, Preset, Project, Source};
+use serde_json::Value;
+
+const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
+
+/// A fenced block of a page.
+struct Block {
+    info: String,
+    text: String,
+    line: usize,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+/// The README, the changelog and every page of the book.
+fn pages() -> Vec<PathBuf> {
+    fn walk(folder: &Path, pages: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("readable").map(|e| e.expect("readable").path()) {
+            match entry.extension().and_then(|e| e.to_str()) {
+                _ if entry.is_dir() && entry.file_name() != Some("book".as_ref()) => walk(&entry, pages),
+                Some("md") => pages.push(entry),
+                _ => {}
+            }
+        }
+    }
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    walk(&root().join("docs"), &mut pages);
+    pages.sort();
+    pages
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (i, line) in fs::read_to_string(page).expect("readable").lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (Some(_), Some("")) => blocks.extend(open.take()),
+            (Some(block), _) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, Some(info)) => open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 }),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+fn shown(page: &Path, block: &Block) -> String {
+    format!("{}:{}", page.strip_prefix(root()).unwrap_or(page).display(), block.line)
+}
+
+/// Every block with these words first, and what stands in files beside it.
+fn each_block(words: &str, mut visit: impl FnMut(&Path, &Block, &Path)) {
+    let mut seen = 0;
+    for page in pages() {
+        let mut folder = tempfile::tempdir().expect("a folder");
+        for block in blocks(&page) {
+            let (info, file) = match block.info.split_once(" file=") {
+                Some((info, file)) => (info, Some(file)),
+                None => (block.info.as_str(), None),
+            };
+            if let Some(file) = file {
+                let path = folder.path().join(file);
+                fs::create_dir_all(path.parent().expect("in the folder")).expect("made");
+                fs::write(path, &block.text).expect("written");
+            }
+            if info == words {
+                visit(&page, &block, folder.path());
+                seen += 1;
+            }
+            // What was written beside a document is for that document only.
+            if file.is_none() && info.starts_with("yaml") {
+                folder = tempfile::tempdir().expect("a folder");
+            }
+        }
+    }
+    assert!(seen > 0, "no block is `{words}`");
+}
+
+/// `check --format json` of a text as a workflow.
+fn check(text: &str, folder: &Path) -> Value {
+    let file = folder.join("flow.yaml");
+    fs::write(&file, text).expect("written");
+    let output = Command::new(CASTLINE)
+        .args(["check", "flow.yaml", "--format", "json"])
+        .current_dir(folder)
+        .env_remove("CASTLINE_PROVIDER")
+        .output()
+        .expect("castline runs");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn codes(answer: &Value) -> Vec<String> {
+    let list = answer["diagnostics"].as_array().expect("a list");
+    list.iter().map(|d| format!("{}: {}", d["code"].as_str().unwrap_or("?"), d["message"])).collect()
+}
+
+#[test]
+fn every_workflow_on_a_page_has_no_findings() {
+    each_block("yaml", |page, block, folder| {
+        let answer = check(&block.text, folder);
+        assert_eq!(codes(&answer), [""; 0], "{}", shown(page, block));
+    });
+}
+
+#[test]
+fn every_preset_and_project_on_a_page_has_no_findings() {
+    each_block("yaml preset", |page, block, _| {
+        let (preset, found) = Preset::parse(&Source::new("preset.yaml", block.text.as_str()));
+        assert!(preset.is_some() && found.list.is_empty(), "{}: {found:#?}", shown(page, block));
+    });
+    each_block("yaml project", |page, block, _| {
+        let (project, found) = Project::parse(&Source::new("castline.yaml", block.text.as_str()));
+        assert!(project.is_some() && found.list.is_empty(), "{}: {found:#?}", shown(page, block));
+    });
+}
+
+#[test]
+fn every_fragment_is_yaml() {
+    each_block("yaml fragment", |page, block, _| {
+        let parsed: Result<serde_yaml::Value, _> = serde_yaml::from_str(&block.text);
+        assert!(parsed.is_ok(), "{}: {}", shown(page, block), parsed.unwrap_err());
+    });
+}
+
+#[test]
+fn every_wrong_example_reports_the_code_of_its_page() {
+    let mut missing = Vec::new();
+    each_block("yaml wrong", |page, block, folder| {
+        let code = page.file_stem().expect("a page").to_string_lossy().into_owned();
+        let answer = check(&block.text, folder);
+        let list = answer["diagnostics"].as_array().expect("a list");
+        if !list.iter().any(|d| d["code"] == code.as_str()) {
+            missing.push(format!("{} reports {:?}", shown(page, block), codes(&answer)));
+        }
+    });
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_page_and_every_page_a_code() {
+    let pages: BTreeSet<String> = fs::read_dir(root().join("docs/errors"))
+        .expect("docs/errors")
+        .map(|e| e.expect("readable").path().file_stem().expect("a name").to_string_lossy().into_owned())
+        .filter(|name| name != "README")
+        .collect();
+    let codes: BTreeSet<String> = Code::ALL.iter().map(|c| c.as_str().to_owned()).collect();
+    assert_eq!(pages, codes);
+}
+
+#[test]
+fn every_command_on_a_page_runs() {
+    let world = tempfile::tempdir().expect("a folder");
+    copy(&root().join("workflows"), &world.path().join("workflows"));
+    let bin = Path::new(CASTLINE).parent().expect("a folder").to_owned();
+    let path = std::env::join_paths(
+        std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    )
+    .expect("a path");
+    each_block("sh", |page, block, _| {
+        for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
+            let command = line.replace("cargo run --release --", "castline").replace("cargo run --release -q --", "castline");
+            let output = Command::new("sh")
+                .args(["-c", &command])
+                .current_dir(world.path())
+                .env("PATH", &path)
+                .env_remove("CASTLINE_PROVIDER")
+                .output()
+                .expect("a shell");
+            let expected: &[i32] = if command.contains("castline check") { &[0, 2] } else { &[0] };
+            assert!(
+                output.status.code().is_some_and(|c| expected.contains(&c)),
+                "{}: `{command}` ended with {:?}\n{}",
+                shown(page, block),
+                output.status.code(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    });
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let link = regex::Regex::new(r"\]\(([^)#: ]+)(#[^)]*)?\)").expect("a fixed pattern");
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("readable");
+        for found in link.captures_iter(&text) {
+            let target = page.parent().expect("in a folder").join(&found[1]);
+            if !target.exists() {
+                broken.push(format!("{} -> {}", page.display(), &found[1]));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("readable").map(|e| e.expect("readable")) {
+        let name = entry.file_name();
+        if name == "out" || name == ".castline" {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(name));
+        } else {
+            fs::copy(entry.path(), to.join(name)).expect("copied");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Rules about the code itself: who may know whom, and what must stay away from the core.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate of ours may depend on. Lines point down, never back.
+const MAP: &[(&str, &[&str])] = &[
+    ("castline-spec", &[]),
+    ("castline-core", &["castline-spec"]),
+    ("castline-store", &["castline-core", "castline-spec"]),
+    ("castline-provider", &["castline-core", "castline-spec"]),
+    ("castline-runner", &["castline-core", "castline-provider", "castline-spec", "castline-store"]),
+    ("castline-server", &["castline-core", "castline-provider", "castline-spec"]),
+    (
+        "castline",
+        &["castline-core", "castline-provider", "castline-runner", "castline-server", "castline-spec", "castline-store"],
+    ),
+];
+
+fn metadata() -> Value {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Names by id, and for each id the ids that it depends on outside of tests.
+fn graph(metadata: &Value) -> (BTreeMap<String, String>, BTreeMap<String, Vec<String>>) {
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
+    let names = metadata["packages"].as_array().expect("a list").iter();
+    let names = names.map(|p| (text(&p["id"]), text(&p["name"]))).collect();
+    let nodes = metadata["resolve"]["nodes"].as_array().expect("a list").iter();
+    let edges = nodes
+        .map(|node| {
+            let deps = node["deps"].as_array().expect("a list").iter();
+            let normal = deps.filter(|d| d["dep_kinds"].as_array().expect("a list").iter().any(|k| k["kind"].is_null()));
+            (text(&node["id"]), normal.map(|d| text(&d["pkg"])).collect())
+        })
+        .collect();
+    (names, edges)
+}
+
+#[test]
+fn crates_depend_on_each_other_as_the_map_says() {
+    let metadata = metadata();
+    let (names, edges) = graph(&metadata);
+    for (name, allowed) in MAP {
+        let id = names.iter().find(|(_, n)| n == name).unwrap_or_else(|| panic!("no crate {name}")).0;
+        let ours: BTreeSet<&str> =
+            edges[id].iter().map(|d| names[d].as_str()).filter(|n| n.starts_with("castline")).collect();
+        let wrong: Vec<_> = ours.iter().filter(|n| !allowed.contains(n)).collect();
+        assert!(wrong.is_empty(), "{name} must not depend on {wrong:?}");
+    }
+}
+
+#[test]
+fn spec_and_core_know_neither_async_nor_http() {
+    let metadata = metadata();
+    let (names, edges) = graph(&metadata);
+    for root in ["castline-spec", "castline-core"] {
+        let id = names.iter().find(|(_, n)| *n == root).expect("ours").0;
+        let mut seen = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            if seen.insert(names[id].as_str()) {
+                open.extend(&edges[id]);
+            }
+        }
+        for banned in ["tokio", "async-std", "smol", "reqwest", "hyper", "ureq", "rusqlite", "rand", "tempfile"] {
+            assert!(!seen.contains(banned), "{root} reaches {banned}");
+        }
+    }
+}
+
+#[test]
+fn the_core_opens_no_files_and_reads_no_clock() {
+    let mut wrong = Vec::new();
+    for name in ["castline-spec", "castline-core"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
+        visit(&folder, &mut |path, text| {
+            for banned in ["std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "Timestamp::now", "HashMap"] {
+                if text.contains(banned) {
+                    wrong.push(format!("{} has {banned}", path.display()));
+                }
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).expect("readable").map(|e| e.expect("readable").path()) {
+        if entry.is_dir() {
+            visit(&entry, look);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            look(&entry, &std::fs::read_to_string(&entry).expect("readable"));
+        }
+    }
+}

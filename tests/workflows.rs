@@ -1,0 +1,129 @@
+//! Every workflow in `workflows/` runs on the sandbox as it is, and its outputs are what they
+//! should be: the right kind and size, and different when the inputs are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::GenericImageView;
+use serde_json::Value;
+
+const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
+
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workflows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
+        copy(&workflows, folder.path());
+        Self { folder }
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Value {
+        let output = Command::new(CASTLINE)
+            .args(["run", &format!("{name}.yaml"), "--json"])
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("CASTLINE_PROVIDER")
+            .output()
+            .expect("castline runs");
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one object on stdout")
+    }
+
+    /// The pictures under `out/NAME`, by path.
+    fn pictures(&self, name: &str) -> BTreeMap<String, image::DynamicImage> {
+        let folder = self.folder.path().join("out").join(name);
+        let mut files = Vec::new();
+        walk(&folder, &mut files);
+        files
+            .into_iter()
+            .filter(|f| f.extension().is_some_and(|e| e != "html"))
+            .map(|f| {
+                let bytes = fs::read(&f).expect("readable");
+                let picture = image::load_from_memory(&bytes).unwrap_or_else(|e| panic!("{}: {e}", f.display()));
+                (f.strip_prefix(&folder).expect("inside").to_string_lossy().replace('\\', "/"), picture)
+            })
+            .collect()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("readable").map(|e| e.expect("readable")) {
+        let name = entry.file_name();
+        if name == "out" || name == ".castline" {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(name));
+        } else {
+            fs::copy(entry.path(), to.join(name)).expect("copied");
+        }
+    }
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().map(|e| e.expect("readable").path()) {
+        if entry.is_dir() { walk(&entry, files) } else { files.push(entry) }
+    }
+}
+
+/// How different two pictures are: the mean of the absolute differences of their small
+/// versions, from 0 to 255.
+fn distance(a: &image::DynamicImage, b: &image::DynamicImage) -> f64 {
+    let small = |i: &image::DynamicImage| {
+        i.resize_exact(32, 32, image::imageops::FilterType::Triangle).to_rgb8().into_raw()
+    };
+    let (a, b) = (small(a), small(b));
+    a.iter().zip(&b).map(|(x, y)| f64::from(x.abs_diff(*y))).sum::<f64>() / a.len() as f64
+}
+
+#[test]
+fn paper_boat_draws_three_styles_of_one_subject() {
+    let world = World::new();
+    let record = world.run("paper-boat", &[]);
+    assert_eq!(record["status"], "succeeded");
+    let pictures = world.pictures("paper-boat");
+    let styles: Vec<_> = ["ukiyo-e", "linocut", "claymation"].map(|s| &pictures[&format!("{s}.png")]).into();
+    for (i, a) in styles.iter().enumerate() {
+        assert_eq!(a.dimensions(), (2048, 2048), "enlarged twice");
+        for b in &styles[..i] {
+            assert!(distance(a, b) > 8.0, "two styles look alike: {}", distance(a, b));
+        }
+    }
+    assert!(pictures.contains_key("sheet.png"), "{:?}", pictures.keys());
+    let again = world.run("paper-boat", &[]);
+    assert!(again["steps"].as_array().expect("legs").iter().all(|s| s["reused"] == true));
+    // Another subject gives other pictures.
+    world.run("paper-boat", &["-i", "subject=A city at night."]);
+    let other = world.pictures("paper-boat");
+    assert!(distance(&pictures["ukiyo-e.png"], &other["ukiyo-e.png"]) > 8.0);
+}
+
+#[test]
+fn every_workflow_of_the_folder_succeeds_and_is_reused() {
+    let world = World::new();
+    let names: Vec<String> = fs::read_dir(world.folder.path())
+        .expect("readable")
+        .map(|e| e.expect("readable").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "yaml") && p.file_name() != Some("castline.yaml".as_ref()))
+        .map(|p| p.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let record = world.run(&name, &[]);
+        assert_eq!(record["status"], "succeeded", "{name}");
+        assert!(record["outputs"].as_object().is_some_and(|o| !o.is_empty()), "{name} has outputs");
+        let pictures = world.pictures(&name);
+        assert!(!pictures.is_empty(), "{name} leaves pictures");
+        let again = world.run(&name, &[]);
+        let legs = again["steps"].as_array().expect("legs");
+        let ran: Vec<_> = legs.iter().filter(|s| s["status"] == "succeeded" && s["reused"] != true).collect();
+        assert!(ran.is_empty(), "{name} runs again: {ran:?}");
+    }
+}

@@ -7,7 +7,7 @@
 
 mod resolve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Name};
@@ -244,9 +244,10 @@ fn axis_values(
             return Err(Box::new(Diagnostic::error(code, &source, span, message)));
         }
     };
-    for (i, value) in values.iter().enumerate() {
-        if values[..i].contains(value) {
-            let shown = value.to_json(&mut |a| a.digest.to_string().into());
+    let mut seen = BTreeSet::new();
+    for value in &values {
+        let shown = value.to_json(&mut |a| a.digest.to_string().into()).to_string();
+        if !seen.insert(shown.clone()) {
             let message = format!("axis `{axis}` has {shown} twice");
             return Err(Box::new(
                 error(Code::InvalidValue, message).hint("every leg of an axis needs a value of its own"),

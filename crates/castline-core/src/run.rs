@@ -82,6 +82,8 @@ pub enum Effect {
         /// What is sent.
         request: Box<Request>,
     },
+    /// Stop this leg's prediction: it is billed by time.
+    Cancel(LegId),
     /// Write the files of a finished leg where the user wants them.
     Save(LegId),
     /// Write the outputs: everything that can be done is done.
@@ -133,7 +135,8 @@ pub struct Run {
     options: Options,
     phases: Vec<Phase>,
     known: BTreeMap<LegId, Fate>,
-    queue: BTreeSet<(Reverse<u64>, LegId)>,
+    /// Legs that could start, the longest remaining path first.
+    queues: BTreeMap<ProviderName, BTreeSet<(Reverse<u64>, LegId)>>,
     priorities: Vec<u64>,
     keys: BTreeMap<Key, LegId>,
     followers: BTreeMap<LegId, Vec<LegId>>,
@@ -155,7 +158,7 @@ impl Run {
             results: Arc::new(Results::new(legs)),
             phases: (0..legs).map(|i| Phase::Waiting(plan.needs(LegId(i)).len())).collect(),
             known,
-            queue: BTreeSet::new(),
+            queues: BTreeMap::new(),
             priorities: priorities(&plan),
             keys: BTreeMap::new(),
             followers: BTreeMap::new(),
@@ -223,11 +226,21 @@ impl Run {
                 self.stopping = true;
                 self.interrupted = true;
                 decision.events.push(Event::Interrupted);
+                decision.effects.extend(self.billed_by_time().map(Effect::Cancel));
             }
         }
         self.launch(&mut decision);
         self.finish_if_done(&mut decision);
         decision
+    }
+
+    /// Predictions in flight that cost more the longer they run.
+    fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
+        (0..self.phases.len()).map(LegId).filter(|leg| {
+            let model = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee.model;
+            matches!(self.phases[leg.0], Phase::Running(..))
+                && model.price.iter().any(|p| p.per == "gpu-second")
+        })
     }
 
     fn start(&mut self, decision: &mut Decision) {
@@ -327,7 +340,8 @@ impl Run {
             }
             _ => {
                 self.keys.insert(key, leg);
-                self.queue.insert((Reverse(self.priorities[leg.0]), leg));
+                let queue = self.queues.entry(ready.request.provider.clone()).or_default();
+                queue.insert((Reverse(self.priorities[leg.0]), leg));
                 self.phases[leg.0] = Phase::Ready(ready);
             }
         }
@@ -343,27 +357,23 @@ impl Run {
         if self.stopping {
             return;
         }
-        if self.running() >= self.options.parallel {
-            return;
-        }
-        let queued: Vec<_> = self.queue.iter().copied().collect();
-        for place in queued {
-            if self.running() >= self.options.parallel {
-                return;
-            }
+        while self.running() < self.options.parallel {
+            let best = self.queues.iter().filter(|(provider, _)| self.has_room(provider));
+            let Some(place) = best.filter_map(|(_, queue)| queue.first().copied()).min() else { return };
             let leg = place.1;
             let Phase::Ready(ready) = &self.phases[leg.0] else { unreachable!("queued legs are ready") };
-            let provider = ready.request.provider.clone();
-            let most =
-                self.plan.routing.all().find(|r| r.name == provider).map_or(usize::MAX, |r| r.parallel);
-            if self.in_flight.get(&provider).copied().unwrap_or(0) >= most {
-                continue;
-            }
-            self.queue.remove(&place);
             let ready = ready.clone();
-            *self.in_flight.entry(provider).or_default() += 1;
+            let provider = &ready.request.provider;
+            self.queues.get_mut(provider).expect("it was the best").remove(&place);
+            *self.in_flight.entry(provider.clone()).or_default() += 1;
             self.begin(leg, ready, 1, decision);
         }
+    }
+
+    /// True when a provider takes another prediction.
+    fn has_room(&self, provider: &ProviderName) -> bool {
+        let most = self.plan.routing.all().find(|r| r.name == *provider).map_or(usize::MAX, |r| r.parallel);
+        self.in_flight.get(provider).copied().unwrap_or(0) < most
     }
 
     fn begin(&mut self, leg: LegId, ready: Box<Ready>, attempt: u32, decision: &mut Decision) {
@@ -574,10 +584,10 @@ impl Run {
     /// When nothing runs and nothing can start, the rest is not run and the run is over.
     fn finish_if_done(&mut self, decision: &mut Decision) {
         let running = self.running();
-        if running > 0 || self.finished || (!self.queue.is_empty() && !self.stopping) {
+        if running > 0 || self.finished || (self.queues.values().any(|q| !q.is_empty()) && !self.stopping) {
             return;
         }
-        self.queue.clear();
+        self.queues.clear();
         let rest: Vec<_> = (0..self.phases.len())
             .map(LegId)
             .filter(|leg| !matches!(self.phases[leg.0], Phase::Done))

@@ -21,7 +21,7 @@ use castline_core::run::{Effect, Input, Options, Run};
 use castline_provider::Provider;
 use castline_store::{Journal, Store};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::job::{Cost, Job, open_store};
@@ -108,6 +108,7 @@ impl Job {
             told,
             tasks: JoinSet::new(),
             beyond: BTreeMap::new(),
+            stops: BTreeMap::new(),
         };
         driver.go(interrupt).await
     }
@@ -297,6 +298,8 @@ struct Driver {
     tasks: JoinSet<()>,
     /// The claim whose failure a retry overcomes.
     beyond: BTreeMap<LegId, u64>,
+    /// Stops the prediction of a leg.
+    stops: BTreeMap<LegId, oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -350,6 +353,7 @@ impl Driver {
                 Effect::Ensure { leg, request } => {
                     let beyond = self.beyond.get(&leg).copied().unwrap_or(0);
                     let step = self.run.plan().legs.step(leg);
+                    let (stop, stopped) = oneshot::channel();
                     let task = task::ensure(
                         self.world.clone(),
                         leg,
@@ -357,8 +361,15 @@ impl Driver {
                         Arc::new(*request),
                         beyond,
                         self.tell.clone(),
+                        stopped,
                     );
+                    self.stops.insert(leg, stop);
                     self.tasks.spawn(task);
+                }
+                Effect::Cancel(leg) => {
+                    if let Some(stop) = self.stops.remove(&leg) {
+                        let _ = stop.send(());
+                    }
                 }
                 Effect::Save(leg) => self.save(leg)?,
                 Effect::Finish => finished = true,

@@ -87,7 +87,8 @@ async fn a_chain_over_http_is_paid_for_and_then_reused() {
 
 #[tokio::test]
 async fn passing_faults_are_waited_out() {
-    let world = World::new(&["create:429=1*1", "get:500*2", "get:html*1", "output:truncated*1", "status:unknown*1"]);
+    let world =
+        World::new(&["create:429=1*1", "get:500*2", "get:html*1", "output:truncated*1", "status:unknown*1"]);
     let record = world.run().await.unwrap();
     assert_eq!(record.status, Some(RunStatus::Succeeded), "{record:#?}");
 }

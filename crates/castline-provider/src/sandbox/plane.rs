@@ -3,7 +3,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::std_tools::picture::Picture;
+use crate::std_tools::picture::{self, Picture};
 
 /// Numbers from 0 to 1, one for every pixel.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,10 +42,12 @@ impl Plane {
         Self { width: width.max(1), height: height.max(1), values: target.into_vec() }
     }
 
-    /// Blurred over about so many pixels: made small, then large again.
+    /// Blurred over about so many pixels: made small, smoothed there, made large again.
     pub(crate) fn blurred(&self, radius: f32) -> Self {
-        let small = |side: u32| ((side as f32 / radius.max(1.0)).round() as u32).clamp(1, side);
-        self.resized(small(self.width), small(self.height)).resized(self.width, self.height)
+        let small = |side: u32| small_side(side, radius);
+        let mut blurred = self.resized(small(self.width), small(self.height));
+        smooth(&mut blurred.values, blurred.width as usize, 1);
+        blurred.resized(self.width, self.height)
     }
 
     /// The value at a place; places outside have that of the nearest edge.
@@ -90,9 +92,37 @@ impl Plane {
 
 /// A picture blurred over about so many pixels.
 pub(crate) fn blur(picture: &Picture, radius: f32) -> Picture {
-    use crate::std_tools::picture::resize;
-    let small = |side: u32| ((side as f32 / radius.max(1.0)).round() as u32).clamp(1, side);
-    resize(&resize(picture, small(picture.width()), small(picture.height())), picture.width(), picture.height())
+    let small = |side: u32| small_side(side, radius);
+    let mut blurred = picture::resize(picture, small(picture.width()), small(picture.height()));
+    let width = blurred.width() as usize;
+    smooth(&mut blurred, width, 4);
+    picture::resize(&blurred, picture.width(), picture.height())
+}
+
+/// A side at which neighbors are as far apart as a blur reaches.
+fn small_side(side: u32, radius: f32) -> u32 {
+    ((side as f32 / (radius * 0.6).max(1.0)).round() as u32).clamp(1, side)
+}
+
+/// Mixes every value with its neighbors, one to two to one, across and down.
+fn smooth(values: &mut [u8], width: usize, channels: usize) {
+    let row = width * channels;
+    let height = values.len() / row.max(1);
+    let mixed = |a: u8, b: u8, c: u8| ((u16::from(a) + 2 * u16::from(b) + u16::from(c) + 2) / 4) as u8;
+    let before = values.to_vec();
+    for (index, value) in values.iter_mut().enumerate() {
+        let column = index % row / channels;
+        let left = if column > 0 { before[index - channels] } else { before[index] };
+        let right = if column + 1 < width { before[index + channels] } else { before[index] };
+        *value = mixed(left, before[index], right);
+    }
+    let before = values.to_vec();
+    for (index, value) in values.iter_mut().enumerate() {
+        let line = index / row;
+        let above = if line > 0 { before[index - row] } else { before[index] };
+        let below = if line + 1 < height { before[index + row] } else { before[index] };
+        *value = mixed(above, before[index], below);
+    }
 }
 
 /// From 0 below `low` to 1 above `high`, without corners.

@@ -20,10 +20,10 @@ use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, ProviderName, Request, Snapshot};
 use castline_provider::{CallError, Capabilities, Create, MediaSource, Provider};
 use castline_store::Store;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::World;
 use crate::trouble::Trouble;
@@ -110,6 +110,7 @@ pub(crate) async fn ensure(
     request: Arc<Request>,
     beyond: u64,
     tell: mpsc::UnboundedSender<Said>,
+    stop: oneshot::Receiver<()>,
 ) {
     let known = facts.facts.get(&request.provider).copied();
     let order = Order {
@@ -119,6 +120,9 @@ pub(crate) async fn ensure(
         since: world.since,
         beyond,
     };
+    // Yields once when the run wants it stopped, and never when it goes on.
+    let mut stopped =
+        std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
     let hands = Arc::new(Hands { world, facts, request });
     let (mut prediction, mut dos) = Prediction::start(order);
     let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Result<Told, Trouble>> + Send>>> =
@@ -136,7 +140,11 @@ pub(crate) async fn ensure(
                 other => under_way.push(Box::pin(hands.clone().carry_out(other))),
             }
         }
-        match under_way.next().await {
+        let told = tokio::select! {
+            told = under_way.next() => told,
+            Some(()) = stopped.next() => Some(Ok(Told::Stop)),
+        };
+        match told {
             Some(Ok(told)) => dos = prediction.handle(told, Timestamp::now()),
             Some(Err(trouble)) => {
                 drop(tell.send(Said::Broken(trouble)));

@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// One transaction: all of it, or an error and nothing.
-    fn write(&mut self, work: &[&Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
+    pub(super) fn write(&mut self, work: &[&Work]) -> Result<Vec<Vec<Verdict>>, StoreError> {
         let result = self.transact(work);
         if result.is_err() {
             // What the sums say of rows that were not written is wrong.

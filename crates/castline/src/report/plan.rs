@@ -420,17 +420,18 @@ impl Line {
     }
 
     fn draw(&self, names: usize, words: usize, prices: usize, room: usize) -> String {
-        let style = self.word.style();
-        let line = format!(
-            "  {}   {style}{}{style:#}   {}{}   {DIM}{}{DIM:#}",
+        let (style, word) = (self.word.style(), self.word.text());
+        let mut line = format!(
+            "  {}   {style}{word}{style:#}{}   {}{}",
             screen::pad(&self.name, names),
-            screen::pad(self.word.text(), words),
+            " ".repeat(words - word.len()),
             " ".repeat(prices - screen::columns(&self.price)),
             self.price,
-            screen::short(&self.why, room),
         );
-        // A line of nothing but blanks after the last word would be in every copy of it.
-        if self.why.is_empty() { line.replace(&format!("{DIM}{DIM:#}"), "").trim_end().to_owned() } else { line }
+        if !self.why.is_empty() {
+            line.push_str(&format!("   {DIM}{}{DIM:#}", screen::short(&self.why, room)));
+        }
+        line.trim_end().to_owned()
     }
 }
 

@@ -86,8 +86,7 @@ fn aurora(scene: &mut Scene, horizon: f32) {
         let base = horizon * (0.72 - 0.16 * index as f32);
         let line = scene.skyline(base, 9.0, 70.0, 3);
         let tall = horizon * scene.dice.between(0.35, 0.6);
-        for pair in line.windows(2) {
-            let (left, right) = (pair[0], pair[1]);
+        for (left, right) in line.iter().step_by(5).copied().zip(line.iter().step_by(5).skip(1).copied()) {
             let shimmer = 0.20 + 0.16 * scene.dice.unit();
             let fill = Fill::Line(
                 (0.0, left.1 - tall),

@@ -1,0 +1,253 @@
+//! A run on the terminal: a line for each leg that ended, progress while it lasts, a summary.
+//!
+//! The reporter hears events and nothing else, so that a former run is shown by the same
+//! code. Progress is drawn only where a person watches; elsewhere there are plain lines.
+//!
+//! Start reading at [`Terminal::take`]; the summary is [`Terminal::finish`].
+
+mod progress;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use castline_core::event::{Entry, Event, LegRef, StepSummary};
+use castline_core::record::RunRecord;
+use castline_core::results::LegStatus;
+use castline_core::{Failure, MicroUsd};
+use castline_spec::Name;
+use indexmap::IndexMap;
+
+use super::plan::{counted, duration, headline};
+use crate::screen::{self, BAD, DIM, GOOD, HINT, WARN, printable};
+use progress::Progress;
+
+/// Steps with more legs get one line for all that need none of their own.
+const MOST_LEGS: usize = 12;
+
+/// Where lines go.
+pub(crate) type Sink = Box<dyn FnMut(&str) + Send>;
+
+/// Draws a run as it happens, or as it happened.
+pub(crate) struct Terminal {
+    sink: Sink,
+    root: PathBuf,
+    /// Seconds that a leg of a step takes, where that is known.
+    typical: BTreeMap<String, f64>,
+    progress: Option<Progress>,
+    record: RunRecord,
+    names: usize,
+    failures: Vec<Ended>,
+    /// Legs of large steps that are counted and not listed, by step and word.
+    counted: IndexMap<(Name, &'static str), usize>,
+    running: IndexMap<String, Started>,
+}
+
+/// A leg that is under way.
+struct Started {
+    step: Name,
+    at: jiff::Timestamp,
+    most: Option<MicroUsd>,
+    adopted: bool,
+}
+
+/// A leg that ended without an output, and not as the workflow wants it.
+struct Ended {
+    leg: String,
+    status: LegStatus,
+    failure: Failure,
+}
+
+impl Terminal {
+    /// A reporter of a project in `root`.
+    pub(crate) fn new(sink: Sink, root: PathBuf) -> Self {
+        Self {
+            sink,
+            root,
+            typical: BTreeMap::new(),
+            progress: None,
+            record: RunRecord::default(),
+            names: 0,
+            failures: Vec::new(),
+            counted: IndexMap::new(),
+            running: IndexMap::new(),
+        }
+    }
+
+    /// Draws progress too, and can say how long things take.
+    pub(crate) fn with_progress(mut self, typical: BTreeMap<String, f64>) -> Self {
+        self.progress = Some(Progress::begin());
+        self.typical = typical;
+        self
+    }
+
+    /// Hears what happened.
+    pub(crate) fn take(&mut self, entry: &Entry) {
+        self.record.take(entry);
+        match &entry.event {
+            Event::RunStarted { workflow, provider, steps, legs, .. } => {
+                self.begin(workflow, &provider.0, steps, *legs);
+            }
+            Event::LegSkipped { leg, reason } => self.count_or_say(leg, "skipped", &reason.reason()),
+            Event::LegReused { leg, .. } => self.reused(leg),
+            Event::LegStarted { leg, estimate, .. } => {
+                let most = estimate.map(|e| e.max);
+                let started = Started { step: leg.step.clone(), at: entry.at, most, adopted: false };
+                self.running.entry(leg.name.clone()).or_insert(started);
+                self.show_progress(|progress| progress.started(leg));
+            }
+            Event::LegCreated { leg, adopted, .. } => {
+                if let Some(started) = self.running.get_mut(&leg.name) {
+                    started.adopted |= *adopted;
+                }
+            }
+            Event::LegProgress { leg, status, fraction } => {
+                self.show_progress(|progress| progress.heard(leg, status, *fraction));
+            }
+            Event::AttemptFailed { leg, attempt, failure } => {
+                let words = format!("attempt {attempt} failed: {}", failure.message);
+                self.line(&leg.name, "again", WARN, &words);
+            }
+            Event::LegSucceeded { leg, cost, .. } => self.succeeded(leg, *cost, entry.at),
+            Event::LegFailed { leg, status, failure, handled, .. } => {
+                self.failed(leg, *status, failure, *handled);
+            }
+            Event::LegNotRun { leg, reason } => self.count_or_say(leg, "not run", reason),
+            Event::Warned { message } => self.say(&format!("{WARN}warning{WARN:#}: {}", printable(message))),
+            Event::Interrupted => self.interrupted(),
+            Event::RunEnded { .. } => self.ended(),
+            Event::Saved { .. } | Event::OutputReady { .. } => {}
+        }
+    }
+
+    /// Moves what moves by itself.
+    pub(crate) fn tick(&mut self) {
+        self.show_progress(|progress| progress.tick());
+    }
+
+    fn begin(&mut self, workflow: &Name, provider: &str, steps: &[StepSummary], legs: usize) {
+        self.names = names(steps);
+        self.show_progress(|progress| progress.know(steps));
+        self.say(&headline(workflow.as_str(), provider, false));
+        self.say(&format!("{DIM}{} in {}{DIM:#}", counted(legs, "leg"), counted(steps.len(), "step")));
+    }
+
+    fn reused(&mut self, leg: &LegRef) {
+        match self.running.contains_key(&leg.name) {
+            // It was started and another process had made it first.
+            true => self.ended_leg(leg, "reused", GOOD, "another castline made it"),
+            false => self.count_or_say(leg, "reused", ""),
+        }
+    }
+
+    fn succeeded(&mut self, leg: &LegRef, cost: Option<MicroUsd>, at: jiff::Timestamp) {
+        let started = self.running.get(&leg.name);
+        let adopted = started.is_some_and(|s| s.adopted).then(|| "adopted".to_owned());
+        let cost = match cost {
+            Some(MicroUsd::ZERO) => None,
+            Some(cost) => Some(cost.to_string()),
+            None => Some("price unknown".to_owned()),
+        };
+        let time = started.map(|s| duration(at.duration_since(s.at).as_secs_f64()));
+        let words: Vec<_> = [adopted, cost, time].into_iter().flatten().collect();
+        self.ended_leg(leg, "ran", GOOD, &words.join(", "));
+    }
+
+    fn failed(&mut self, leg: &LegRef, status: LegStatus, failure: &Failure, handled: bool) {
+        let word = match status {
+            LegStatus::Canceled => "canceled",
+            LegStatus::Expired => "expired",
+            LegStatus::InDoubt => "in doubt",
+            LegStatus::Refused => "refused",
+            _ => "failed",
+        };
+        let style = if handled { WARN } else { BAD };
+        let note = if handled { " (the workflow goes on without it)" } else { "" };
+        self.ended_leg(leg, word, style, &format!("{}{note}", screen::short(&failure.message, 200)));
+        if !handled {
+            self.failures.push(Ended { leg: leg.name.clone(), status, failure: failure.clone() });
+        }
+    }
+
+    fn ended_leg(&mut self, leg: &LegRef, word: &'static str, style: anstyle::Style, words: &str) {
+        self.running.shift_remove(&leg.name);
+        self.show_progress(|progress| progress.ended(leg));
+        self.line(&leg.name, word, style, words);
+    }
+
+    /// A leg that did nothing: a line of its own, or one more of many.
+    fn count_or_say(&mut self, leg: &LegRef, word: &'static str, words: &str) {
+        self.show_progress(|progress| progress.ended(leg));
+        let legs = self.record.steps.iter().find(|s| s.name == leg.step).map_or(1, |s| s.legs);
+        if legs > MOST_LEGS {
+            *self.counted.entry((leg.step.clone(), word)).or_default() += 1;
+            return;
+        }
+        self.line(&leg.name, word, style_of(word), words);
+    }
+
+    fn say_counted(&mut self) {
+        for ((step, word), n) in std::mem::take(&mut self.counted) {
+            let legs = self.record.steps.iter().find(|s| s.name == step).map_or(n, |s| s.legs);
+            self.line(step.as_str(), word, style_of(word), &format!("{n} of {}", counted(legs, "leg")));
+        }
+    }
+
+    fn interrupted(&mut self) {
+        if self.running.is_empty() {
+            return self.say("stopping");
+        }
+        let most: MicroUsd = self.running.values().filter_map(|s| s.most).sum();
+        let money = if most == MicroUsd::ZERO { String::new() } else { format!(" and paid for, {most} at most") };
+        let seconds = self.running.values().filter_map(|s| self.typical.get(s.step.as_str())).copied();
+        let time = seconds.reduce(f64::max).map(|s| format!(", about {}", duration(s))).unwrap_or_default();
+        let n = self.running.len();
+        let (what, are) = if n == 1 { ("prediction", "is") } else { ("predictions", "are") };
+        self.say(&format!(
+            "{WARN}stopping{WARN:#}: {n} {what} {are} under way{money}: waiting for the end{time}; \
+             Ctrl-C again leaves them to the next run"
+        ));
+    }
+
+    fn ended(&mut self) {
+        self.say_counted();
+        if let Some(progress) = self.progress.take() {
+            progress.end();
+        }
+    }
+
+    fn line(&mut self, leg: &str, word: &str, style: anstyle::Style, words: &str) {
+        let name = screen::pad(&printable(leg), self.names);
+        let padding = " ".repeat(8_usize.saturating_sub(word.len()));
+        let line = format!("  {name}   {style}{word}{style:#}{padding}   {}", printable(words));
+        self.say(line.trim_end());
+    }
+
+    fn say(&mut self, line: &str) {
+        (self.sink)(line);
+    }
+
+    fn show_progress(&mut self, show: impl FnOnce(&mut Progress)) {
+        if let Some(progress) = &mut self.progress {
+            show(progress);
+        }
+    }
+}
+
+fn style_of(word: &str) -> anstyle::Style {
+    match word {
+        "reused" => GOOD,
+        "skipped" => HINT,
+        _ => DIM,
+    }
+}
+
+/// How wide the column of names should be: legs are named as they turn up.
+fn names(steps: &[StepSummary]) -> usize {
+    let axes = |step: &StepSummary| step.axes.iter().map(|a| a.as_str().len() + 12).sum::<usize>();
+    let width = |step: &StepSummary| step.name.as_str().len() + axes(step);
+    steps.iter().map(width).max().unwrap_or(0).clamp(8, 36)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What a run came to: failures with what to do, counts, money, and where the files are.
+
+use castline_core::event::RunStatus;
+use castline_core::record::SavedRecord;
+use castline_core::request::FailureKind;
+use castline_core::results::LegStatus;
+use castline_core::{Failure, MicroUsd};
+use serde_json::Value as Json;
+
+use super::{Ended, Terminal};
+use crate::report::json::Counts;
+use crate::report::plan::{counted, duration};
+use crate::screen::{self, BAD, BOLD, DIM, GOOD, HINT, WARN, printable};
+
+/// More failures are counted, not listed.
+const MOST_FAILURES: usize = 10;
+
+/// The last lines of a log that are shown.
+const LOG_LINES: usize = 8;
+
+impl Terminal {
+    /// Says how the run ended and where its files are; `report` is the one for browsers.
+    pub(crate) fn finish(&mut self, report: Option<&str>) {
+        self.ended();
+        self.say_failures();
+        self.say("");
+        let summary = self.summary();
+        self.say(&summary);
+        let places = self.places(report);
+        let widest = places.iter().map(|(name, _)| screen::columns(name)).max().unwrap_or(0);
+        for (name, place) in places {
+            let line = format!("  {}   {place}", screen::pad(&name, widest));
+            self.say(line.trim_end());
+        }
+    }
+
+    fn say_failures(&mut self) {
+        let failures = std::mem::take(&mut self.failures);
+        for ended in failures.iter().take(MOST_FAILURES) {
+            self.say("");
+            self.say(&ended.draw());
+        }
+        if failures.len() > MOST_FAILURES {
+            self.say(&format!("\nand {} more", counted(failures.len() - MOST_FAILURES, "failure")));
+        }
+    }
+
+    /// `done in 3.1 s: 7 ran, 1 reused; nothing to pay`.
+    fn summary(&self) -> String {
+        let counts = Counts::of(&self.record);
+        let parts = [
+            (counts.ran, "ran"),
+            (counts.reused, "reused"),
+            (counts.skipped, "skipped"),
+            (counts.failed, "failed"),
+            (counts.not_run, "not run"),
+        ];
+        let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let (word, style) = match self.record.status {
+            Some(RunStatus::Succeeded) => ("done in", GOOD),
+            Some(RunStatus::Failed) => ("failed after", BAD),
+            Some(RunStatus::Refused) => ("refused after", BAD),
+            Some(RunStatus::InDoubt) => ("in doubt after", BAD),
+            Some(RunStatus::Interrupted) => ("interrupted after", WARN),
+            None => ("never ended, after", WARN),
+        };
+        let time = duration(self.record.elapsed_seconds);
+        format!("{style}{word}{style:#} {time}: {}; {}", parts.join(", "), self.money())
+    }
+
+    fn money(&self) -> String {
+        let totals = &self.record.totals;
+        let unpriced = match totals.unpriced {
+            0 => String::new(),
+            n => format!(" and {n} unpriced"),
+        };
+        let paid = match totals.cost {
+            MicroUsd::ZERO if self.record.provider == "sandbox" => "nothing to pay".to_owned(),
+            cost => format!("cost {cost}{unpriced}"),
+        };
+        let live = match totals.would_cost {
+            MicroUsd::ZERO => String::new(),
+            usd if totals.cost == MicroUsd::ZERO && self.record.provider == "sandbox" => {
+                format!(" (live it would have been {usd}{unpriced})")
+            }
+            _ => String::new(),
+        };
+        let saved = match totals.saved {
+            saved if saved > MicroUsd::ZERO && self.record.provider != "sandbox" => {
+                format!(", {saved} saved by reuse")
+            }
+            _ => String::new(),
+        };
+        format!("{paid}{live}{saved}")
+    }
+
+    /// Names and places of what there is to see.
+    fn places(&self, report: Option<&str>) -> Vec<(String, String)> {
+        let mut places = Vec::new();
+        for (name, value) in &self.record.outputs {
+            let files = self.record.output_files.get(name).map(Vec::as_slice).unwrap_or_default();
+            let place = match files {
+                [] => self.words(value),
+                files => self.folder_or_file(files),
+            };
+            places.push((name.to_string(), place));
+        }
+        for step in &self.record.steps {
+            let legs = self.record.legs.iter().filter(|leg| leg.leg.step == step.name);
+            let files: Vec<SavedRecord> = legs.flat_map(|leg| leg.saved.clone()).collect();
+            if !files.is_empty() {
+                places.push((step.name.to_string(), self.folder_or_file(&files)));
+            }
+        }
+        places.extend(report.map(|report| ("report".to_owned(), printable(report))));
+        places
+    }
+
+    /// An output that is no file.
+    fn words(&self, value: &Json) -> String {
+        match value {
+            Json::Null => format!("{DIM}nothing{DIM:#}"),
+            Json::String(text) => screen::short(text, 100),
+            other => screen::short(&other.to_string(), 100),
+        }
+    }
+
+    fn folder_or_file(&self, files: &[SavedRecord]) -> String {
+        let shown = |path: &str| printable(&castline_runner::shown(&self.root.join(path)));
+        match files {
+            [file] => shown(&file.path),
+            files => {
+                let folder = common_folder(files.iter().map(|f| f.path.as_str()));
+                format!("{}/ ({})", shown(folder), counted(files.len(), "file"))
+            }
+        }
+    }
+}
+
+/// The folder that all paths are in.
+fn common_folder<'a>(paths: impl Iterator<Item = &'a str>) -> &'a str {
+    let folder = |path: &'a str| path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let both = |a: &'a str, b: &'a str| {
+        let same = a.split('/').zip(b.split('/')).take_while(|(x, y)| x == y);
+        let bytes: usize = same.map(|(part, _)| part.len() + 1).sum();
+        &a[..bytes.saturating_sub(1).min(a.len())]
+    };
+    paths.map(folder).reduce(both).unwrap_or_default()
+}
+
+impl Ended {
+    /// The message, the end of the log, what to do.
+    fn draw(&self) -> String {
+        let verb = match self.status {
+            LegStatus::InDoubt => "is in doubt",
+            LegStatus::Canceled => "was canceled",
+            LegStatus::Expired => "has expired",
+            LegStatus::Refused => "was refused",
+            _ => "failed",
+        };
+        let message = printable(&self.failure.message);
+        let mut text = format!("{BAD}error{BAD:#}: {BOLD}{}{BOLD:#} {verb}: {message}", printable(&self.leg));
+        for line in last_lines(&self.failure) {
+            text.push_str(&format!("\n  {DIM}|{DIM:#} {}", screen::short(line, screen::width().max(40) - 4)));
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("\n  = {HINT}hint{HINT:#}: {hint}"));
+        }
+        text
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match (self.status, self.failure.kind) {
+            // Its message says what to do.
+            (LegStatus::InDoubt, _) => None,
+            (LegStatus::Refused, _) => Some("raise the budget with `--budget`, and run again: what is finished is reused"),
+            (LegStatus::Canceled, _) => Some("run again: what is finished is reused"),
+            (LegStatus::Expired, _) => Some("it was paid for and is gone; change the step, or give it a `draw:`, to make it anew"),
+            (_, FailureKind::Moderation) => Some("change the prompt or the input picture, or let the step go with `on_error: skip`"),
+            (_, FailureKind::Platform) => Some("run again: what is finished is reused; `retry: { times: 2 }` does it by itself"),
+            (_, FailureKind::Input) => Some("`castline why FILE STEP` shows what the step sends"),
+            (_, FailureKind::Timeout) => Some("run again, or give the step a longer `timeout`"),
+            (_, FailureKind::Output | FailureKind::Expired) => {
+                Some("run again, or retry by itself with `retry: { times: 2, on: [output] }`")
+            }
+            (_, FailureKind::Other) => Some("`castline runs show last --json` has all that was sent"),
+        }
+    }
+}
+
+fn last_lines(failure: &Failure) -> Vec<&str> {
+    let lines: Vec<_> = failure.logs.iter().flat_map(|logs| logs.lines()).filter(|l| !l.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+}

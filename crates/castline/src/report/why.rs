@@ -1,0 +1,130 @@
+//! Why a leg runs or is reused: its verdict, what its key is made of, and how that differs
+//! from the nearest earlier request.
+
+use castline_runner::why::{Explanation, Nearest};
+use serde_json::{Value as Json, json};
+
+use super::json::SCHEMA_VERSION;
+use crate::screen::{BAD, BOLD, DIM, GOOD, printable};
+
+/// The explanations as people read them.
+pub(crate) fn draw(explanations: &[Explanation]) -> String {
+    explanations.iter().map(draw_one).collect::<Vec<_>>().join("\n")
+}
+
+fn draw_one(explanation: &Explanation) -> String {
+    let Explanation { leg, verdict, key, ingredients, nearest } = explanation;
+    let mut text = format!("{BOLD}{}{BOLD:#} {}\n", printable(leg), printable(verdict));
+    if let Some(key) = key {
+        text.push_str(&format!("  {DIM}key {key}{DIM:#}\n"));
+    }
+    match nearest {
+        Some(nearest) => text.push_str(&difference(nearest)),
+        None if ingredients.is_empty() => {}
+        None => text.push_str(&list(ingredients.iter().map(|(path, value)| (path.as_str(), value.as_str())))),
+    }
+    text
+}
+
+/// What is different now, path by path.
+fn difference(nearest: &Nearest) -> String {
+    let mut text = format!("  the nearest earlier request, of {:.0}, differs in\n", nearest.when);
+    for (path, before, now) in &nearest.changed {
+        text.push_str(&format!("    {BOLD}{}{BOLD:#}\n", printable(path)));
+        let side = |sign: &str, style: anstyle::Style, value: &Option<String>| {
+            let value = value.as_deref().map_or_else(|| "(not there)".to_owned(), shown);
+            format!("      {style}{sign} {value}{style:#}\n")
+        };
+        text.push_str(&side("-", BAD, before));
+        text.push_str(&side("+", GOOD, now));
+    }
+    text
+}
+
+fn list<'a>(ingredients: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let widest = ingredients.clone().map(|(path, _)| crate::screen::columns(path)).max().unwrap_or(0);
+    ingredients
+        .map(|(path, value)| format!("  {}   {}\n", crate::screen::pad(&printable(path), widest), shown(value)))
+        .collect()
+}
+
+/// A value on one line, all of it: a difference may be anywhere.
+fn shown(value: &str) -> String {
+    printable(&value.replace('\n', "\\n"))
+}
+
+/// `why --json`.
+pub(crate) fn json(explanations: &[Explanation]) -> Json {
+    let legs: Vec<_> = explanations.iter().map(one_json).collect();
+    json!({ "schema_version": SCHEMA_VERSION, "legs": legs })
+}
+
+fn one_json(explanation: &Explanation) -> Json {
+    let nearest = explanation.nearest.as_ref().map(|nearest| {
+        let changed = nearest.changed.iter();
+        json!({
+            "key": nearest.key,
+            "when": nearest.when,
+            "changed": changed
+                .map(|(path, before, now)| json!({ "path": path, "before": before, "now": now }))
+                .collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "leg": explanation.leg,
+        "verdict": explanation.verdict,
+        "key": explanation.key,
+        "ingredients": explanation.ingredients,
+        "nearest": nearest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explanation(nearest: Option<Nearest>) -> Explanation {
+        Explanation {
+            leg: "styled[style=bauhaus]".to_owned(),
+            verdict: "runs: no earlier request had these inputs".to_owned(),
+            key: None,
+            ingredients: [("realm", "sandbox/1"), ("input.prompt", "Redo as bauhaus.\nKeep it.")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            nearest,
+        }
+    }
+
+    #[test]
+    fn the_ingredients_are_listed_when_nothing_is_near() {
+        let drawn = draw(&[explanation(None)]);
+        insta::assert_snapshot!(console::strip_ansi_codes(&drawn), @r"
+        styled[style=bauhaus] runs: no earlier request had these inputs
+          realm          sandbox/1
+          input.prompt   Redo as bauhaus.\nKeep it.
+        ");
+    }
+
+    #[test]
+    fn a_near_request_is_compared_path_by_path() {
+        let nearest = Nearest {
+            key: castline_core::Key(castline_core::Digest::of(b"x")),
+            when: "2026-11-02T09:15:02Z".parse().unwrap(),
+            changed: vec![
+                ("input.prompt".to_owned(), Some("Redo as linocut.".to_owned()), Some("Redo as bauhaus.".to_owned())),
+                ("draw".to_owned(), None, Some("[1]".to_owned())),
+            ],
+        };
+        let drawn = draw(&[explanation(Some(nearest))]);
+        insta::assert_snapshot!(console::strip_ansi_codes(&drawn), @r"
+        styled[style=bauhaus] runs: no earlier request had these inputs
+          the nearest earlier request, of 2026-11-02T09:15:02Z, differs in
+            input.prompt
+              - Redo as linocut.
+              + Redo as bauhaus.
+            draw
+              - (not there)
+              + [1]
+        ");
+    }
+}

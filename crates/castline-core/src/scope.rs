@@ -146,7 +146,8 @@ impl Scope {
             Ok(FileContent::Text(text)) => Ok(Jinja::from(text.as_str())),
             Ok(FileContent::Artifact(_)) => unreachable!("a text was asked for"),
             Err(NoFile::NotYet) => Ok(self.pending()),
-            Err(NoFile::Broken(why)) => Err(Error::new(ErrorKind::InvalidOperation, why)),
+            // This kind of error is nobody else's here; it makes the finding `unreadable`.
+            Err(NoFile::Broken(why)) => Err(Error::new(ErrorKind::TemplateNotFound, format!("`read` {why}"))),
         }
     }
 }

@@ -250,7 +250,11 @@ fn failed(error: &Error, template: &Template, at: &Bound) -> Stop {
         kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
     };
     let of_text = error.detail().is_some_and(|detail| NOT_TEXT.iter().any(|(_, words)| *words == detail));
-    let code = if of_text { Code::TextOfNonText } else { Code::TemplateFailed };
+    let code = match error.kind() {
+        ErrorKind::TemplateNotFound => Code::Unreadable,
+        _ if of_text => Code::TextOfNonText,
+        _ => Code::TemplateFailed,
+    };
     Stop::Failed { code, source: at.source.clone(), span, message }
 }
 

@@ -235,6 +235,7 @@ impl Loaded {
             Plan::new(self.graph.clone(), &inputs, files.clone(), routing.clone(), choices.clone());
         found.extend(findings);
         if let Some(plan) = &plan {
+            found.extend(plan.check_routes());
             found.extend(plan.check_saves());
             found.extend(without_ledger(plan));
         }

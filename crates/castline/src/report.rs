@@ -6,6 +6,7 @@ pub(crate) mod diagnostic;
 pub(crate) mod files;
 pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod money;
 pub(crate) mod plan;
 pub(crate) mod terminal;
 pub(crate) mod why;

@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use castline_spec::{Code, Diagnostic, Name};
+use castline_spec::schema::MediaKind;
+use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Plan;
 use crate::callee::{Callee, Layer};
+use crate::digest::Digest;
 use crate::field::{Field, as_json, type_words};
 use crate::files::NoFile;
 use crate::graph::{Closed, Feed, Step, misfit_finding};
 use crate::key::Ingredients;
 use crate::legs::LegId;
+use crate::media::{Artifact, MediaType};
 use crate::model::{ModelRef, Realm};
 use crate::money::MicroUsd;
 use crate::price::{Estimate, estimate};
 use crate::request::Request;
 use crate::results::Results;
+use crate::routing::Route;
 use crate::scope::Scope;
 use crate::templates::{Bound, BoundKind, Stop};
 use crate::value::Value;
@@ -70,7 +74,10 @@ impl Skip {
 struct Work<'p> {
     plan: &'p Plan,
     step: &'p Step,
+    /// Something is still to come.
     pending: bool,
+    /// Something is still to come that nothing can stand in for.
+    unknown: bool,
     absent: Option<LegId>,
     findings: Vec<Diagnostic>,
 }
@@ -80,7 +87,8 @@ impl Plan {
     pub fn resolve(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
         let step = &self.graph.steps[self.legs.step(leg)];
         let scope = self.scope(Some(leg), results);
-        let mut work = Work { plan: self, step, pending: false, absent: None, findings: Vec::new() };
+        let mut work =
+            Work { plan: self, step, pending: false, unknown: false, absent: None, findings: Vec::new() };
         match work.condition(&scope) {
             Some(true) => {}
             Some(false) => return Resolved::Skip(Skip::Condition),
@@ -88,13 +96,45 @@ impl Plan {
         }
         let given = work.given(leg, &scope, results);
         let draw = work.draw(leg, &scope);
-        if work.findings.is_empty() && work.absent.is_none() && !work.pending {
-            let input = work.through_layers(given);
-            if let Some(ready) = input.and_then(|input| work.ready(input, draw)) {
-                return Resolved::Ready(Box::new(ready));
-            }
+        if !work.findings.is_empty() || work.absent.is_some() || work.unknown {
+            return work.stop();
         }
-        work.stop()
+        // Media that are still to come have a stand-in, so that rules between inputs are
+        // checked before anything is paid for.
+        let ready = work.through_layers(given).and_then(|input| work.ready(input, draw));
+        match ready.filter(|_| !work.pending) {
+            Some(ready) => Resolved::Ready(Box::new(ready)),
+            None => work.stop(),
+        }
+    }
+
+    /// Finds steps whose model the chosen provider does not serve.
+    pub fn check_routes(&self) -> Diagnostics {
+        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.legs.steps[*i].count > 0);
+        Diagnostics {
+            list: steps.filter_map(|(_, step)| self.route(step).err()).map(|finding| *finding).collect(),
+        }
+    }
+
+    /// Who runs a step's model.
+    fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
+        let error = |code, message: String, hint: &str| {
+            Box::new(Diagnostic::error(code, &self.graph.source, step.uses_span, message).hint(hint))
+        };
+        let model = &step.callee.model;
+        let mut reference = model.reference.clone();
+        reference.version = step.version.clone().or(reference.version);
+        let route = self.routing.route(model, &reference).map_err(|why| {
+            let message = format!("`{}` cannot be run: {why}", step.callee.uses);
+            error(Code::NotServed, message, "choose another provider with `--provider`, or another preset")
+        })?;
+        if route.bills && reference.version.as_deref() == Some("latest") {
+            let message =
+                format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
+            let hint = "give the step a `version:` with the id from the model's page";
+            return Err(error(Code::NotYet, message, hint));
+        }
+        Ok((route, reference))
     }
 
     /// The axes of a leg that are its draw, as values.
@@ -141,7 +181,10 @@ impl Work<'_> {
 
     fn note(&mut self, stop: Stop) {
         match stop {
-            Stop::Pending => self.pending = true,
+            Stop::Pending => {
+                self.pending = true;
+                self.unknown = true;
+            }
             Stop::Absent(absent) => self.absent = self.absent.or(Some(absent.leg())),
             Stop::Failed { code, source, span, message } => {
                 self.findings.push(Diagnostic::error(code, &source, span, message));
@@ -166,9 +209,17 @@ impl Work<'_> {
         let step = self.step;
         let mut given = IndexMap::new();
         for (name, bound) in &step.with {
-            if let Some(value) = self.render(bound, scope) {
-                let field = step.callee.fields.get(name);
-                given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)));
+            let field = step.callee.fields.get(name);
+            let unknown = self.unknown;
+            match (self.render(bound, scope), field.and_then(|f| f.media)) {
+                (Some(value), _) => {
+                    given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)))
+                }
+                (None, Some(media)) if self.absent.is_none() && self.findings.is_empty() => {
+                    self.unknown = unknown;
+                    given.insert(name.clone(), stand_in(media.kind, media.many));
+                }
+                (None, _) => {}
             }
         }
         for feed in &step.feeds {
@@ -204,7 +255,14 @@ impl Work<'_> {
                 }
             }
         }
-        if self.pending || self.absent.is_some() {
+        if self.absent.is_some() {
+            return None;
+        }
+        if values.is_empty() && self.pending {
+            match feed.kind {
+                Some(kind) => return Some(stand_in(kind, feed.many)),
+                None => self.unknown = true,
+            }
             return None;
         }
         if feed.many {
@@ -231,6 +289,7 @@ impl Work<'_> {
             Ok(value) => value,
             Err(NoFile::NotYet) => {
                 self.pending = true;
+                self.unknown = true;
                 return None;
             }
             Err(NoFile::Broken(why)) => {
@@ -356,24 +415,13 @@ impl Work<'_> {
         }
         input.retain(|_, value| !value.is_null());
         self.check_whole(&input);
-        let reference = self.reference();
-        let route = match plan.routing.route(model, &reference) {
-            Ok(route) => route,
-            Err(why) => {
-                let message = format!("`{}` cannot be run: {why}", step.callee.uses);
-                let finding = Diagnostic::error(Code::NotServed, &plan.graph.source, step.uses_span, message)
-                    .hint("choose another provider with `--provider`, or another preset");
-                self.findings.push(finding);
+        let (route, reference) = match plan.route(step) {
+            Ok(found) => found,
+            Err(finding) => {
+                self.findings.push(*finding);
                 return None;
             }
         };
-        if route.bills && reference.version.as_deref() == Some("latest") {
-            let message =
-                format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
-            let finding = Diagnostic::error(Code::NotYet, &plan.graph.source, step.uses_span, message)
-                .hint("give the step a `version:` with the id from the model's page");
-            self.findings.push(finding);
-        }
         if !self.findings.is_empty() {
             return None;
         }
@@ -385,7 +433,7 @@ impl Work<'_> {
         input: IndexMap<String, Value>,
         draw: Vec<Value>,
         reference: ModelRef,
-        route: &crate::routing::Route,
+        route: &Route,
     ) -> Ready {
         let model = &self.step.callee.model;
         // Where versions do not matter, an unknown one is no ingredient.
@@ -414,7 +462,7 @@ impl Work<'_> {
     }
 
     /// The price rules that count: the project's, else the route's, else the preset's.
-    fn prices(&self, route: &crate::routing::Route) -> &[castline_spec::preset::PriceRule] {
+    fn prices(&self, route: &Route) -> &[castline_spec::preset::PriceRule] {
         let model = &self.step.callee.model;
         let own = &self.plan.choices.prices;
         let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
@@ -422,15 +470,6 @@ impl Work<'_> {
             .or_else(|| own.get(&model.reference.path()))
             .or_else(of_route)
             .unwrap_or(&model.price)
-    }
-
-    /// The model, with the version that the step names.
-    fn reference(&self) -> ModelRef {
-        let mut reference = self.step.callee.model.reference.clone();
-        if let Some(version) = &self.step.version {
-            reference.version = Some(version.clone());
-        }
-        reference
     }
 
     /// The whole input against the model's schema and rules.
@@ -457,6 +496,18 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// What stands in for media that are still to come.
+fn stand_in(kind: MediaKind, many: bool) -> Value {
+    let artifact = Value::Media(Artifact {
+        digest: Digest::of(b"still to come"),
+        media_type: MediaType::new(kind.content_type()),
+        bytes: 0,
+        width: None,
+        height: None,
+    });
+    if many { Value::List(vec![artifact]) } else { artifact }
 }
 
 fn lower(message: &str) -> String {

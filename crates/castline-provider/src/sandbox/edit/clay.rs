@@ -12,8 +12,8 @@ const SLABS: f32 = 6.0;
 pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     let unit = grain(source);
     let flat = plane::blur(source, 5.0 * unit);
-    let soft = Plane::luma(&flat).stretched().blurred(7.0 * unit);
-    let height = slabs(&soft).blurred(8.0 * unit);
+    let soft = Plane::luma(&flat).stretched().blurred(9.0 * unit);
+    let height = slabs(&soft).blurred(5.0 * unit);
     let low = height.blurred(26.0 * unit);
     let dents = dents(source, dice, 48.0 * unit);
     let reach = (2.2 * unit).max(1.0) as i32;
@@ -46,7 +46,7 @@ fn slabs(luma: &Plane) -> Plane {
     let curve: Vec<u8> = (0..256)
         .map(|v| {
             let level = v as f32 / 255.0 * SLABS;
-            let pressed = level.floor() + smoothstep(0.35, 0.65, level - level.floor());
+            let pressed = level.floor() + smoothstep(0.42, 0.58, level - level.floor());
             (pressed / SLABS * 255.0).min(255.0) as u8
         })
         .collect();

@@ -4,11 +4,12 @@ use castline_core::event::RunStatus;
 use castline_core::record::SavedRecord;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
-use castline_core::{Failure, MicroUsd};
+use castline_core::Failure;
 use serde_json::Value as Json;
 
 use super::{Ended, Terminal};
 use crate::report::json::Counts;
+use crate::report::money::bill;
 use crate::report::plan::{counted, duration};
 use crate::screen::{self, BAD, BOLD, DIM, GOOD, HINT, WARN, printable};
 
@@ -65,33 +66,7 @@ impl Terminal {
             None => ("never ended, after", WARN),
         };
         let time = duration(self.record.elapsed_seconds);
-        format!("{style}{word}{style:#} {time}: {}; {}", parts.join(", "), self.money())
-    }
-
-    fn money(&self) -> String {
-        let totals = &self.record.totals;
-        let unpriced = match totals.unpriced {
-            0 => String::new(),
-            n => format!(" and {n} unpriced"),
-        };
-        let paid = match totals.cost {
-            MicroUsd::ZERO if self.record.provider == "sandbox" => "nothing to pay".to_owned(),
-            cost => format!("cost {cost}{unpriced}"),
-        };
-        let live = match totals.would_cost {
-            MicroUsd::ZERO => String::new(),
-            usd if totals.cost == MicroUsd::ZERO && self.record.provider == "sandbox" => {
-                format!(" (live it would have been {usd}{unpriced})")
-            }
-            _ => String::new(),
-        };
-        let saved = match totals.saved {
-            saved if saved > MicroUsd::ZERO && self.record.provider != "sandbox" => {
-                format!(", {saved} saved by reuse")
-            }
-            _ => String::new(),
-        };
-        format!("{paid}{live}{saved}")
+        format!("{style}{word}{style:#} {time}: {}; {}", parts.join(", "), bill(&self.record))
     }
 
     /// Names and places of what there is to see.

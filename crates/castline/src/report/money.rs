@@ -1,0 +1,62 @@
+//! What a run cost, in words.
+
+use castline_core::MicroUsd;
+use castline_core::record::{LegRecord, RunRecord};
+use castline_core::results::LegStatus;
+
+/// `cost 0.12 USD, 0.04 USD saved by reuse`; on the sandbox what it would have been.
+pub(crate) fn bill(record: &RunRecord) -> String {
+    let totals = &record.totals;
+    let unpriced = match totals.unpriced {
+        0 => String::new(),
+        n => format!(" and {n} unpriced"),
+    };
+    if record.provider == "sandbox" && totals.cost == MicroUsd::ZERO {
+        return match (totals.would_cost, totals.unpriced) {
+            (MicroUsd::ZERO, 0) => "nothing to pay".to_owned(),
+            (usd, _) => format!("nothing to pay (live it would have been {usd}{unpriced})"),
+        };
+    }
+    let saved = match totals.saved {
+        MicroUsd::ZERO => String::new(),
+        saved => format!(", {saved} saved by reuse"),
+    };
+    format!("cost {}{unpriced}{saved}", totals.cost)
+}
+
+/// `0.04 USD`, `free`, `price unknown`; none for a leg that asked nobody.
+pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
+    if leg.request.is_none() || leg.reused || matches!(leg.status, LegStatus::NotRun) {
+        return None;
+    }
+    Some(match (leg.cost, leg.estimate.map(|e| e.max)) {
+        (None, _) => "price unknown".to_owned(),
+        (Some(MicroUsd::ZERO), Some(usd)) if usd > MicroUsd::ZERO => format!("free (live {usd})"),
+        (Some(MicroUsd::ZERO), _) => "free".to_owned(),
+        (Some(cost), _) => cost.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use castline_core::event::Totals;
+
+    use super::*;
+
+    fn billed(provider: &str, cost: u64, would_cost: u64, saved: u64, unpriced: usize) -> String {
+        let usd = MicroUsd;
+        let totals = Totals { cost: usd(cost), would_cost: usd(would_cost), saved: usd(saved), unpriced };
+        bill(&RunRecord { provider: provider.to_owned(), totals, ..RunRecord::default() })
+    }
+
+    #[test]
+    fn the_bill_says_what_was_paid_and_what_was_not() {
+        assert_eq!(billed("replicate", 40_000, 40_000, 3_000, 0), "cost 0.04 USD, 0.003 USD saved by reuse");
+        assert_eq!(billed("replicate", 40_000, 40_000, 0, 2), "cost 0.04 USD and 2 unpriced");
+        assert_eq!(billed("sandbox", 0, 0, 40_000, 0), "nothing to pay");
+        assert_eq!(
+            billed("sandbox", 0, 120_000, 0, 3),
+            "nothing to pay (live it would have been 0.12 USD and 3 unpriced)"
+        );
+    }
+}

@@ -24,8 +24,12 @@ impl Outputs {
 
     /// Writes the bytes to a new file and forgets them.
     pub fn take(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
-        let bytes =
-            self.waiting.lock().expect("nobody panics while holding it").remove(uri).ok_or(CallError::Gone)?;
+        let bytes = self
+            .waiting
+            .lock()
+            .expect("nobody panics while holding it")
+            .remove(uri)
+            .ok_or(CallError::Gone)?;
         std::fs::write(to, &bytes)?;
         Ok(Fetched { bytes: bytes.len() as u64 })
     }

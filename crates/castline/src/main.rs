@@ -1,2 +1,76 @@
-//! The castline command.
-fn main() {}
+//! The castline command: flags, reporters, exit codes.
+//!
+//! Everything that castline knows is decided in the crates below; here it is asked for and
+//! shown. Nothing depends on this crate.
+//!
+//! Start reading at [`commands::perform`]; how things look is in `report/`.
+
+mod cli;
+mod commands;
+mod exit;
+mod log;
+mod report;
+mod screen;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use castline_runner::Trouble;
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use cli::Cli;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(own_mistake));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return explain_arguments(&e).into(),
+    };
+    screen::set_color(cli.color);
+    log::begin(cli.verbose);
+    let exit = commands::perform(cli.command).unwrap_or_else(|trouble| {
+        explain(&trouble);
+        Exit::from(&trouble)
+    });
+    exit.into()
+}
+
+/// A panic anywhere is a mistake of castline, and ends the process: the store is made for
+/// processes that end at any time.
+fn own_mistake(panic: &std::panic::PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("something that cannot be");
+    let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    screen::complain(
+        &format!("castline made a mistake: {what}{place}"),
+        Some("please report it with the command and the file that led to it; what was finished is in the store"),
+    );
+    std::process::exit(Exit::OurMistake.code().into());
+}
+
+/// Says why castline cannot go on.
+fn explain(trouble: &Trouble) {
+    match trouble {
+        Trouble::Diagnostics(found) => commands::show(found),
+        other => screen::complain(&other.to_string(), other.hint()),
+    }
+}
+
+/// Help and versions are no mistake; a command of a later version is refused by its name.
+fn explain_arguments(error: &clap::Error) -> Exit {
+    let later = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+            cli::instead_of(name).map(|instead| (name, instead))
+        }
+        _ => None,
+    };
+    if let Some((name, instead)) = later {
+        let message = format!("`castline {name}` comes with a later version of castline");
+        screen::complain(&message, Some(instead));
+        return Exit::Wrong;
+    }
+    let _ = error.print();
+    if error.use_stderr() { Exit::Wrong } else { Exit::Done }
+}

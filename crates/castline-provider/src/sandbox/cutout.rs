@@ -33,7 +33,9 @@ pub(crate) fn cut_out(fields: &Fields, source: &Picture) -> Result<Picture, Faul
         "rgba" => Ok(cut),
         "map" => Ok(map(&subject)),
         "blur" => Ok(over(&plane::blur(source, source.width().max(source.height()) as f32 / 40.0), &cut)),
-        "overlay" => Ok(over(&Picture::from_pixel(cut.width(), cut.height(), Color::hex(0x20_c0_60).pixel()), &cut)),
+        "overlay" => {
+            Ok(over(&Picture::from_pixel(cut.width(), cut.height(), Color::hex(0x20_c0_60).pixel()), &cut))
+        }
         other => match Color::parse(other).or_else(|| triple(other)) {
             Some(color) => Ok(picture::flattened(&cut, color)),
             None => Err(Fault::new(format!(
@@ -64,8 +66,11 @@ fn over(ground: &Picture, cut: &Picture) -> Picture {
 
 /// `255,200,0` or `[255, 200, 0]`.
 fn triple(text: &str) -> Option<Color> {
-    let channels: Vec<u8> =
-        text.trim_matches(['[', ']', '(', ')']).split(',').map(|c| c.trim().parse().ok()).collect::<Option<_>>()?;
+    let channels: Vec<u8> = text
+        .trim_matches(['[', ']', '(', ')'])
+        .split(',')
+        .map(|c| c.trim().parse().ok())
+        .collect::<Option<_>>()?;
     let [red, green, blue] = channels.try_into().ok()?;
     Some(Color { red, green, blue, alpha: 255 })
 }
@@ -100,7 +105,11 @@ fn outlined(small: &Picture) -> Plane {
 /// Specks removed, the edge made soft.
 fn softened(mask: &Plane) -> Plane {
     let blurred = mask.blurred(4.0);
-    let values = blurred.values.iter().map(|&v| (plane::smoothstep(0.3, 0.7, f32::from(v) / 255.0) * 255.0) as u8).collect();
+    let values = blurred
+        .values
+        .iter()
+        .map(|&v| (plane::smoothstep(0.3, 0.7, f32::from(v) / 255.0) * 255.0) as u8)
+        .collect();
     Plane { values, ..blurred }
 }
 
@@ -115,7 +124,9 @@ fn without_specks(mut subject: Vec<bool>, width: usize) -> Vec<bool> {
     }
     let largest = islands.iter().map(Vec::len).max().unwrap_or(0);
     for island in islands.iter().filter(|island| island.len() * 100 < largest) {
-        island.iter().for_each(|&index| subject[index] = false);
+        for &index in *island {
+            subject[index] = false;
+        }
     }
     subject
 }
@@ -195,9 +206,13 @@ fn border(picture: &Picture) -> Vec<usize> {
 fn flood(picture: &Picture, border_colors: &[Rgb]) -> Vec<bool> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut reached = vec![false; width * height];
-    let mut open: Vec<usize> =
-        border(picture).into_iter().filter(|&i| nearest(border_colors, rgb(picture, i)).1 < LIKE_BORDER).collect();
-    open.iter().for_each(|&index| reached[index] = true);
+    let mut open: Vec<usize> = border(picture)
+        .into_iter()
+        .filter(|&i| nearest(border_colors, rgb(picture, i)).1 < LIKE_BORDER)
+        .collect();
+    for &index in &open {
+        reached[index] = true;
+    }
     while let Some(index) = open.pop() {
         for next in neighbors(index, width, reached.len()) {
             let color = rgb(picture, next);

@@ -102,10 +102,12 @@ mod tests {
 
     #[test]
     fn equal_texts_throw_equal_dice_and_others_do_not() {
-        let throws = |text: &str| [(); 4].map(|()| 0).map({
-            let mut dice = Dice::of(text);
-            move |_: i32| dice.throw()
-        });
+        let throws = |text: &str| {
+            [(); 4].map(|()| 0).map({
+                let mut dice = Dice::of(text);
+                move |_: i32| dice.throw()
+            })
+        };
         assert_eq!(throws("boat"), throws("boat"));
         assert_ne!(throws("boat"), throws("boats"));
     }

@@ -1,8 +1,8 @@
 //! A canvas with smooth edges: what a picture is painted on.
 
 use tiny_skia::{
-    Color as Paint8, FillRule, GradientStop, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point, RadialGradient,
-    Rect, Shader, SpreadMode, Stroke, Transform,
+    Color as Paint8, FillRule, GradientStop, LinearGradient, Paint, Path, PathBuilder, Pixmap, Point,
+    RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform,
 };
 
 use crate::std_tools::color::Color;
@@ -86,7 +86,9 @@ impl Easel {
     /// An upright rectangle from one corner to the other.
     pub(crate) fn block(&mut self, from: At, to: At, fill: impl Into<Fill>) {
         let paint = paint(&fill.into());
-        if let Some(rect) = Rect::from_ltrb(from.0.min(to.0), from.1.min(to.1), from.0.max(to.0), from.1.max(to.1)) {
+        if let Some(rect) =
+            Rect::from_ltrb(from.0.min(to.0), from.1.min(to.1), from.0.max(to.0), from.1.max(to.1))
+        {
             self.canvas.fill_rect(rect, &paint, Transform::identity(), None);
         }
     }
@@ -147,7 +149,13 @@ impl Easel {
 
     fn fill(&mut self, path: Option<Path>, fill: impl Into<Fill>) {
         if let Some(path) = path {
-            self.canvas.fill_path(&path, &paint(&fill.into()), FillRule::Winding, Transform::identity(), None);
+            self.canvas.fill_path(
+                &path,
+                &paint(&fill.into()),
+                FillRule::Winding,
+                Transform::identity(),
+                None,
+            );
         }
     }
 }
@@ -179,7 +187,7 @@ fn polygon(corners: &[At], close: bool) -> Option<Path> {
 
 /// Curves through the middles of the edges, pulled by the corners.
 fn rounded(corners: &[At]) -> Option<Path> {
-    let middle = |a: At, b: At| ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0);
+    let middle = |a: At, b: At| (f32::midpoint(a.0, b.0), f32::midpoint(a.1, b.1));
     let (&first, &last) = (corners.first()?, corners.last()?);
     let start = middle(last, first);
     let mut path = PathBuilder::new();
@@ -213,7 +221,11 @@ fn paint(fill: &Fill) -> Paint<'static> {
             Transform::identity(),
         ),
     };
-    Paint { shader: shader.unwrap_or(Shader::SolidColor(Paint8::TRANSPARENT)), anti_alias: true, ..Paint::default() }
+    Paint {
+        shader: shader.unwrap_or(Shader::SolidColor(Paint8::TRANSPARENT)),
+        anti_alias: true,
+        ..Paint::default()
+    }
 }
 
 /// Even steps of colors, each gone through as the eye sees it.

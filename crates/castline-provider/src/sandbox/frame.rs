@@ -90,7 +90,9 @@ impl Frame {
         match amount {
             None => Self::of_area(shape, MEGAPIXEL),
             Some(Amount::Area(area)) => Self::of_area(shape, area),
-            Some(Amount::Exact(frame)) => Self::of_area(shape, f64::from(frame.width) * f64::from(frame.height)),
+            Some(Amount::Exact(frame)) => {
+                Self::of_area(shape, f64::from(frame.width) * f64::from(frame.height))
+            }
             Some(Amount::Short(short)) if shape >= 1.0 => Self::even(short * shape, short),
             Some(Amount::Short(short)) => Self::even(short, short / shape),
             Some(Amount::Long(long)) if shape >= 1.0 => Self::even(long, long / shape),
@@ -123,9 +125,12 @@ fn sides(fields: &Fields) -> Option<Frame> {
 
 fn amount(fields: &Fields, input: Option<Frame>) -> Option<Amount> {
     AMOUNTS.iter().find_map(|name| {
-        let number = || fields.number(name).filter(|&n| n > 0.0 && n < 1_000.0).map(|n| Amount::Area(n * MEGAPIXEL));
+        let number =
+            || fields.number(name).filter(|&n| n > 0.0 && n < 1_000.0).map(|n| Amount::Area(n * MEGAPIXEL));
         match fields.text(name) {
-            Some(text) => spelled(text, input).or_else(|| name.ends_with("megapixels").then(number).flatten()),
+            Some(text) => {
+                spelled(text, input).or_else(|| name.ends_with("megapixels").then(number).flatten())
+            }
             None => name.ends_with("megapixels").then(number).flatten(),
         }
     })

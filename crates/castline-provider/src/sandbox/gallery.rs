@@ -33,7 +33,10 @@ async fn a_gallery_of_what_the_sandbox_draws() {
     let subject = lines.next().unwrap_or("A paper boat floating on calm water at sunrise.");
     let base = match subject.strip_prefix('@') {
         Some(path) => shelf.file(&std::fs::read(path).unwrap()),
-        None => draw("b00", Ask::of("black-forest-labs/flux-schnell").with("prompt", subject).with("seed", 7)).await,
+        None => {
+            draw("b00", Ask::of("black-forest-labs/flux-schnell").with("prompt", subject).with("seed", 7))
+                .await
+        }
     };
     let mut styled = vec![];
     let mut captions = vec![];
@@ -45,10 +48,16 @@ async fn a_gallery_of_what_the_sandbox_draws() {
         styled.push(draw(&format!("b{:02}", index + 1), ask).await);
         captions.push(style.to_owned());
     }
-    draw("c00", Ask::of("nightmareai/real-esrgan").task("upscale").with("scale", 2).given("image", base.clone())).await;
+    draw(
+        "c00",
+        Ask::of("nightmareai/real-esrgan").task("upscale").with("scale", 2).given("image", base.clone()),
+    )
+    .await;
     draw("c01", Ask::of("lucataco/remove-bg").task("background-removal").given("image", base.clone())).await;
     if !styled.is_empty() {
-        let sheet = Ask::of("std/contact-sheet").given("images", castline_core::Value::List(styled)).with("captions", captions);
+        let sheet = Ask::of("std/contact-sheet")
+            .given("images", castline_core::Value::List(styled))
+            .with("captions", captions);
         let snapshot = tools.create(&sheet.create(), &shelf).await.unwrap();
         std::fs::write(folder.join("sheet.png"), &files(&snapshot, tools.outputs())[0]).unwrap();
     }

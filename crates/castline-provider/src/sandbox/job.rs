@@ -98,7 +98,7 @@ impl Job {
 
     fn picture(&self, sources: &Sources, index: u32) -> Result<Picture, Fault> {
         let dice = self.dice(index);
-        let Some(source) = sources.pictures.first() else { return self.from_words(&dice) };
+        let Some(source) = sources.pictures.first() else { return self.worded(&dice) };
         match self.kind() {
             Kind::Upscale => upscale::upscale(&self.fields, &source.picture),
             Kind::Cutout => cutout::cut_out(&self.fields, &source.picture),
@@ -109,7 +109,7 @@ impl Job {
         }
     }
 
-    fn from_words(&self, dice: &Dice) -> Result<Picture, Fault> {
+    fn worded(&self, dice: &Dice) -> Result<Picture, Fault> {
         if matches!(self.kind(), Kind::Upscale | Kind::Cutout) {
             return Err(Fault::new(format!("`{}` needs an image, and the input has none", self.model)));
         }
@@ -128,7 +128,7 @@ impl Job {
     fn plated(&self, art: &Picture, frame: Frame) -> Picture {
         let mut note = self.model.name.clone();
         if let Some(seed) = self.fields.get("seed").and_then(|_| self.fields.number("seed")) {
-            note.push_str(&format!(" \u{b7} seed {seed}"));
+            note.extend([" \u{b7} seed ", &seed.to_string()]);
         }
         note.push_str(" \u{b7} sandbox");
         plate::with_plate(art, frame, self.prompt(), &note)
@@ -137,7 +137,9 @@ impl Job {
     fn file(&self, picture: &Picture, sources: &Sources) -> Result<Vec<u8>, Fault> {
         let asked = self.fields.text("output_format").or_else(|| self.fields.text("format"));
         let format = match asked {
-            Some("original" | "auto" | "match_input") => sources.pictures.first().and_then(|source| source.format),
+            Some("original" | "auto" | "match_input") => {
+                sources.pictures.first().and_then(|source| source.format)
+            }
             Some(text) => Format::parse(text),
             None => None,
         };
@@ -168,7 +170,9 @@ impl Job {
             Some("background-removal") => Kind::Cutout,
             Some(_) => Kind::Edit,
             None if ["upscale", "esrgan"].iter().any(|part| name.contains(part)) => Kind::Upscale,
-            None if ["rembg", "remove-bg", "background-remov"].iter().any(|part| name.contains(part)) => Kind::Cutout,
+            None if ["rembg", "remove-bg", "background-remov"].iter().any(|part| name.contains(part)) => {
+                Kind::Cutout
+            }
             None => Kind::Edit,
         }
     }
@@ -178,7 +182,7 @@ impl Job {
         let mut asked = format!("{}\n{index}\n", self.model.path());
         for (name, value) in self.fields.iter().filter(|(name, _)| !WITHOUT_INFLUENCE.contains(name)) {
             let json = value.to_json(&mut |artifact| artifact.digest.to_string().into());
-            asked.push_str(&format!("{name}={json}\n"));
+            asked.extend([name, "=", &json.to_string(), "\n"]);
         }
         Dice::of(&asked)
     }

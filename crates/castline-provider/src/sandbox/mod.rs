@@ -91,6 +91,9 @@ impl Sandbox {
     fn failure(&self, create: &Create<'_>) -> Option<&str> {
         let fail = &self.options.fail;
         let path = create.model.path();
-        [path.as_str(), create.model.name.as_str(), "*"].iter().find_map(|name| fail.get(*name)).map(String::as_str)
+        [path.as_str(), create.model.name.as_str(), "*"]
+            .iter()
+            .find_map(|name| fail.get(*name))
+            .map(String::as_str)
     }
 }

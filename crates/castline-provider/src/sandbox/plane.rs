@@ -35,7 +35,8 @@ impl Plane {
         if (self.width, self.height) == (width, height) {
             return self.clone();
         }
-        let source = ImageRef::new(self.width, self.height, &self.values, PixelType::U8).expect("one byte a pixel");
+        let source =
+            ImageRef::new(self.width, self.height, &self.values, PixelType::U8).expect("one byte a pixel");
         let mut target = Image::new(width.max(1), height.max(1), PixelType::U8);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
         Resizer::new().resize(&source, &mut target, &options).expect("both planes have pixels");
@@ -50,11 +51,23 @@ impl Plane {
         blurred.resized(self.width, self.height)
     }
 
-    /// The value at a place; places outside have that of the nearest edge.
-    pub(crate) fn at(&self, x: i32, y: i32) -> f32 {
-        let x = x.clamp(0, self.width as i32 - 1) as usize;
-        let y = y.clamp(0, self.height as i32 - 1) as usize;
-        f32::from(self.values[y * self.width as usize + x]) / 255.0
+    /// The value of a pixel, from 0 to 1; beyond the edges that of the nearest one.
+    pub(crate) fn at(&self, x: u32, y: u32) -> f32 {
+        let index = y.min(self.height - 1) * self.width + x.min(self.width - 1);
+        f32::from(self.values[index as usize]) / 255.0
+    }
+
+    /// How much the values rise across and down, measured so many pixels to each side.
+    pub(crate) fn slope(&self, x: u32, y: u32, reach: u32) -> (f32, f32) {
+        let across = self.at(x + reach, y) - self.at(x.saturating_sub(reach), y);
+        let down = self.at(x, y + reach) - self.at(x, y.saturating_sub(reach));
+        (across, down)
+    }
+
+    /// How strongly the values change at a pixel.
+    pub(crate) fn edge(&self, x: u32, y: u32, reach: u32) -> f32 {
+        let (across, down) = self.slope(x, y, reach);
+        (across * across + down * down).sqrt()
     }
 
     /// Darkest and lightest, without the outermost hundredth.

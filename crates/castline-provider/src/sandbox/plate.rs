@@ -66,10 +66,10 @@ fn write(picture: &mut Picture, room: Room, words: &str, note: &str) {
     let gap = if has_note && !words.trim().is_empty() { height * 0.03 } else { 0.0 };
     let words_height = if words.trim().is_empty() { 0.0 } else { lettering.height() };
     let top = room.top as f32 + (height - words_height - gap - below) / 2.0;
-    lettering.draw(picture, room.left as i32, top as i32, INK);
+    lettering.draw(picture, room.left, top as u32, INK);
     if has_note {
         let mut note = Lettering::set(note, &small);
-        note.draw(picture, room.left as i32, (top + words_height + gap) as i32, FAINT);
+        note.draw(picture, room.left, (top + words_height + gap) as u32, FAINT);
     }
 }
 
@@ -118,7 +118,16 @@ mod tests {
 
     #[test]
     fn a_plate_fills_the_frame_and_can_be_taken_off() {
-        for (width, height) in [(1024, 1024), (1344, 768), (700, 500), (701, 499), (768, 1344), (512, 512), (640, 1536), (2048, 256)] {
+        for (width, height) in [
+            (1024, 1024),
+            (1344, 768),
+            (700, 500),
+            (701, 499),
+            (768, 1344),
+            (512, 512),
+            (640, 1536),
+            (2048, 256),
+        ] {
             let art = art_of(width, height);
             let plated = with_plate(&art, Frame { width, height }, "A paper boat.", "sandbox");
             assert_eq!(plated.dimensions(), (width, height));
@@ -145,7 +154,8 @@ mod tests {
         let art = art_of(512, 512);
         let long = "an extremely long prompt ".repeat(80);
         let frame = Frame { width: 512, height: 512 };
-        let pictures = ["", "boat", "coat", &long].map(|words| with_plate(&art, frame, words, "note").into_raw());
+        let pictures =
+            ["", "boat", "coat", &long].map(|words| with_plate(&art, frame, words, "note").into_raw());
         for (index, picture) in pictures.iter().enumerate() {
             assert!(!pictures[..index].contains(picture));
         }

@@ -58,9 +58,9 @@ impl Canvas {
 fn black_is_repainted(fields: &Fields) -> bool {
     let description = fields.description("mask").to_lowercase();
     let anew = ["repaint", "inpaint", "edit", "changed", "replaced"];
-    description
-        .split([',', ';', '.'])
-        .any(|clause| clause.contains("black ") && !clause.contains("white ") && anew.iter().any(|w| clause.contains(w)))
+    description.split([',', ';', '.']).any(|clause| {
+        clause.contains("black ") && !clause.contains("white ") && anew.iter().any(|w| clause.contains(w))
+    })
 }
 
 /// The picture on a larger canvas, the rest to be painted.

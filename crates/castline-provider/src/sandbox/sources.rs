@@ -46,7 +46,9 @@ impl Sources {
 
     /// The size of the picture to edit.
     pub(crate) fn frame(&self) -> Option<Frame> {
-        self.pictures.first().map(|source| Frame { width: source.picture.width(), height: source.picture.height() })
+        self.pictures
+            .first()
+            .map(|source| Frame { width: source.picture.width(), height: source.picture.height() })
     }
 }
 

@@ -45,7 +45,12 @@ async fn bytes(ask: &Ask, shelf: &Shelf) -> Vec<u8> {
 
 /// The picture above the band, very small.
 fn small(picture: &Picture) -> Picture {
-    let part = picture::Part { x: 0.0, y: 0.0, width: picture.width().into(), height: f64::from(picture.height()) * 0.85 };
+    let part = picture::Part {
+        x: 0.0,
+        y: 0.0,
+        width: picture.width().into(),
+        height: f64::from(picture.height()) * 0.85,
+    };
     picture::resize_part(picture, part, 32, 32)
 }
 
@@ -58,7 +63,8 @@ fn difference(a: &Picture, b: &Picture) -> f64 {
 
 /// How alike light and dark are distributed, from -1 to 1.
 fn correlation(a: &Picture, b: &Picture) -> f64 {
-    let [a, b] = [a, b].map(|picture| Plane::luma(&small(picture)).values.into_iter().map(f64::from).collect::<Vec<_>>());
+    let [a, b] = [a, b]
+        .map(|picture| Plane::luma(&small(picture)).values.into_iter().map(f64::from).collect::<Vec<_>>());
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (mean_a, mean_b) = (mean(&a), mean(&b));
     let (mut both, mut own, mut other) = (0.0, 0.0, 0.0);
@@ -102,7 +108,9 @@ async fn the_order_of_inputs_does_not_matter_and_neither_does_a_default_spelled_
 #[tokio::test]
 async fn different_prompts_give_visibly_different_pictures() {
     let mut pictures = Vec::new();
-    for prompt in [BOAT, "A fox in an autumn forest", "Tokyo at night", "A teapot on a table", "Ein Zebra tanzt", ""] {
+    for prompt in
+        [BOAT, "A fox in an autumn forest", "Tokyo at night", "A teapot on a table", "Ein Zebra tanzt", ""]
+    {
         pictures.push(drawn(&schnell(prompt)).await);
     }
     assert!(least_difference(&pictures) > 12.0, "{}", least_difference(&pictures));
@@ -121,8 +129,11 @@ async fn different_seeds_give_visibly_different_pictures() {
 
 #[tokio::test]
 async fn any_other_input_changes_the_picture_too() {
-    let pictures =
-        [drawn(&schnell(BOAT)).await, drawn(&schnell(BOAT).with("guidance", 3.5)).await, drawn(&schnell(BOAT).with("steps", 9)).await];
+    let pictures = [
+        drawn(&schnell(BOAT)).await,
+        drawn(&schnell(BOAT).with("guidance", 3.5)).await,
+        drawn(&schnell(BOAT).with("steps", 9)).await,
+    ];
     assert!(least_difference(&pictures) > 5.0, "{}", least_difference(&pictures));
 }
 
@@ -140,7 +151,8 @@ async fn every_picture_of_one_prediction_is_another_one() {
 #[tokio::test]
 async fn a_model_that_gives_a_list_gives_one_for_a_single_picture_too() {
     let sandbox = Sandbox::default();
-    let answer = async |ask: Ask| sandbox.create(&ask.create(), &Shelf::default()).await.unwrap().output.unwrap();
+    let answer =
+        async |ask: Ask| sandbox.create(&ask.create(), &Shelf::default()).await.unwrap().output.unwrap();
     assert!(answer(schnell(BOAT).gives(OutputKind::Image, true)).await.is_array());
     assert!(answer(schnell(BOAT)).await.is_string());
 }
@@ -152,7 +164,8 @@ async fn words_are_set_on_the_picture() {
         let luma = Plane::luma(&picture::resize_part(picture, part, 512, 56));
         luma.values.iter().filter(|&&value| value < 128).count()
     };
-    let (none, some) = (band(&drawn(&schnell("")).await), band(&drawn(&schnell("日の出の紙の舟 καράβι قارب лодка")).await));
+    let (none, some) =
+        (band(&drawn(&schnell("")).await), band(&drawn(&schnell("日の出の紙の舟 καράβι قارب лодка")).await));
     assert!(some > none + 300, "{none} and {some} dark pixels");
 }
 
@@ -193,7 +206,10 @@ async fn an_edit_keeps_the_shape_of_its_input_unless_told() {
     let input = drawn(&schnell(BOAT).with("aspect_ratio", "16:9")).await;
     let size = async |ask: Ask| answered(&ask, &shelf).await.dimensions();
     assert_eq!(size(kontext("linocut", &shelf, &input)).await, (672, 384));
-    assert_eq!(size(kontext("linocut", &shelf, &input).with("aspect_ratio", "match_input_image")).await, (672, 384));
+    assert_eq!(
+        size(kontext("linocut", &shelf, &input).with("aspect_ratio", "match_input_image")).await,
+        (672, 384)
+    );
     assert_eq!(size(kontext("linocut", &shelf, &input).with("aspect_ratio", "1:1")).await, (512, 512));
 }
 
@@ -213,7 +229,9 @@ async fn the_format_is_the_one_asked_else_the_schemas() {
     let shelf = Shelf::default();
     let format = async |ask: Ask| Format::sniff(&bytes(&ask, &shelf).await).unwrap();
     assert_eq!(format(schnell(BOAT)).await, Format::Png);
-    for (name, wanted) in [("webp", Format::Webp), ("jpg", Format::Jpeg), ("jpeg", Format::Jpeg), ("png", Format::Png)] {
+    for (name, wanted) in
+        [("webp", Format::Webp), ("jpg", Format::Jpeg), ("jpeg", Format::Jpeg), ("png", Format::Png)]
+    {
         assert_eq!(format(schnell(BOAT).with("output_format", name)).await, wanted);
         assert_eq!(format(schnell(BOAT).takes(json!({ "format": { "default": name } }))).await, wanted);
     }
@@ -235,10 +253,22 @@ async fn an_edit_resembles_its_own_input_more_than_another() {
     let shelf = Shelf::default();
     let boat = drawn(&schnell(BOAT).with("seed", 1)).await;
     let others = [drawn(&schnell("A teapot on a table")).await, drawn(&schnell("mountains at night")).await];
-    for style in
-        ["ukiyo-e", "linocut", "claymation", "bauhaus", "watercolor", "pencil sketch", "pixel art", "stained glass",
-         "risograph", "oil painting", "make the sky violet", "at night", "replace the hat", "remove the birds"]
-    {
+    for style in [
+        "ukiyo-e",
+        "linocut",
+        "claymation",
+        "bauhaus",
+        "watercolor",
+        "pencil sketch",
+        "pixel art",
+        "stained glass",
+        "risograph",
+        "oil painting",
+        "make the sky violet",
+        "at night",
+        "replace the hat",
+        "remove the birds",
+    ] {
         let edit = answered(&kontext(style, &shelf, &boat), &shelf).await;
         let own = correlation(&edit, &boat);
         let next = others.iter().map(|other| correlation(&edit, other)).fold(f64::MIN, f64::max);
@@ -251,7 +281,9 @@ async fn other_words_make_another_edit_of_the_same_picture() {
     let shelf = Shelf::default();
     let boat = drawn(&schnell(BOAT).with("seed", 1)).await;
     let mut edits = vec![boat.clone()];
-    for style in ["ukiyo-e", "linocut", "neon", "bauhaus", "pencil sketch", "make the sky violet", "at night", "green"] {
+    for style in
+        ["ukiyo-e", "linocut", "neon", "bauhaus", "pencil sketch", "make the sky violet", "at night", "green"]
+    {
         edits.push(answered(&kontext(style, &shelf, &boat), &shelf).await);
     }
     assert!(least_difference(&edits) > 9.0, "{}", least_difference(&edits));
@@ -274,7 +306,8 @@ async fn strength_goes_from_the_input_to_the_edit() {
     let boat = drawn(&schnell(BOAT).with("seed", 1)).await;
     let mut away = Vec::new();
     for strength in [0.1, 0.5, 1.0] {
-        let edit = answered(&kontext("linocut", &shelf, &boat).with("prompt_strength", strength), &shelf).await;
+        let edit =
+            answered(&kontext("linocut", &shelf, &boat).with("prompt_strength", strength), &shelf).await;
         away.push(difference(&edit, &boat));
     }
     assert!(away[0] * 2.0 < away[1] && away[1] * 1.3 < away[2], "{away:?}");
@@ -296,7 +329,10 @@ async fn several_inputs_are_all_seen() {
         let seen: HashSet<_> = small.pixels().map(|p| [p[0] > 128, p[1] > 128, p[2] > 128]).collect();
         for input in &inputs[..count] {
             let color = input.get_pixel(0, 0);
-            assert!(seen.contains(&[color[0] > 128, color[1] > 128, color[2] > 128]), "{count} inputs: {seen:?}");
+            assert!(
+                seen.contains(&[color[0] > 128, color[1] > 128, color[2] > 128]),
+                "{count} inputs: {seen:?}"
+            );
         }
     }
 }
@@ -304,7 +340,9 @@ async fn several_inputs_are_all_seen() {
 #[tokio::test]
 async fn an_upscaler_really_enlarges() {
     let shelf = Shelf::default();
-    let input = Picture::from_fn(60, 40, |x, y| Rgba([(x * 4) as u8, (y * 6) as u8, 90, if x < 30 { 0 } else { 255 }]));
+    let input = Picture::from_fn(60, 40, |x, y| {
+        Rgba([(x * 4) as u8, (y * 6) as u8, 90, if x < 30 { 0 } else { 255 }])
+    });
     let esrgan = || Ask::of("nightmareai/real-esrgan").task("upscale").given("image", shelf.picture(&input));
     let defaults = json!({ "image": { "format": "uri" }, "scale": { "type": "number", "default": 4 } });
     for (ask, factor) in [
@@ -350,7 +388,8 @@ fn disc() -> Picture {
 #[tokio::test]
 async fn a_cut_out_keeps_the_subject_and_lets_the_background_go() {
     let shelf = Shelf::default();
-    let remover = || Ask::of("lucataco/remove-bg").task("background-removal").given("image", shelf.picture(&disc()));
+    let remover =
+        || Ask::of("lucataco/remove-bg").task("background-removal").given("image", shelf.picture(&disc()));
     let alpha = |picture: &Picture, x, y| picture.get_pixel(x, y)[3];
     let cut = answered(&remover(), &shelf).await;
     assert_eq!((alpha(&cut, 100, 100), alpha(&cut, 5, 5), alpha(&cut, 195, 150)), (255, 0, 0));
@@ -359,15 +398,20 @@ async fn a_cut_out_keeps_the_subject_and_lets_the_background_go() {
     let hard = answered(&remover().with("threshold", 0.5), &shelf).await;
     assert!(hard.pixels().all(|pixel| pixel[3] == 0 || pixel[3] == 255));
     let green = answered(&remover().with("background_type", "green"), &shelf).await;
-    assert_eq!((green.get_pixel(5, 5).0, green.get_pixel(100, 100).0), ([0, 255, 0, 255], [200, 30, 40, 255]));
+    assert_eq!(
+        (green.get_pixel(5, 5).0, green.get_pixel(100, 100).0),
+        ([0, 255, 0, 255], [200, 30, 40, 255])
+    );
     let white = answered(&remover().with("background_type", "white"), &shelf).await;
     assert_eq!(white.get_pixel(5, 5).0, [255; 4]);
     let blurred = answered(&remover().with("background_type", "blur"), &shelf).await;
     assert_eq!((alpha(&blurred, 5, 5), blurred.get_pixel(100, 100).0), (255, [200, 30, 40, 255]));
     let map = answered(&remover().with("background_type", "map"), &shelf).await;
     assert_eq!((map.get_pixel(100, 100).0, map.get_pixel(5, 5).0), ([255; 4], [0, 0, 0, 255]));
-    let snapshot =
-        Sandbox::default().create(&remover().with("background_type", "plaid").create(), &shelf).await.unwrap();
+    let snapshot = Sandbox::default()
+        .create(&remover().with("background_type", "plaid").create(), &shelf)
+        .await
+        .unwrap();
     assert!(error(&snapshot).starts_with("`background_type: plaid` is unknown"));
 }
 
@@ -375,7 +419,9 @@ async fn a_cut_out_keeps_the_subject_and_lets_the_background_go() {
 async fn the_cut_out_of_a_drawn_picture_has_no_words() {
     let shelf = Shelf::default();
     let vase = drawn(&schnell("a ceramic vase")).await;
-    let cut = answered(&Ask::of("a/b").task("background-removal").given("image", shelf.picture(&vase)), &shelf).await;
+    let cut =
+        answered(&Ask::of("a/b").task("background-removal").given("image", shelf.picture(&vase)), &shelf)
+            .await;
     assert_eq!(cut.dimensions(), vase.dimensions());
     assert!(cut.rows().rev().take(50).flatten().all(|pixel| pixel[3] == 0));
     assert!(cut.pixels().any(|pixel| pixel[3] == 255));
@@ -385,7 +431,9 @@ fn fill(shelf: &Shelf, description: &str) -> Ask {
     let mask = Picture::from_fn(200, 200, |x, _| if x < 100 { Rgba([255; 4]) } else { Rgba([0, 0, 0, 255]) });
     Ask::of("black-forest-labs/flux-fill-pro")
         .task("inpaint")
-        .takes(json!({ "mask": { "format": "uri", "description": description }, "image": { "format": "uri" } }))
+        .takes(
+            json!({ "mask": { "format": "uri", "description": description }, "image": { "format": "uri" } }),
+        )
         .with("prompt", "sea")
         .given("image", shelf.picture(&Picture::from_pixel(200, 200, Rgba([9, 99, 9, 255]))))
         .given("mask", shelf.picture(&mask))
@@ -395,11 +443,14 @@ fn fill(shelf: &Shelf, description: &str) -> Ask {
 async fn inpainting_changes_only_what_the_mask_marks() {
     let shelf = Shelf::default();
     let untouched = |picture: &Picture, x: std::ops::Range<u32>| {
-        x.flat_map(|x| (0..200).map(move |y| (x, y))).all(|(x, y)| picture.get_pixel(x, y).0 == [9, 99, 9, 255])
+        x.flat_map(|x| (0..200).map(move |y| (x, y)))
+            .all(|(x, y)| picture.get_pixel(x, y).0 == [9, 99, 9, 255])
     };
-    let white = answered(&fill(&shelf, "Black-and-white mask; white marks the part to repaint."), &shelf).await;
+    let white =
+        answered(&fill(&shelf, "Black-and-white mask; white marks the part to repaint."), &shelf).await;
     assert!(untouched(&white, 100..200) && !untouched(&white, 0..100));
-    let black = answered(&fill(&shelf, "Black-and-white mask; black marks the part to repaint."), &shelf).await;
+    let black =
+        answered(&fill(&shelf, "Black-and-white mask; black marks the part to repaint."), &shelf).await;
     assert!(untouched(&black, 0..100) && !untouched(&black, 100..200));
 }
 
@@ -408,7 +459,10 @@ async fn outpainting_keeps_the_picture_and_draws_around_it() {
     let shelf = Shelf::default();
     let larger = answered(&fill(&shelf, "").with("outpaint", "Zoom out 2x"), &shelf).await;
     assert_eq!(larger.dimensions(), (400, 400));
-    assert_eq!((larger.get_pixel(100, 100).0, larger.get_pixel(299, 299).0), ([9, 99, 9, 255], [9, 99, 9, 255]));
+    assert_eq!(
+        (larger.get_pixel(100, 100).0, larger.get_pixel(299, 299).0),
+        ([9, 99, 9, 255], [9, 99, 9, 255])
+    );
     assert_ne!(larger.get_pixel(20, 20).0, [9, 99, 9, 255]);
 }
 
@@ -421,10 +475,15 @@ async fn an_input_that_is_no_image_fails_and_names_its_field() {
         error(&snapshot),
         "`input_image` is not an image that can be read: it is text/plain, and only png, jpeg, webp and gif can be read"
     );
-    let list = castline_core::Value::List(vec![shelf.picture(&disc()), shelf.file(b"\x89PNG\r\n\x1a\nbroken")]);
+    let list =
+        castline_core::Value::List(vec![shelf.picture(&disc()), shelf.file(b"\x89PNG\r\n\x1a\nbroken")]);
     let ask = Ask::of("a/b").with("prompt", "x").given("images", list);
     let snapshot = Sandbox::default().create(&ask.create(), &shelf).await.unwrap();
-    assert!(error(&snapshot).starts_with("`images[1]` is not an image that can be read: "), "{}", error(&snapshot));
+    assert!(
+        error(&snapshot).starts_with("`images[1]` is not an image that can be read: "),
+        "{}",
+        error(&snapshot)
+    );
 }
 
 #[tokio::test]
@@ -439,10 +498,11 @@ async fn an_image_at_a_url_is_drawn_and_not_fetched() {
 #[tokio::test]
 async fn text_models_answer_in_words_that_mention_the_prompt() {
     let sandbox = Sandbox::default();
-    let answer = async |ask: Ask| {
-        sandbox.create(&ask.create(), &Shelf::default()).await.unwrap().output.unwrap()
+    let answer =
+        async |ask: Ask| sandbox.create(&ask.create(), &Shelf::default()).await.unwrap().output.unwrap();
+    let llama = |prompt: &str| {
+        Ask::of("meta/llama").task("text").with("prompt", prompt).gives(OutputKind::Text, false)
     };
-    let llama = |prompt: &str| Ask::of("meta/llama").task("text").with("prompt", prompt).gives(OutputKind::Text, false);
     let text = answer(llama("Why is the sea salt?")).await;
     assert!(text.as_str().unwrap().contains("Why is the sea salt"), "{text}");
     assert_eq!(text, answer(llama("Why is the sea salt?")).await);
@@ -456,16 +516,20 @@ async fn text_models_answer_in_words_that_mention_the_prompt() {
 #[tokio::test]
 async fn a_caption_tells_what_the_picture_is_like() {
     let shelf = Shelf::default();
-    let ask = Ask::of("salesforce/blip").task("caption").gives(OutputKind::Text, false).given("image", shelf.picture(&disc()));
+    let ask = Ask::of("salesforce/blip")
+        .task("caption")
+        .gives(OutputKind::Text, false)
+        .given("image", shelf.picture(&disc()));
     let snapshot = Sandbox::default().create(&ask.create(), &shelf).await.unwrap();
     assert!(snapshot.output.unwrap().as_str().unwrap().contains("square, 200 by 200 pixels"));
 }
 
 #[tokio::test]
 async fn video_and_sound_are_refused_in_plain_words() {
-    for (kind, words) in
-        [(OutputKind::Video, "the sandbox does not draw video yet"), (OutputKind::Audio, "the sandbox does not make sound yet")]
-    {
+    for (kind, words) in [
+        (OutputKind::Video, "the sandbox does not draw video yet"),
+        (OutputKind::Audio, "the sandbox does not make sound yet"),
+    ] {
         let ask = Ask::of("a/b").with("prompt", "x").gives(kind, false);
         let snapshot = Sandbox::default().create(&ask.create(), &Shelf::default()).await.unwrap();
         assert_eq!(error(&snapshot), words);
@@ -481,7 +545,10 @@ async fn models_fail_as_they_are_told() {
     let status = async |sandbox: Sandbox| {
         sandbox.create(&schnell(BOAT).create(), &Shelf::default()).await.unwrap().error
     };
-    assert_eq!(status(fail("black-forest-labs/flux-schnell")).await.as_deref(), Some("NSFW content detected"));
+    assert_eq!(
+        status(fail("black-forest-labs/flux-schnell")).await.as_deref(),
+        Some("NSFW content detected")
+    );
     assert_eq!(status(fail("flux-schnell")).await.as_deref(), Some("NSFW content detected"));
     assert_eq!(status(fail("*")).await.as_deref(), Some("NSFW content detected"));
     assert_eq!(status(fail("someone/else")).await, None);

@@ -92,63 +92,171 @@ const PLACES: &[(Place, &[&str])] = &[
     (
         Place::Sea,
         &[
-            "sea", "ocean", "water", "lake", "river", "wave", "harbor", "harbour", "beach", "island", "coast", "bay",
-            "lagoon", "pond", "fjord", "tide", "surf", "seascape", "floating", "sailing", "pier", "reef", "fish",
+            "sea", "ocean", "water", "lake", "river", "wave", "harbor", "harbour", "beach", "island",
+            "coast", "bay", "lagoon", "pond", "fjord", "tide", "surf", "seascape", "floating", "sailing",
+            "pier", "reef", "fish",
         ],
     ),
     (
         Place::Mountains,
         &[
-            "mountain", "mountains", "peak", "alps", "alpine", "summit", "cliff", "canyon", "volcano", "fuji",
-            "himalaya", "ridge", "valley", "glacier", "rocky",
+            "mountain",
+            "mountains",
+            "peak",
+            "alps",
+            "alpine",
+            "summit",
+            "cliff",
+            "canyon",
+            "volcano",
+            "fuji",
+            "himalaya",
+            "ridge",
+            "valley",
+            "glacier",
+            "rocky",
         ],
     ),
     (
         Place::Forest,
-        &["forest", "wood", "woods", "pine", "jungle", "birch", "spruce", "fir", "deer", "wolf", "bear", "owl", "fern"],
+        &[
+            "forest", "wood", "woods", "pine", "jungle", "birch", "spruce", "fir", "deer", "wolf", "bear",
+            "owl", "fern",
+        ],
     ),
     (
         Place::City,
         &[
-            "city", "street", "skyline", "building", "skyscraper", "downtown", "tokyo", "york", "london", "paris",
-            "town", "village", "roof", "rooftop", "neon", "cyberpunk", "urban", "alley", "car", "tram", "train",
-            "robot", "bridge", "metropolis", "traffic", "cafe", "shop", "market",
+            "city",
+            "street",
+            "skyline",
+            "building",
+            "skyscraper",
+            "downtown",
+            "tokyo",
+            "york",
+            "london",
+            "paris",
+            "town",
+            "village",
+            "roof",
+            "rooftop",
+            "neon",
+            "cyberpunk",
+            "urban",
+            "alley",
+            "car",
+            "tram",
+            "train",
+            "robot",
+            "bridge",
+            "metropolis",
+            "traffic",
+            "cafe",
+            "shop",
+            "market",
         ],
     ),
-    (Place::Desert, &["desert", "dune", "dunes", "sand", "sahara", "camel", "oasis", "mesa", "mars", "martian"]),
+    (
+        Place::Desert,
+        &["desert", "dune", "dunes", "sand", "sahara", "camel", "oasis", "mesa", "mars", "martian"],
+    ),
     (
         Place::Meadow,
         &[
-            "meadow", "field", "hill", "hills", "garden", "farm", "grass", "pasture", "countryside", "vineyard",
-            "lavender", "prairie", "landscape", "cow", "sheep", "horse", "barn", "park", "dog", "rabbit",
+            "meadow",
+            "field",
+            "hill",
+            "hills",
+            "garden",
+            "farm",
+            "grass",
+            "pasture",
+            "countryside",
+            "vineyard",
+            "lavender",
+            "prairie",
+            "landscape",
+            "cow",
+            "sheep",
+            "horse",
+            "barn",
+            "park",
+            "dog",
+            "rabbit",
         ],
     ),
     (
         Place::Space,
         &[
-            "space", "planet", "galaxy", "nebula", "cosmos", "cosmic", "astronaut", "orbit", "universe", "saturn",
-            "jupiter", "asteroid", "comet", "alien", "spaceship",
+            "space",
+            "planet",
+            "galaxy",
+            "nebula",
+            "cosmos",
+            "cosmic",
+            "astronaut",
+            "orbit",
+            "universe",
+            "saturn",
+            "jupiter",
+            "asteroid",
+            "comet",
+            "alien",
+            "spaceship",
         ],
     ),
     (
         Place::Table,
         &[
-            "product", "still", "vase", "table", "bowl", "jar", "perfume", "packshot", "kitchen", "food", "dish",
-            "bread", "cake", "watch", "shoe", "sneaker", "candle", "pottery", "ceramic", "studio", "chair",
+            "product", "still", "vase", "table", "bowl", "jar", "perfume", "packshot", "kitchen", "food",
+            "dish", "bread", "cake", "watch", "shoe", "sneaker", "candle", "pottery", "ceramic", "studio",
+            "chair",
         ],
     ),
     (
         Place::Portrait,
         &[
-            "portrait", "woman", "man", "person", "girl", "boy", "face", "king", "queen", "child", "lady", "people",
-            "character", "headshot", "dancer", "musician", "captain", "sailor", "knight", "wizard",
+            "portrait",
+            "woman",
+            "man",
+            "person",
+            "girl",
+            "boy",
+            "face",
+            "king",
+            "queen",
+            "child",
+            "lady",
+            "people",
+            "character",
+            "headshot",
+            "dancer",
+            "musician",
+            "captain",
+            "sailor",
+            "knight",
+            "wizard",
         ],
     ),
     (
         Place::Pattern,
         &[
-            "pattern", "abstract", "geometric", "logo", "texture", "wallpaper", "mosaic", "tile", "icon", "poster",
-            "typography", "shapes", "fractal", "gradient", "ornament",
+            "pattern",
+            "abstract",
+            "geometric",
+            "logo",
+            "texture",
+            "wallpaper",
+            "mosaic",
+            "tile",
+            "icon",
+            "poster",
+            "typography",
+            "shapes",
+            "fractal",
+            "gradient",
+            "ornament",
         ],
     ),
 ];
@@ -156,8 +264,14 @@ const PLACES: &[(Place, &[&str])] = &[
 const HOURS: &[(Hour, &[&str])] = &[
     (Hour::Sunrise, &["sunrise", "dawn", "morning", "daybreak"]),
     (Hour::Sunset, &["sunset", "dusk", "golden", "evening", "twilight", "amber", "lantern"]),
-    (Hour::Night, &["night", "midnight", "moon", "moonlight", "moonlit", "stars", "starry", "dark", "aurora", "neon"]),
-    (Hour::Gray, &["storm", "stormy", "rain", "rainy", "fog", "foggy", "mist", "misty", "gray", "grey", "overcast"]),
+    (
+        Hour::Night,
+        &["night", "midnight", "moon", "moonlight", "moonlit", "stars", "starry", "dark", "aurora", "neon"],
+    ),
+    (
+        Hour::Gray,
+        &["storm", "stormy", "rain", "rainy", "fog", "foggy", "mist", "misty", "gray", "grey", "overcast"],
+    ),
     (Hour::Winter, &["winter", "snow", "snowy", "ice", "icy", "frozen", "arctic", "christmas", "glacier"]),
     (Hour::Autumn, &["autumn", "fall", "october", "harvest", "rust", "maple"]),
     (Hour::Spring, &["spring", "blossom", "cherry", "april", "sakura", "pastel"]),
@@ -188,7 +302,10 @@ const THINGS: &[(Thing, &[&str])] = &[
     (Thing::Umbrella, &["umbrella", "parasol"]),
     (Thing::Pyramid, &["pyramid", "pyramids", "egypt"]),
     (Thing::Cactus, &["cactus", "cacti", "saguaro", "camel"]),
-    (Thing::Flowers, &["flower", "flowers", "tulip", "rose", "poppy", "poppies", "lavender", "bouquet", "garden"]),
+    (
+        Thing::Flowers,
+        &["flower", "flowers", "tulip", "rose", "poppy", "poppies", "lavender", "bouquet", "garden"],
+    ),
     (Thing::Vase, &["vase", "pottery", "ceramic", "jar", "bowl"]),
     (Thing::Cup, &["cup", "mug", "coffee", "tea", "espresso"]),
     (Thing::Bottle, &["bottle", "perfume", "wine", "beer", "flask", "shampoo"]),
@@ -214,12 +331,13 @@ impl Theme {
     /// Reads a prompt.
     pub(crate) fn of(prompt: &str) -> Self {
         let words = words(prompt);
-        let things: Vec<_> = words.iter().filter_map(|word| known(THINGS, word)).fold(Vec::new(), |mut all, thing| {
-            if !all.contains(&thing) {
-                all.push(thing);
-            }
-            all
-        });
+        let things: Vec<_> =
+            words.iter().filter_map(|word| known(THINGS, word)).fold(Vec::new(), |mut all, thing| {
+                if !all.contains(&thing) {
+                    all.push(thing);
+                }
+                all
+            });
         let (tint, accent) = colors(&words);
         Self {
             place: place(&words, &things),
@@ -235,7 +353,10 @@ impl Theme {
 
 /// The words of a text in lower case.
 pub(crate) fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 /// The hue of a color word.
@@ -245,7 +366,10 @@ pub(crate) fn hue(word: &str) -> Option<Color> {
 
 fn known<T: Copy>(table: &[(T, &[&str])], word: &str) -> Option<T> {
     let singular = word.strip_suffix('s').filter(|stem| stem.len() > 2);
-    table.iter().find(|(_, words)| words.contains(&word) || singular.is_some_and(|s| words.contains(&s))).map(|e| e.0)
+    table
+        .iter()
+        .find(|(_, words)| words.contains(&word) || singular.is_some_and(|s| words.contains(&s)))
+        .map(|e| e.0)
 }
 
 /// By a word for places, else by the first thing. Who stands under an umbrella stands
@@ -263,7 +387,11 @@ fn place(words: &[String], things: &[Thing]) -> Option<Place> {
 fn hour(words: &[String]) -> Option<Hour> {
     let said: Vec<Hour> = words.iter().filter_map(|word| known(HOURS, word)).collect();
     let of_day = |hour: &&Hour| matches!(hour, Hour::Sunrise | Hour::Sunset | Hour::Night);
-    said.iter().find(of_day).or_else(|| said.iter().find(|hour| **hour == Hour::Gray)).or(said.first()).copied()
+    said.iter()
+        .find(of_day)
+        .or_else(|| said.iter().find(|hour| **hour == Hour::Gray))
+        .or(said.first())
+        .copied()
 }
 
 /// What is rare in the air comes first.
@@ -287,9 +415,13 @@ fn colors(words: &[String]) -> (Option<Color>, Option<Color>) {
 fn usual_place(thing: Thing) -> Place {
     match thing {
         Thing::PaperBoat | Thing::Sailboat | Thing::Lighthouse | Thing::Whale => Place::Sea,
-        Thing::House | Thing::Balloon | Thing::Birds | Thing::Tree | Thing::Windmill | Thing::Flowers | Thing::Cat => {
-            Place::Meadow
-        }
+        Thing::House
+        | Thing::Balloon
+        | Thing::Birds
+        | Thing::Tree
+        | Thing::Windmill
+        | Thing::Flowers
+        | Thing::Cat => Place::Meadow,
         Thing::Fox => Place::Forest,
         Thing::Rocket => Place::Space,
         Thing::Umbrella => Place::City,

@@ -32,7 +32,9 @@ pub(crate) fn upscale(fields: &Fields, picture: &Picture) -> Result<Picture, Fau
 }
 
 fn factor(fields: &Fields) -> (&'static str, f64) {
-    let Some(name) = FACTORS.into_iter().find(|name| fields.get(name).is_some()) else { return ("scale", 2.0) };
+    let Some(name) = FACTORS.into_iter().find(|name| fields.get(name).is_some()) else {
+        return ("scale", 2.0);
+    };
     match fields.number(name) {
         Some(factor) if factor > 0.0 => (name, factor),
         _ => (name, 1.0),

@@ -129,7 +129,8 @@ impl Color {
 
     /// How light it looks, from 0 to 1.
     pub(crate) fn luma(self) -> f32 {
-        (0.2126 * f32::from(self.red) + 0.7152 * f32::from(self.green) + 0.0722 * f32::from(self.blue)) / 255.0
+        (0.2126 * f32::from(self.red) + 0.7152 * f32::from(self.green) + 0.0722 * f32::from(self.blue))
+            / 255.0
     }
 }
 
@@ -143,10 +144,10 @@ struct Lab {
 
 impl Lab {
     fn of(color: Color) -> Self {
-        let [r, g, b] = [color.red, color.green, color.blue].map(linear);
-        let l = libm::cbrtf(0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b);
-        let m = libm::cbrtf(0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b);
-        let s = libm::cbrtf(0.088_302_46 * r + 0.281_718_85 * g + 0.629_978_7 * b);
+        let [red, green, blue] = [color.red, color.green, color.blue].map(linear);
+        let l = libm::cbrtf(0.412_221_46 * red + 0.536_332_55 * green + 0.051_445_995 * blue);
+        let m = libm::cbrtf(0.211_903_5 * red + 0.680_699_5 * green + 0.107_396_96 * blue);
+        let s = libm::cbrtf(0.088_302_46 * red + 0.281_718_85 * green + 0.629_978_7 * blue);
         Self {
             light: 0.210_454_26 * l + 0.793_617_8 * m - 0.004_072_047 * s,
             a: 1.977_998_5 * l - 2.428_592_2 * m + 0.450_593_7 * s,

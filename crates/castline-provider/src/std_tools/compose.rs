@@ -17,11 +17,15 @@ pub(super) fn compose(fields: &Fields) -> Result<Picture, Fault> {
         "overlay" => &["gap"],
         "side-by-side" | "stack" => &["position", "opacity", "over_width", "margin"],
         other => {
-            return Err(Fault::new(format!("`mode: {other}` is unknown: use overlay, side-by-side or stack")));
+            return Err(Fault::new(format!(
+                "`mode: {other}` is unknown: use overlay, side-by-side or stack"
+            )));
         }
     };
     if let Some(name) = wrong.iter().find(|name| fields.get(name).is_some()) {
-        return Err(Fault::new(format!("`{name}` means nothing with `mode: {mode}`: leave it out, or change the mode")));
+        return Err(Fault::new(format!(
+            "`{name}` means nothing with `mode: {mode}`: leave it out, or change the mode"
+        )));
     }
     match mode {
         "overlay" => overlaid(fields, &image, &over),
@@ -34,12 +38,15 @@ fn overlaid(fields: &Fields, image: &Picture, over: &Picture) -> Result<Picture,
         None => over.clone(),
         Some(part) if part > 0.0 && part <= 1.0 => {
             let width = (f64::from(image.width()) * part).round().max(1.0) as u32;
-            let height = (f64::from(over.height()) * f64::from(width) / f64::from(over.width())).round().max(1.0);
+            let height =
+                (f64::from(over.height()) * f64::from(width) / f64::from(over.width())).round().max(1.0);
             let (width, height) = fitting(u64::from(width), height as u64)?;
             picture::resize(over, width, height)
         }
         Some(part) => {
-            return Err(Fault::new(format!("`over_width: {part}` must be above 0 and at most 1, a part of `image`'s width")));
+            return Err(Fault::new(format!(
+                "`over_width: {part}` must be above 0 and at most 1, a part of `image`'s width"
+            )));
         }
     };
     let (across, down) = place(fields, "position")?.unwrap_or((0.5, 0.5));
@@ -60,7 +67,9 @@ fn joined(fields: &Fields, image: &Picture, over: &Picture, stacked: bool) -> Re
     let gap = fields.number("gap").unwrap_or(0.0).clamp(0.0, 10_000.0) as u32;
     let ground = color(fields, "background")?.unwrap_or(Color::WHITE);
     let (w, h) = image.dimensions();
-    let matched = |own: u32, its: u32, side: u32| (f64::from(side) * f64::from(own) / f64::from(its)).round().max(1.0) as u64;
+    let matched = |own: u32, its: u32, side: u32| {
+        (f64::from(side) * f64::from(own) / f64::from(its)).round().max(1.0) as u64
+    };
     let (over_width, over_height) = if stacked {
         fitting(u64::from(w), matched(w, over.width(), over.height()))?
     } else {

@@ -61,7 +61,8 @@ pub(super) fn contact_sheet(fields: &Fields) -> Result<Picture, Fault> {
             Cell { picture, caption }
         })
         .collect();
-    let columns = pixels(fields, "columns")?.unwrap_or_else(|| usual_columns(cells.len())).min(cells.len() as u32);
+    let columns =
+        pixels(fields, "columns")?.unwrap_or_else(|| usual_columns(cells.len())).min(cells.len() as u32);
     laid_out(cells, columns, column, gap, ground)
 }
 
@@ -91,7 +92,8 @@ fn usual_columns(pictures: usize) -> u32 {
 fn laid_out(cells: Vec<Cell>, columns: u32, column: u32, gap: u32, ground: Color) -> Result<Picture, Fault> {
     let rows: Vec<Row> = cells.chunks(columns as usize).map(|cells| row(cells, gap)).collect();
     let width = u64::from(columns) * u64::from(column + gap) + u64::from(gap);
-    let height = u64::from(gap) + rows.iter().map(|row| u64::from(row.picture + row.caption + gap)).sum::<u64>();
+    let height =
+        u64::from(gap) + rows.iter().map(|row| u64::from(row.picture + row.caption + gap)).sum::<u64>();
     let (width, height) = fitting(width, height)?;
     let mut sheet = Picture::from_pixel(width, height, ground.pixel());
     let ink = if ground.alpha < 128 || ground.luma() > 0.5 { DARK_INK } else { LIGHT_INK };
@@ -108,14 +110,15 @@ fn laid_out(cells: Vec<Cell>, columns: u32, column: u32, gap: u32, ground: Color
         shade(&mut sheet, at, cell.picture.dimensions(), gap);
         picture::paste(&mut sheet, &cell.picture, at.0, at.1, 1.0);
         if let Some(caption) = &mut cell.caption {
-            caption.draw(&mut sheet, left as i32, (top + row.picture + space(gap)) as i32, ink);
+            caption.draw(&mut sheet, left, top + row.picture + space(gap), ink);
         }
     }
     Ok(sheet)
 }
 
 fn row(cells: &[Cell], gap: u32) -> Row {
-    let caption = |cell: &Cell| cell.caption.as_ref().map_or(0, |caption| caption.height() as u32 + space(gap));
+    let caption =
+        |cell: &Cell| cell.caption.as_ref().map_or(0, |caption| caption.height() as u32 + space(gap));
     Row {
         picture: cells.iter().map(|cell| cell.picture.height()).max().unwrap_or(0),
         caption: cells.iter().map(caption).max().unwrap_or(0),

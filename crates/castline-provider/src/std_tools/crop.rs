@@ -20,7 +20,9 @@ pub(super) fn crop(fields: &Fields, source: &Picture) -> Result<Picture, Fault> 
     let (across, down) = gravity.unwrap_or((0.5, 0.5));
     if let Some(ratio) = fields.text("aspect_ratio") {
         if anywhere || size != (None, None) {
-            return Err(Fault::new("`aspect_ratio` cuts by shape alone: leave out `x`, `y`, `width` and `height`"));
+            return Err(Fault::new(
+                "`aspect_ratio` cuts by shape alone: leave out `x`, `y`, `width` and `height`",
+            ));
         }
         return shaped(source, ratio, across, down);
     }
@@ -47,19 +49,25 @@ fn corner(fields: &Fields, name: &str) -> Result<Option<u32>, Fault> {
 }
 
 fn shaped(source: &Picture, ratio: &str, across: f64, down: f64) -> Result<Picture, Fault> {
-    let sides = ratio.split_once(':').and_then(|(w, h)| Some((w.trim().parse::<f64>().ok()?, h.trim().parse::<f64>().ok()?)));
+    let sides = ratio
+        .split_once(':')
+        .and_then(|(w, h)| Some((w.trim().parse::<f64>().ok()?, h.trim().parse::<f64>().ok()?)));
     let Some((w, h)) = sides.filter(|(w, h)| w.is_finite() && h.is_finite() && *w > 0.0 && *h > 0.0) else {
         return Err(Fault::new(format!("`aspect_ratio: {ratio}` must look like \"16:9\"")));
     };
     let part = Part::of_shape(source, w, h, across, down);
     let (width, height) = ((part.width.round() as u32).max(1), (part.height.round() as u32).max(1));
-    let (x, y) = ((part.x.round() as u32).min(source.width() - width), (part.y.round() as u32).min(source.height() - height));
+    let (x, y) = (
+        (part.x.round() as u32).min(source.width() - width),
+        (part.y.round() as u32).min(source.height() - height),
+    );
     cut(source, x, y, width, height)
 }
 
 fn cut(source: &Picture, x: u32, y: u32, width: u32, height: u32) -> Result<Picture, Fault> {
     let (own_width, own_height) = source.dimensions();
-    let inside = |at: u32, length: u32, own: u32| length > 0 && u64::from(at) + u64::from(length) <= u64::from(own);
+    let inside =
+        |at: u32, length: u32, own: u32| length > 0 && u64::from(at) + u64::from(length) <= u64::from(own);
     if inside(x, width, own_width) && inside(y, height, own_height) {
         return Ok(source.view(x, y, width, height).to_image());
     }

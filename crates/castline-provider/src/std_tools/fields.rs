@@ -47,8 +47,12 @@ impl Fields {
     /// Takes the input with the schema's defaults, and reads its files.
     pub(crate) fn of(create: &Create<'_>, media: &dyn MediaSource) -> io::Result<Self> {
         let schema = create.schema.cloned().unwrap_or_default();
-        let mut values: IndexMap<_, _> =
-            create.input.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut values: IndexMap<_, _> = create
+            .input
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let default = &property["default"];
             if !default.is_null() && !values.contains_key(name) {
@@ -58,8 +62,8 @@ impl Fields {
         values.sort_unstable_keys();
         let mut files = HashMap::new();
         for artifact in values.values().flat_map(Value::media) {
-            if !files.contains_key(&artifact.digest) {
-                files.insert(artifact.digest, media.read(artifact)?.into());
+            if let std::collections::hash_map::Entry::Vacant(e) = files.entry(artifact.digest) {
+                e.insert(media.read(artifact)?.into());
             }
         }
         Ok(Self { values, schema, files })
@@ -128,7 +132,9 @@ impl Fields {
     pub(crate) fn files_of(&self, name: &str) -> Vec<FileField> {
         let Some(value) = self.get(name) else { return Vec::new() };
         let items = match value {
-            Value::List(items) => items.iter().enumerate().map(|(i, v)| (format!("{name}[{i}]"), v)).collect(),
+            Value::List(items) => {
+                items.iter().enumerate().map(|(i, v)| (format!("{name}[{i}]"), v)).collect()
+            }
             single => vec![(name.to_owned(), single)],
         };
         items
@@ -144,7 +150,8 @@ impl Fields {
             Value::Media(Artifact { digest, .. }) => self.files.get(digest).cloned().map(Content::Bytes),
             Value::String(url) if self.takes_files(name) => match url.split_once(";base64,") {
                 Some((head, data)) if head.starts_with("data:") => {
-                    let bytes = base64::engine::general_purpose::STANDARD.decode(data.trim()).unwrap_or_default();
+                    let bytes =
+                        base64::engine::general_purpose::STANDARD.decode(data.trim()).unwrap_or_default();
                     Some(Content::Bytes(bytes.into()))
                 }
                 _ if url.contains("://") => Some(Content::Url(url.clone())),
@@ -168,7 +175,9 @@ impl FileField {
     pub(crate) fn bytes(&self) -> Result<&[u8], Fault> {
         match &self.content {
             Content::Bytes(bytes) => Ok(bytes),
-            Content::Url(url) => Err(Fault::new(format!("`{}` is a URL ({url}) and must be a file", self.place))),
+            Content::Url(url) => {
+                Err(Fault::new(format!("`{}` is a URL ({url}) and must be a file", self.place)))
+            }
         }
     }
 

@@ -40,7 +40,12 @@ impl Format {
 
 /// Writes a picture. `quality` is 0 to 100 and means nothing to png; `ground` is what a
 /// jpeg has where the picture lets light through.
-pub(crate) fn encode(picture: &Picture, format: Format, quality: u8, ground: Color) -> Result<Vec<u8>, Fault> {
+pub(crate) fn encode(
+    picture: &Picture,
+    format: Format,
+    quality: u8,
+    ground: Color,
+) -> Result<Vec<u8>, Fault> {
     match format {
         Format::Png => png(picture),
         Format::Jpeg => jpeg(picture, quality, ground),
@@ -50,7 +55,11 @@ pub(crate) fn encode(picture: &Picture, format: Format, quality: u8, ground: Col
 
 fn png(picture: &Picture) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(Cursor::new(&mut bytes), CompressionType::Level(4), FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(
+        Cursor::new(&mut bytes),
+        CompressionType::Level(4),
+        FilterType::Adaptive,
+    );
     let (width, height) = picture.dimensions();
     let written = if picture::is_opaque(picture) {
         encoder.write_image(&rgb(picture), width, height, ExtendedColorType::Rgb8)
@@ -64,7 +73,8 @@ fn png(picture: &Picture) -> Result<Vec<u8>, Fault> {
 fn jpeg(picture: &Picture, quality: u8, ground: Color) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     let (width, height) = picture.dimensions();
-    let flat = if picture::is_opaque(picture) { rgb(picture) } else { rgb(&picture::flattened(picture, ground)) };
+    let flat =
+        if picture::is_opaque(picture) { rgb(picture) } else { rgb(&picture::flattened(picture, ground)) };
     JpegEncoder::new_with_quality(Cursor::new(&mut bytes), quality.clamp(1, 100))
         .write_image(&flat, width, height, ExtendedColorType::Rgb8)
         .map_err(|e| Fault::new(format!("the jpeg cannot be written: {e}")))?;
@@ -104,7 +114,8 @@ mod tests {
 
     #[test]
     fn every_format_has_its_own_first_bytes() {
-        for (format, magic) in [(Format::Png, &b"\x89PNG"[..]), (Format::Jpeg, b"\xff\xd8\xff"), (Format::Webp, b"RIFF")]
+        for (format, magic) in
+            [(Format::Png, &b"\x89PNG"[..]), (Format::Jpeg, b"\xff\xd8\xff"), (Format::Webp, b"RIFF")]
         {
             let bytes = encode(&stripes(), format, 80, Color::WHITE).unwrap();
             assert!(bytes.starts_with(magic), "{format:?}");

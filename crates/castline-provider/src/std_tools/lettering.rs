@@ -122,13 +122,14 @@ impl Lettering {
     }
 
     /// Draws it with its top left corner at a place.
-    pub(crate) fn draw(&mut self, canvas: &mut Picture, left: i32, top: i32, color: Color) {
+    pub(crate) fn draw(&mut self, canvas: &mut Picture, left: u32, top: u32, color: Color) {
         let ink = cosmic_text::Color::rgba(color.red, color.green, color.blue, color.alpha);
         let mut fonts = type_case();
         let mut glyphs = SwashCache::new();
         self.buffer.draw(&mut fonts, &mut glyphs, ink, |x, y, width, height, color| {
-            for row in y..y.saturating_add(height as i32) {
-                for column in x..x.saturating_add(width as i32) {
+            let (Some(left), Some(top)) = (left.checked_add_signed(x), top.checked_add_signed(y)) else { return };
+            for row in 0..height {
+                for column in 0..width {
                     dot(canvas, left + column, top + row, color);
                 }
             }
@@ -146,10 +147,8 @@ fn type_case() -> MutexGuard<'static, FontSystem> {
     TYPE_CASE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn dot(canvas: &mut Picture, x: i32, y: i32, color: cosmic_text::Color) {
-    if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
-        && let Some(pixel) = canvas.get_pixel_mut_checked(x, y)
-    {
+fn dot(canvas: &mut Picture, x: u32, y: u32, color: cosmic_text::Color) {
+    if let Some(pixel) = canvas.get_pixel_mut_checked(x, y) {
         let (red, green, blue, alpha) = color.as_rgba_tuple();
         picture::blend(pixel, Rgba([red, green, blue, 255]), f32::from(alpha) / 255.0);
     }
@@ -208,7 +207,7 @@ mod tests {
         assert_eq!((short.lines, short.is_cut()), (1, false));
         assert_eq!((long.lines, long.is_cut()), (2, true));
         assert!(long.height() > short.height());
-        short.draw(&mut Picture::new(1, 1), -40, -40, Color::WHITE);
+        short.draw(&mut Picture::new(1, 1), 0, 0, Color::WHITE);
     }
 
     #[test]

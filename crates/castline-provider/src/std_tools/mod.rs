@@ -77,7 +77,10 @@ fn worked(tool: &str, fields: &Fields) -> Result<Vec<u8>, Fault> {
 
 /// For tools that turn `image` into another one of the same format, unless `format` says
 /// otherwise.
-fn kept(fields: &Fields, tool: impl Fn(&Fields, &Picture) -> Result<Picture, Fault>) -> Result<Vec<u8>, Fault> {
+fn kept(
+    fields: &Fields,
+    tool: impl Fn(&Fields, &Picture) -> Result<Picture, Fault>,
+) -> Result<Vec<u8>, Fault> {
     let file = file(fields, "image")?;
     let own = Format::sniff(file.bytes()?).unwrap_or(Format::Png);
     written(fields, &tool(fields, &file.picture()?)?, own)
@@ -102,7 +105,9 @@ fn file(fields: &Fields, name: &str) -> Result<FileField, Fault> {
 fn color(fields: &Fields, name: &str) -> Result<Option<Color>, Fault> {
     let Some(text) = fields.text(name) else { return Ok(None) };
     Color::parse(text).map(Some).ok_or_else(|| {
-        Fault::new(format!("`{name}: {text}` is no color: write #rrggbb in quotes, a name such as white, or transparent"))
+        Fault::new(format!(
+            "`{name}: {text}` is no color: write #rrggbb in quotes, a name such as white, or transparent"
+        ))
     })
 }
 
@@ -111,7 +116,9 @@ fn pixels(fields: &Fields, name: &str) -> Result<Option<u32>, Fault> {
     match fields.number(name) {
         None => Ok(None),
         Some(n) if n >= 1.0 && n <= f64::from(picture::LONGEST_SIDE) => Ok(Some(n.round() as u32)),
-        Some(n) => Err(Fault::new(format!("`{name}: {n}` must be from 1 to {} pixels", picture::LONGEST_SIDE))),
+        Some(n) => {
+            Err(Fault::new(format!("`{name}: {n}` must be from 1 to {} pixels", picture::LONGEST_SIDE)))
+        }
     }
 }
 

@@ -26,7 +26,9 @@ pub(crate) enum Unreadable {
     Empty,
     #[error("it is {0}, and only png, jpeg, webp and gif can be read")]
     OtherMedia(String),
-    #[error("it has {width}x{height} pixels, more than {MOST_MEGAPIXELS} megapixels or {LONGEST_SIDE} a side")]
+    #[error(
+        "it has {width}x{height} pixels, more than {MOST_MEGAPIXELS} megapixels or {LONGEST_SIDE} a side"
+    )]
     TooLarge { width: u32, height: u32 },
     #[error("{0}")]
     Broken(#[from] image::ImageError),
@@ -37,7 +39,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture, Unreadable> {
     if bytes.is_empty() {
         return Err(Unreadable::Empty);
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(image::ImageError::from)?;
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(image::ImageError::from)?;
     if reader.format().is_none_or(|format| !format.reading_enabled()) {
         return Err(Unreadable::OtherMedia(castline_core::MediaType::sniff(bytes).to_string()));
     }
@@ -104,8 +107,7 @@ pub(crate) fn cover(picture: &Picture, width: u32, height: u32, across: f64, dow
 
 fn scaled(picture: &Picture, width: u32, height: u32, options: ResizeOptions) -> Picture {
     let opaque = is_opaque(picture);
-    let options =
-        options.resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(!opaque);
+    let options = options.resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(!opaque);
     let source = fast_image_resize::images::ImageRef::new(
         picture.width(),
         picture.height(),
@@ -113,8 +115,11 @@ fn scaled(picture: &Picture, width: u32, height: u32, options: ResizeOptions) ->
         fast_image_resize::PixelType::U8x4,
     )
     .expect("four bytes a pixel");
-    let mut target =
-        fast_image_resize::images::Image::new(width.max(1), height.max(1), fast_image_resize::PixelType::U8x4);
+    let mut target = fast_image_resize::images::Image::new(
+        width.max(1),
+        height.max(1),
+        fast_image_resize::PixelType::U8x4,
+    );
     Resizer::new().resize(&source, &mut target, &options).expect("the part lies within the picture");
     Picture::from_raw(width.max(1), height.max(1), target.into_vec()).expect("four bytes a pixel")
 }
@@ -123,7 +128,10 @@ fn scaled(picture: &Picture, width: u32, height: u32, options: ResizeOptions) ->
 pub(crate) fn inside(picture: &Picture, width: u32, height: u32) -> (u32, u32) {
     let (w, h) = (f64::from(picture.width()), f64::from(picture.height()));
     let scale = (f64::from(width) / w).min(f64::from(height) / h);
-    (((w * scale).round() as u32).clamp(1, width.max(1)), ((h * scale).round() as u32).clamp(1, height.max(1)))
+    (
+        ((w * scale).round() as u32).clamp(1, width.max(1)),
+        ((h * scale).round() as u32).clamp(1, height.max(1)),
+    )
 }
 
 /// True when no pixel lets anything through.

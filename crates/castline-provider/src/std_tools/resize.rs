@@ -17,7 +17,9 @@ pub(super) fn resize(fields: &Fields, source: &Picture) -> Result<Picture, Fault
             let (width, height) = fitting(scaled(own_width), scaled(own_height))?;
             Ok(picture::resize(source, width, height))
         }
-        (Some(scale), None, None) => Err(Fault::new(format!("`scale: {scale}` must be above 0 and at most 100"))),
+        (Some(scale), None, None) => {
+            Err(Fault::new(format!("`scale: {scale}` must be above 0 and at most 100")))
+        }
         (None, None, None) => Err(Fault::new("the size is missing: give `scale`, `width` or `height`")),
         (None, Some(width), Some(height)) => fitted(fields, source, width, height),
         (None, width, height) => {
@@ -27,7 +29,9 @@ pub(super) fn resize(fields: &Fields, source: &Picture) -> Result<Picture, Fault
             let across = width.map_or(f64::INFINITY, |width| f64::from(width) / own_width as f64);
             let down = height.map_or(f64::INFINITY, |height| f64::from(height) / own_height as f64);
             let scale = across.min(down);
-            let side = |given: Option<u32>, own: u64| given.map_or(((own as f64 * scale).round() as u64).max(1), u64::from);
+            let side = |given: Option<u32>, own: u64| {
+                given.map_or(((own as f64 * scale).round() as u64).max(1), u64::from)
+            };
             let (width, height) = fitting(side(width, own_width), side(height, own_height))?;
             Ok(picture::resize(source, width, height))
         }

@@ -29,14 +29,20 @@ impl Shelf {
 
     /// Keeps a picture as png.
     pub(crate) fn picture(&self, picture: &Picture) -> Value {
-        let bytes = super::format::encode(picture, super::format::Format::Png, 0, super::Color::WHITE).unwrap();
+        let bytes =
+            super::format::encode(picture, super::format::Format::Png, 0, super::Color::WHITE).unwrap();
         self.file(&bytes)
     }
 }
 
 impl MediaSource for Shelf {
     fn read(&self, artifact: &Artifact) -> std::io::Result<Vec<u8>> {
-        self.0.lock().unwrap().get(&artifact.digest).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        self.0
+            .lock()
+            .unwrap()
+            .get(&artifact.digest)
+            .cloned()
+            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     }
 }
 
@@ -97,7 +103,7 @@ impl Ask {
             task: self.task,
             output: self.output,
             typical_seconds: None,
-            cancel_after: Duration::from_secs(60),
+            cancel_after: Duration::from_mins(1),
         }
     }
 }

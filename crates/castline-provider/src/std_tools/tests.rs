@@ -60,12 +60,19 @@ async fn covering_cuts_and_filling_squeezes() {
     let shelf = Shelf::default();
     let halves = Picture::from_fn(200, 100, |x, _| if (50..150).contains(&x) { RED } else { BLUE });
     let ask = |fit: &str| {
-        Ask::of("std/resize").given("image", shelf.picture(&halves)).with("width", 100).with("height", 100).with("fit", fit)
+        Ask::of("std/resize")
+            .given("image", shelf.picture(&halves))
+            .with("width", 100)
+            .with("height", 100)
+            .with("fit", fit)
     };
     let cover = made(&ask("cover"), &shelf).await;
     assert!(cover.pixels().all(|pixel| *pixel == RED));
     let fill = made(&ask("fill"), &shelf).await;
-    assert_eq!((*fill.get_pixel(10, 50), *fill.get_pixel(50, 50), *fill.get_pixel(90, 50)), (BLUE, RED, BLUE));
+    assert_eq!(
+        (*fill.get_pixel(10, 50), *fill.get_pixel(50, 50), *fill.get_pixel(90, 50)),
+        (BLUE, RED, BLUE)
+    );
 }
 
 #[tokio::test]
@@ -87,7 +94,11 @@ async fn resizing_says_what_is_missing_or_too_much() {
     );
     assert_eq!(fault(&Ask::of("std/resize").with("scale", 2), &shelf).await, "`image` needs an image");
     assert_eq!(
-        fault(&Ask::of("std/resize").given("image", shelf.picture(&plain(2000, 2000, RED))).with("scale", 9), &shelf).await,
+        fault(
+            &Ask::of("std/resize").given("image", shelf.picture(&plain(2000, 2000, RED))).with("scale", 9),
+            &shelf
+        )
+        .await,
         "the result would have 18000x18000 pixels: 16383 a side and 100 megapixels are the most"
     );
 }
@@ -107,7 +118,10 @@ async fn cropping_keeps_every_pixel_of_the_part() {
     assert_eq!(first(crop().with("x", 150).with("y", 60)).await, ((50, 40), [150, 60]));
     assert_eq!(first(crop().with("aspect_ratio", "1:1")).await, ((100, 100), [50, 0]));
     assert_eq!(first(crop().with("aspect_ratio", "1:1").with("gravity", "left")).await, ((100, 100), [0, 0]));
-    assert_eq!(first(crop().with("aspect_ratio", "4:1").with("gravity", "bottom")).await, ((200, 50), [0, 50]));
+    assert_eq!(
+        first(crop().with("aspect_ratio", "4:1").with("gravity", "bottom")).await,
+        ((200, 50), [0, 50])
+    );
 }
 
 #[tokio::test]
@@ -154,7 +168,8 @@ async fn the_format_stays_unless_another_one_is_asked() {
 async fn converting_lays_clear_pixels_on_the_ground() {
     let shelf = Shelf::default();
     let half = Picture::from_fn(40, 40, |x, _| if x < 20 { RED } else { Rgba([0, 0, 0, 0]) });
-    let convert = |format: &str| Ask::of("std/convert").given("image", shelf.picture(&half)).with("format", format);
+    let convert =
+        |format: &str| Ask::of("std/convert").given("image", shelf.picture(&half)).with("format", format);
     let grounded = made(&convert("png").with("background", "#0000ff"), &shelf).await;
     assert_eq!((*grounded.get_pixel(5, 5), *grounded.get_pixel(30, 5)), (RED, BLUE));
     let kept = made(&convert("png"), &shelf).await;
@@ -171,7 +186,9 @@ async fn converting_lays_clear_pixels_on_the_ground() {
 async fn overlaying_puts_one_picture_where_it_is_told() {
     let shelf = Shelf::default();
     let compose = || {
-        Ask::of("std/compose").given("image", shelf.picture(&plain(100, 60, RED))).given("over", shelf.picture(&plain(20, 10, BLUE)))
+        Ask::of("std/compose")
+            .given("image", shelf.picture(&plain(100, 60, RED)))
+            .given("over", shelf.picture(&plain(20, 10, BLUE)))
     };
     let blue = |picture: &Picture| {
         let of = |(x, y, pixel): (u32, u32, &Rgba<u8>)| (*pixel == BLUE).then_some((x, y));
@@ -201,7 +218,10 @@ async fn joining_matches_the_sides_and_keeps_the_gap() {
     let row: Vec<_> = [99, 100, 105, 106].map(|x| *beside.get_pixel(x, 30)).into();
     assert_eq!(row, [RED, Rgba([0, 255, 0, 255]), Rgba([0, 255, 0, 255]), BLUE]);
     let stacked = made(&compose("stack"), &shelf).await;
-    assert_eq!((stacked.dimensions(), *stacked.get_pixel(0, 59), *stacked.get_pixel(0, 60)), ((100, 210), RED, BLUE));
+    assert_eq!(
+        (stacked.dimensions(), *stacked.get_pixel(0, 59), *stacked.get_pixel(0, 60)),
+        ((100, 210), RED, BLUE)
+    );
     assert_eq!(
         fault(&compose("stack").with("opacity", 0.5), &shelf).await,
         "`opacity` means nothing with `mode: stack`: leave it out, or change the mode"
@@ -226,7 +246,8 @@ async fn a_contact_sheet_keeps_ratios_and_order() {
     let sheet = made(&sheet, &shelf).await;
     assert_eq!(sheet.dimensions(), (10 + 100 + 10 + 100 + 10, 10 + 100 + 10 + 50 + 10));
     let found = colors.map(|color| {
-        let all: Vec<_> = sheet.enumerate_pixels().filter(|(.., pixel)| **pixel == color).map(|(x, y, _)| (x, y)).collect();
+        let all: Vec<_> =
+            sheet.enumerate_pixels().filter(|(.., pixel)| **pixel == color).map(|(x, y, _)| (x, y)).collect();
         (all.len(), all[0])
     });
     assert_eq!(found, [(5_000, (10, 35)), (10_000, (120, 10)), (5_000, (10, 120))]);
@@ -237,14 +258,19 @@ async fn captions_stand_below_their_pictures() {
     let shelf = Shelf::default();
     let pictures = [plain(100, 100, RED), plain(100, 100, BLUE)];
     let sheet = || {
-        Ask::of("std/contact-sheet").given("images", list(&shelf, &pictures)).with("cell", 200).with("background", "white")
+        Ask::of("std/contact-sheet")
+            .given("images", list(&shelf, &pictures))
+            .with("cell", 200)
+            .with("background", "white")
     };
     let bare = made(&sheet(), &shelf).await;
     let captioned = made(&sheet().with("captions", json!(["浮世絵", ""])), &shelf).await;
     assert!(captioned.height() > bare.height());
     let dark = |left: u32| {
         let rows = bare.height() - 9..captioned.height();
-        rows.flat_map(|y| (left..left + 180).map(move |x| (x, y))).filter(|&(x, y)| captioned.get_pixel(x, y)[1] < 100).count()
+        rows.flat_map(|y| (left..left + 180).map(move |x| (x, y)))
+            .filter(|&(x, y)| captioned.get_pixel(x, y)[1] < 100)
+            .count()
     };
     assert!(dark(15) > 25, "{}", dark(15));
     assert_eq!(dark(captioned.width() / 2 + 10), 0);
@@ -269,7 +295,8 @@ async fn a_contact_sheet_needs_images_that_can_be_read() {
 async fn twelve_pictures_stand_in_four_columns() {
     let shelf = Shelf::default();
     let pictures = vec![plain(50, 50, RED); 12];
-    let ask = Ask::of("std/contact-sheet").given("images", list(&shelf, &pictures)).with("cell", 50).with("gap", 0);
+    let ask =
+        Ask::of("std/contact-sheet").given("images", list(&shelf, &pictures)).with("cell", 50).with("gap", 0);
     assert_eq!(made(&ask, &shelf).await.dimensions(), (200, 150));
 }
 
@@ -288,7 +315,8 @@ async fn pictures_are_turned_as_their_camera_said() {
     let mut jpeg = format::encode(&plain(40, 20, RED), Format::Jpeg, 90, Color::WHITE).unwrap();
     let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     jpeg.splice(2..2, exif.iter().copied());
-    let turned = made(&Ask::of("std/resize").given("image", shelf.file(&jpeg)).with("scale", 1), &shelf).await;
+    let turned =
+        made(&Ask::of("std/resize").given("image", shelf.file(&jpeg)).with("scale", 1), &shelf).await;
     assert_eq!(turned.dimensions(), (20, 40));
     assert_eq!(picture::read(&jpeg).unwrap().dimensions(), (20, 40));
 }

@@ -46,7 +46,9 @@ pub(crate) async fn run(
     };
     let (made, seconds) = match tokio::task::spawn_blocking(timed).await {
         Ok(done) => done,
-        Err(broken) => (Err(Fault::new(format!("a bug in castline: the picture could not be drawn ({broken})"))), 0.0),
+        Err(broken) => {
+            (Err(Fault::new(format!("a bug in castline: the picture could not be drawn ({broken})"))), 0.0)
+        }
     };
     let metrics = json!({ "predict_time": (seconds * 1e6).round() / 1e6 });
     match made {

@@ -24,6 +24,16 @@ pub(crate) fn bill(record: &RunRecord) -> String {
     format!("cost {}{unpriced}{saved}", totals.cost)
 }
 
+/// What was paid, in a word.
+pub(crate) fn paid(record: &RunRecord) -> String {
+    match (record.totals.cost, record.totals.unpriced) {
+        (MicroUsd::ZERO, 0) => "free".to_owned(),
+        (MicroUsd::ZERO, _) if record.provider == "sandbox" => "free".to_owned(),
+        (cost, 0) => cost.to_string(),
+        (cost, n) => format!("{cost} and {n} unpriced"),
+    }
+}
+
 /// `0.04 USD`, `free`, `price unknown`; none for a leg that asked nobody.
 pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
     if leg.request.is_none() || leg.reused || matches!(leg.status, LegStatus::NotRun) {

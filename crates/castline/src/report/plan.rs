@@ -142,6 +142,13 @@ impl Table {
         text
     }
 
+    /// The most that it can cost, as far as prices are known.
+    pub(crate) fn most(&self) -> MicroUsd {
+        let billed = self.rows.iter().filter(|row| row.bills && row.word.may_run());
+        let known = billed.filter_map(|row| if let Price::Known(e) = row.price { Some(e.max) } else { None });
+        known.sum()
+    }
+
     /// A line for each leg, or for each kind of leg where a step has many.
     fn lines(&self) -> Vec<Line> {
         let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();

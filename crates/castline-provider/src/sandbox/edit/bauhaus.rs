@@ -154,7 +154,9 @@ fn lay(easel: &mut Easel, shape: Shape, corner: (f32, f32), size: (f32, f32), co
             };
             easel.block(from, to, color);
         }
-        Shape::Corner(turn) => easel.shape(&[pivot((turn + 3) % 4), pivot(turn), pivot((turn + 1) % 4)], color),
+        Shape::Corner(turn) => {
+            easel.shape(&[pivot((turn + 3) % 4), pivot(turn), pivot((turn + 1) % 4)], color);
+        }
     }
 }
 

@@ -16,19 +16,17 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     let height = slabs(&soft).blurred(5.0 * unit);
     let low = height.blurred(26.0 * unit);
     let dents = dents(source, dice, 48.0 * unit);
-    let reach = (2.2 * unit).max(1.0) as i32;
+    let reach = (2.2 * unit).max(1.0) as u32;
     painted(&flat, |x, y, own| {
-        let (px, py) = (x as i32, y as i32);
-        let slope = |plane: &Plane, dx: i32, dy: i32| plane.at(px + dx, py + dy) - plane.at(px - dx, py - dy);
-        let across = slope(&height, reach, 0) + slope(&dents, reach * 2, 0) * 0.12;
-        let down = slope(&height, 0, reach) + slope(&dents, 0, reach * 2) * 0.12;
+        let ((across, down), dent) = (height.slope(x, y, reach), dents.slope(x, y, reach * 2));
+        let (across, down) = (across + dent.0 * 0.12, down + dent.1 * 0.12);
         let lamp = (across * 0.6 + down) * 4.2;
-        let hollow = (low.at(px, py) - height.at(px, py)).max(0.0) * 0.5;
+        let hollow = (low.at(x, y) - height.at(x, y)).max(0.0) * 0.5;
         let light = (-lamp).clamp(-0.42, 0.5) - hollow;
         let shine = smoothstep(0.2, 0.5, light) * 46.0;
-        let rings = dents.at(px, py) * 30.0;
+        let rings = dents.at(x, y) * 30.0;
         let print = ((rings - rings.floor()) - 0.5).abs() * 0.05 - 0.0125;
-        let level = posterised(soft.at(px, py), height.at(px, py));
+        let level = posterised(soft.at(x, y), height.at(x, y));
         let mean = own.iter().map(|&c| f32::from(c)).sum::<f32>() / 3.0;
         own.map(|channel| {
             let rich = (mean + (f32::from(channel) - mean) * 1.4) * level;

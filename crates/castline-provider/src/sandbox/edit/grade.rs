@@ -20,7 +20,11 @@ pub(super) fn graded(source: &Picture, prompt: &str, theme: &Theme) -> Option<Pi
     }
     if let Some(tint) = theme.tint.or(theme.accent) {
         let from = picture.as_ref().unwrap_or(source);
-        picture = Some(if says("sky") || says("background") { sky_tinted(from, tint) } else { tinted(from, tint, 0.75) });
+        picture = Some(if says("sky") || says("background") {
+            sky_tinted(from, tint)
+        } else {
+            tinted(from, tint, 0.75)
+        });
     }
     if theme.weather == Some(Weather::Snow) {
         picture = Some(snowed(picture.as_ref().unwrap_or(source)));
@@ -54,14 +58,14 @@ fn at_hour(source: &Picture, hour: Hour) -> Picture {
     let (shade, light) = (numbers(Color::hex(shade)), numbers(Color::hex(light)));
     let luma = Plane::luma(source).stretched();
     painted(source, |x, y, own| {
-        let toned = mixed(shade, light, luma.at(x as i32, y as i32));
+        let toned = mixed(shade, light, luma.at(x, y));
         mixed(own.map(f32::from), toned, strength).map(|c| c * gain)
     })
 }
 
 fn gray(source: &Picture) -> Picture {
     let luma = Plane::luma(source).stretched();
-    painted(source, |x, y, _| [luma.at(x as i32, y as i32) * 255.0; 3])
+    painted(source, |x, y, _| [luma.at(x, y) * 255.0; 3])
 }
 
 /// Every color takes the hue, light stays light and dark stays dark.
@@ -69,7 +73,7 @@ fn tinted(source: &Picture, tint: Color, strength: f32) -> Picture {
     let ramp = ramp(tint);
     let luma = Plane::luma(source);
     painted(source, |x, y, own| {
-        mixed(own.map(f32::from), ramp[(luma.at(x as i32, y as i32) * 255.0) as usize], strength)
+        mixed(own.map(f32::from), ramp[(luma.at(x, y) * 255.0) as usize], strength)
     })
 }
 
@@ -89,7 +93,6 @@ fn sky_tinted(source: &Picture, tint: Color) -> Picture {
     let ramp = ramp(tint);
     let luma = Plane::luma(source);
     painted(source, |x, y, own| {
-        let (x, y) = (x as i32, y as i32);
         mixed(own.map(f32::from), ramp[(luma.at(x, y) * 255.0) as usize], 0.12 + 0.8 * sky.at(x, y))
     })
 }

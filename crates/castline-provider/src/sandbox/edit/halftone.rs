@@ -21,11 +21,12 @@ pub(super) fn treat(source: &Picture, inks: &Inks, dice: &mut Dice) -> Picture {
         let (du, dv) = (u - u.floor() - 0.5, v - v.floor() - 0.5);
         let radius = dark.max(0.0).sqrt() * 0.74;
         let soft = 0.8 / pitch.max(1.0);
-        smoothstep(radius + soft, radius - soft, (du * du + dv * dv).sqrt()) * f32::from(u8::from(dark > 0.02))
+        smoothstep(radius + soft, radius - soft, (du * du + dv * dv).sqrt())
+            * f32::from(u8::from(dark > 0.02))
     };
     let [key, second, paper] = [inks.key, inks.second, inks.paper].map(numbers);
     painted(source, |x, y, _| {
-        let tone = luma.at(x as i32, y as i32);
+        let tone = luma.at(x, y);
         let (fx, fy) = (x as f32, y as f32);
         let colored = dot(fx, fy, screens[0], smoothstep(1.0, 0.3, tone) * 0.95);
         let keyed = dot(fx, fy, screens[1], smoothstep(0.55, 0.05, tone) * 0.95);

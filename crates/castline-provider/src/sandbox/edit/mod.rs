@@ -25,7 +25,7 @@ use super::dice::Dice;
 use super::frame::Frame;
 use super::plane::smoothstep;
 use super::theme::{self, Theme};
-use super::{plane, scene};
+use super::scene;
 use crate::std_tools::color::Color;
 use crate::std_tools::fields::Fields;
 use crate::std_tools::picture::{self, Picture};
@@ -47,17 +47,48 @@ enum Treatment {
 }
 
 const STYLES: &[(Treatment, &[&str])] = &[
-    (Treatment::Linocut, &["linocut", "woodcut", "lino", "engraving", "etching", "stamp", "print", "blockprint"]),
-    (Treatment::Ukiyoe, &["ukiyo", "ukiyoe", "woodblock", "hokusai", "hiroshige", "japanese", "anime", "manga"]),
-    (Treatment::Clay, &["claymation", "clay", "plasticine", "stopmotion", "figurine", "toy", "3d", "sculpture", "paper"]),
-    (Treatment::Bauhaus, &["bauhaus", "geometric", "cubist", "cubism", "kandinsky", "suprematist", "minimalist"]),
+    (
+        Treatment::Linocut,
+        &["linocut", "woodcut", "lino", "engraving", "etching", "stamp", "print", "blockprint"],
+    ),
+    (
+        Treatment::Ukiyoe,
+        &["ukiyo", "ukiyoe", "woodblock", "hokusai", "hiroshige", "japanese", "anime", "manga"],
+    ),
+    (
+        Treatment::Clay,
+        &["claymation", "clay", "plasticine", "stopmotion", "figurine", "toy", "3d", "sculpture", "paper"],
+    ),
+    (
+        Treatment::Bauhaus,
+        &["bauhaus", "geometric", "cubist", "cubism", "kandinsky", "suprematist", "minimalist"],
+    ),
     (Treatment::Watercolor, &["watercolor", "watercolour", "aquarelle", "gouache", "ink", "wash", "pastel"]),
-    (Treatment::Sketch, &["sketch", "pencil", "drawing", "charcoal", "crayon", "line", "doodle", "blueprint"]),
+    (
+        Treatment::Sketch,
+        &["sketch", "pencil", "drawing", "charcoal", "crayon", "line", "doodle", "blueprint"],
+    ),
     (Treatment::Neon, &["neon", "cyberpunk", "synthwave", "vaporwave", "tron", "glowing", "laser"]),
     (Treatment::Pixels, &["pixel", "8bit", "16bit", "lego", "voxel", "minecraft", "retro", "videogame"]),
     (Treatment::Glass, &["stained", "mosaic", "glass", "tiles", "cathedral", "polygon", "lowpoly"]),
-    (Treatment::Halftone, &["pop", "comic", "halftone", "risograph", "riso", "screenprint", "warhol", "poster", "duotone"]),
-    (Treatment::Oil, &["oil", "painting", "painted", "impressionist", "impressionism", "gogh", "monet", "canvas", "acrylic"]),
+    (
+        Treatment::Halftone,
+        &["pop", "comic", "halftone", "risograph", "riso", "screenprint", "warhol", "poster", "duotone"],
+    ),
+    (
+        Treatment::Oil,
+        &[
+            "oil",
+            "painting",
+            "painted",
+            "impressionist",
+            "impressionism",
+            "gogh",
+            "monet",
+            "canvas",
+            "acrylic",
+        ],
+    ),
 ];
 
 const CHOICE: [Treatment; 8] = [
@@ -210,12 +241,4 @@ fn numbers(color: Color) -> [f32; 3] {
 /// From one color to another.
 fn mixed(from: [f32; 3], to: [f32; 3], way: f32) -> [f32; 3] {
     [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * way)
-}
-
-/// How strongly lightness changes at a pixel, about 0 to 1.
-fn edge(luma: &plane::Plane, x: u32, y: u32, reach: i32) -> f32 {
-    let (x, y) = (x as i32, y as i32);
-    let across = luma.at(x + reach, y) - luma.at(x - reach, y);
-    let down = luma.at(x, y + reach) - luma.at(x, y - reach);
-    (across * across + down * down).sqrt()
 }

@@ -22,11 +22,17 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     easel.picture()
 }
 
-fn stroke(easel: &mut Easel, soft: &Picture, luma: &Plane, at: (f32, f32), size: (f32, f32), dice: &mut Dice) {
-    let (x, y) = (at.0 as i32, at.1 as i32);
-    let pixel = soft.get_pixel((at.0 as u32).min(soft.width() - 1), (at.1 as u32).min(soft.height() - 1));
-    let across = luma.at(x + 6, y) - luma.at(x - 6, y);
-    let down = luma.at(x, y + 6) - luma.at(x, y - 6);
+fn stroke(
+    easel: &mut Easel,
+    soft: &Picture,
+    luma: &Plane,
+    at: (f32, f32),
+    size: (f32, f32),
+    dice: &mut Dice,
+) {
+    let (x, y) = (at.0 as u32, at.1 as u32);
+    let pixel = soft.get_pixel(x.min(soft.width() - 1), y.min(soft.height() - 1));
+    let (across, down) = luma.slope(x, y, 6);
     let steep = (across * across + down * down).sqrt();
     let (dx, dy) = if steep > 0.008 {
         (-down / steep, across / steep)

@@ -2,7 +2,7 @@
 
 use super::inks::Inks;
 use super::ukiyoe::hash;
-use super::{edge, grain, mixed, numbers, painted};
+use super::{grain, mixed, numbers, painted};
 use crate::sandbox::dice::Dice;
 use crate::sandbox::plane::{Plane, smoothstep};
 use crate::std_tools::picture::Picture;
@@ -16,12 +16,12 @@ pub(super) fn treat(source: &Picture, inks: &Inks, dice: &mut Dice) -> Picture {
     let (paper, pencil) = (numbers(inks.paper), mixed(numbers(inks.key), [40.0, 40.0, 44.0], 0.5));
     let color = dice.between(0.12, 0.3);
     let pitch = 6.5 * unit;
-    let reach = (1.5 * unit).max(1.0) as i32;
+    let reach = (1.5 * unit).max(1.0) as u32;
     painted(source, |x, y, own| {
         let (fx, fy) = (x as f32, y as f32);
-        let tone = soft.at(x as i32, y as i32);
-        let dodge = (tone + 0.02) / (wide.at(x as i32, y as i32) + 0.02);
-        let outline = smoothstep(0.97, 0.7, dodge).max(smoothstep(0.07, 0.3, edge(&soft, x, y, reach)));
+        let tone = soft.at(x, y);
+        let dodge = (tone + 0.02) / (wide.at(x, y) + 0.02);
+        let outline = smoothstep(0.97, 0.7, dodge).max(smoothstep(0.07, 0.3, soft.edge(x, y, reach)));
         let stroke = |across: f32| {
             let part = (across / pitch).fract().abs();
             smoothstep(0.32, 0.14, (part - 0.5).abs())

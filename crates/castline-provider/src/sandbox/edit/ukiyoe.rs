@@ -1,6 +1,6 @@
 //! A woodblock print: few flat colors, dark outlines, a sky that is wiped dark, a seal.
 
-use super::{edge, grain, mixed, numbers, painted};
+use super::{grain, mixed, numbers, painted};
 use crate::sandbox::dice::Dice;
 use crate::sandbox::easel::Easel;
 use crate::sandbox::plane::{self, Plane, smoothstep};
@@ -9,8 +9,8 @@ use crate::std_tools::picture::Picture;
 
 /// From dark to light.
 const BLOCKS: [u32; 11] = [
-    0x1e_22_33, 0x1f_3f_63, 0x8f_38_2e, 0x3b_68_70, 0x5f_7d_9a, 0xc8_58_40, 0x7f_98_7c, 0xc9_95_50, 0xa8_b8_b4, 0xe2_c8_9c,
-    0xf2_e8_d0,
+    0x1e_22_33, 0x1f_3f_63, 0x8f_38_2e, 0x3b_68_70, 0x5f_7d_9a, 0xc8_58_40, 0x7f_98_7c, 0xc9_95_50,
+    0xa8_b8_b4, 0xe2_c8_9c, 0xf2_e8_d0,
 ];
 
 /// Prints the picture from flat blocks.
@@ -24,13 +24,13 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     let wiped = dice.between(0.16, 0.26);
     let height = source.height() as f32;
     let [deep, ink, paper] = [0x1f_3f_63, 0x1e_1c_22, 0xf2_e8_d0].map(|hex| numbers(Color::hex(hex)));
-    let reach = (1.4 * unit).max(1.0) as i32;
+    let reach = (1.4 * unit).max(1.0) as u32;
     let mut printed = flat.clone();
     for (x, y, pixel) in printed.enumerate_pixels_mut() {
         let cell = |channel: usize| usize::from(pixel[channel]) >> 3;
         let block = blocks[usize::from(nearest[cell(0) << 10 | cell(1) << 5 | cell(2)])];
         let top = smoothstep(wiped, 0.0, y as f32 / height) * 0.85;
-        let line = smoothstep(0.045, 0.12, edge(&luma, x, y, reach));
+        let line = smoothstep(0.045, 0.12, luma.edge(x, y, reach));
         let fiber = (hash(x / 7, y) * 0.035 + hash(x, y / 9) * 0.02) - 0.02;
         let color = mixed(mixed(mixed(block, deep, top), paper, 0.05 + fiber), ink, line * 0.8);
         pixel.0 = [color[0] as u8, color[1] as u8, color[2] as u8, 255];
@@ -95,7 +95,11 @@ fn seal(printed: &Picture, dice: &mut Dice, unit: f32) -> Picture {
         let lean = dice.between(-0.3, 0.3) * wide;
         easel.line(&[(middle, y - reach * 0.8), (middle + lean, y + reach * 0.9)], 2.6 * unit, pale);
         if dice.chance(0.5) {
-            easel.line(&[(middle - reach, y + reach * 0.8), (middle + reach, y + reach * 0.8)], 2.6 * unit, pale);
+            easel.line(
+                &[(middle - reach, y + reach * 0.8), (middle + reach, y + reach * 0.8)],
+                2.6 * unit,
+                pale,
+            );
         }
     }
     easel.picture()

@@ -1,7 +1,7 @@
 //! A watercolor: washes with dark rims on rough paper, white at the edge.
 
 use super::ukiyoe::hash;
-use super::{edge, grain, painted};
+use super::{grain, painted};
 use crate::sandbox::dice::{Dice, Ridge};
 use crate::sandbox::plane::{self, Plane, smoothstep};
 use crate::std_tools::picture::Picture;
@@ -14,11 +14,11 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     let soft = washes.blurred(2.5 * unit);
     let pools = pools(source, dice, unit);
     let rim = Rim::new(source, dice, unit);
-    let reach = (1.5 * unit).max(1.0) as i32;
+    let reach = (1.5 * unit).max(1.0) as u32;
     painted(&wet, |x, y, own| {
-        let tone = soft.at(x as i32, y as i32);
-        let dried = smoothstep(0.05, 0.2, edge(&washes, x, y, reach)) * 0.2;
-        let pool = (pools.at(x as i32, y as i32) - 0.5) * 0.24;
+        let tone = soft.at(x, y);
+        let dried = smoothstep(0.05, 0.2, washes.edge(x, y, reach)) * 0.2;
+        let pool = (pools.at(x, y) - 0.5) * 0.24;
         let rough = (hash(x / 2, y / 2) - 0.5) * 0.035 + (hash(x / 5, y / 5) - 0.5) * 0.03;
         let paper = [251.0, 248.0, 241.0];
         let mean = own.iter().map(|&c| f32::from(c)).sum::<f32>() / 3.0;
@@ -36,7 +36,7 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
 fn displaced(source: &Picture, dice: &mut Dice, unit: f32) -> Picture {
     let (across, down) = (pools(source, dice, unit * 0.5), pools(source, dice, unit * 0.5));
     painted(source, |x, y, _| {
-        let aside = |plane: &Plane| (plane.at(x as i32, y as i32) - 0.5) * 9.0 * unit;
+        let aside = |plane: &Plane| (plane.at(x, y) - 0.5) * 9.0 * unit;
         let from_x = (x as f32 + aside(&across)).clamp(0.0, source.width() as f32 - 1.0);
         let from_y = (y as f32 + aside(&down)).clamp(0.0, source.height() as f32 - 1.0);
         let pixel = source.get_pixel(from_x as u32, from_y as u32);

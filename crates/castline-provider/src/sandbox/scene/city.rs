@@ -16,7 +16,11 @@ pub(super) fn draw(scene: &mut Scene) {
         signs(scene, ground);
     }
     let wet = matches!(scene.theme.weather, Some(Weather::Rain)) || scene.dice.chance(0.5);
-    if wet { river(scene, ground) } else { street(scene, ground) }
+    if wet {
+        river(scene, ground);
+    } else {
+        street(scene, ground);
+    }
     let at = (scene.w() * scene.dice.between(0.35, 0.65), scene.h() * 0.965);
     if scene.asks_for(Thing::Umbrella) {
         thing::umbrella(scene, at, 17.0);
@@ -102,7 +106,11 @@ fn river(scene: &mut Scene, ground: f32) {
         let long = (height - ground) * scene.dice.between(0.2, 0.85);
         let wide = scene.u(0.9) * scene.dice.between(0.5, 1.6);
         let fade = vec![color.with_alpha(0.45), color.with_alpha(0.0)];
-        scene.easel.block((x, ground), (x + wide, ground + long), Fill::Line((0.0, ground), (0.0, ground + long), fade));
+        scene.easel.block(
+            (x, ground),
+            (x + wide, ground + long),
+            Fill::Line((0.0, ground), (0.0, ground + long), fade),
+        );
     }
     let edge = scene.light.land(1.0);
     let thickness = scene.u(0.7);
@@ -112,7 +120,11 @@ fn river(scene: &mut Scene, ground: f32) {
 fn street(scene: &mut Scene, ground: f32) {
     let (width, height) = (scene.w(), scene.h());
     let dark = scene.light.land(0.92);
-    scene.easel.block((0.0, ground), (width, height), Fill::Line((0.0, ground), (0.0, height), vec![dark.lit(0.07), dark]));
+    scene.easel.block(
+        (0.0, ground),
+        (width, height),
+        Fill::Line((0.0, ground), (0.0, height), vec![dark.lit(0.07), dark]),
+    );
     let middle = width * scene.dice.between(0.35, 0.65);
     let stripe = scene.light.sky[2].with_alpha(0.5);
     for mark in 0..4 {
@@ -120,7 +132,12 @@ fn street(scene: &mut Scene, ground: f32) {
         let y = |way: f32| ground + (height - ground) * way;
         let half = |way: f32| width * (0.002 + 0.008 * way);
         scene.easel.shape(
-            &[(middle - half(from), y(from)), (middle + half(from), y(from)), (middle + half(to), y(to)), (middle - half(to), y(to))],
+            &[
+                (middle - half(from), y(from)),
+                (middle + half(from), y(from)),
+                (middle + half(to), y(to)),
+                (middle - half(to), y(to)),
+            ],
             stripe,
         );
     }
@@ -128,7 +145,8 @@ fn street(scene: &mut Scene, ground: f32) {
 
 /// Glowing signs on the walls, each a few bars of light.
 fn signs(scene: &mut Scene, ground: f32) {
-    let hues = [Color::hex(0xff_3c_a8), Color::hex(0x2a_e6_ff), Color::hex(0xff_c8_3c), Color::hex(0x8a_6c_ff)];
+    let hues =
+        [Color::hex(0xff_3c_a8), Color::hex(0x2a_e6_ff), Color::hex(0xff_c8_3c), Color::hex(0x8a_6c_ff)];
     for _ in 0..12 {
         let x = scene.dice.unit() * scene.w();
         let y = ground * scene.dice.between(0.55, 0.86);

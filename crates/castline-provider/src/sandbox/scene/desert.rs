@@ -40,13 +40,20 @@ fn sand(scene: &Scene, way: f32) -> Color {
 
 fn mesas(scene: &mut Scene, horizon: f32) {
     let color = sand(scene, 0.2).mix(scene.light.near, 0.16);
-    for _ in 0..1 + scene.dice.below(3) {
+    for _ in 0..=scene.dice.below(3) {
         let (x, wide) = (scene.dice.unit() * scene.w(), scene.u(scene.dice.clone().between(8.0, 18.0)));
         let tall = scene.u(6.0) * scene.dice.between(0.7, 1.5);
         let (top, foot) = (horizon - tall, horizon + scene.u(3.0));
         let step = wide * 0.14;
         scene.easel.shape(
-            &[(x - wide - step * 2.0, foot), (x - wide, horizon - tall * 0.45), (x - wide + step, top), (x + wide - step, top), (x + wide, horizon - tall * 0.45), (x + wide + step * 2.0, foot)],
+            &[
+                (x - wide - step * 2.0, foot),
+                (x - wide, horizon - tall * 0.45),
+                (x - wide + step, top),
+                (x + wide - step, top),
+                (x + wide, horizon - tall * 0.45),
+                (x + wide + step * 2.0, foot),
+            ],
             color,
         );
     }
@@ -59,7 +66,11 @@ fn dune(scene: &mut Scene, horizon: f32, way: f32) {
     let sand = sand(scene, way);
     let shade = sand.mix(scene.light.near, 0.35 + 0.25 * way);
     let deep = scene.u(18.0 + 14.0 * way);
-    scene.easel.below(&line, bottom, Fill::Line((0.0, base - deep * 0.5), (0.0, base + deep), vec![sand.lit(0.04), shade]));
+    scene.easel.below(
+        &line,
+        bottom,
+        Fill::Line((0.0, base - deep * 0.5), (0.0, base + deep), vec![sand.lit(0.04), shade]),
+    );
     for crest in crests(&line) {
         lee(scene, &line, crest, shade);
     }
@@ -80,8 +91,18 @@ fn lee(scene: &mut Scene, line: &[At], crest: usize, shade: Color) {
     for step in 0..=steps {
         let t = 1.0 - step as f32 / steps as f32;
         let bend = libm::sinf(t * std::f32::consts::PI);
-        side.push((top.0 + (low.0 - top.0) * t * 0.95 - bend * drop * 0.8, top.1 + drop * 2.1 * t + bend * drop * 0.25));
+        side.push((
+            top.0 + (low.0 - top.0) * t * 0.95 - bend * drop * 0.8,
+            top.1 + drop * 2.1 * t + bend * drop * 0.25,
+        ));
     }
     let dark = shade.mix(scene.light.near, 0.3);
-    scene.easel.shape(&side, Fill::Line((0.0, top.1), (0.0, top.1 + drop * 2.2), vec![dark.with_alpha(0.85), dark.with_alpha(0.15)]));
+    scene.easel.shape(
+        &side,
+        Fill::Line(
+            (0.0, top.1),
+            (0.0, top.1 + drop * 2.2),
+            vec![dark.with_alpha(0.85), dark.with_alpha(0.15)],
+        ),
+    );
 }

@@ -21,7 +21,11 @@ pub(super) fn draw(scene: &mut Scene) {
         let color = scene.light.land(near);
         let mist = color.mix(scene.light.sky[2], 0.55 * (1.0 - way) + 0.1);
         row(scene, &line, 9.0 + 16.0 * way, near);
-        scene.easel.below(&line, bottom, Fill::Line((0.0, base - scene.u(2.0)), (0.0, base + scene.u(22.0)), vec![color, mist]));
+        scene.easel.below(
+            &line,
+            bottom,
+            Fill::Line((0.0, base - scene.u(2.0)), (0.0, base + scene.u(22.0)), vec![color, mist]),
+        );
     }
     if scene.asks_for(Thing::House) {
         let at = (scene.w() * 0.62, scene.h() * 0.86);
@@ -63,18 +67,30 @@ fn animals(scene: &mut Scene) {
 fn trunks(scene: &mut Scene) {
     let color = scene.light.land(1.0).lit(-0.03);
     for side in [0.0_f32, 1.0] {
-        for _ in 0..1 + scene.dice.below(2) {
+        for _ in 0..=scene.dice.below(2) {
             let inward = scene.dice.between(-0.02, 0.12);
             let x = scene.w() * (side - inward * (side * 2.0 - 1.0));
             let half = scene.u(1.6) * scene.dice.between(0.7, 1.6);
             let lean = scene.u(2.0) * scene.dice.between(-1.0, 1.0);
             let bottom = scene.h();
-            scene.easel.shape(&[(x - half * 0.7 + lean, 0.0), (x + half * 0.7 + lean, 0.0), (x + half * 1.3, bottom), (x - half * 1.3, bottom)], color);
+            scene.easel.shape(
+                &[
+                    (x - half * 0.7 + lean, 0.0),
+                    (x + half * 0.7 + lean, 0.0),
+                    (x + half * 1.3, bottom),
+                    (x - half * 1.3, bottom),
+                ],
+                color,
+            );
             for _ in 0..3 {
                 let y = bottom * scene.dice.between(0.05, 0.45);
                 let reach = scene.u(9.0) * scene.dice.between(0.5, 1.2) * (1.0 - 2.0 * side);
                 let thickness = half * 0.35;
-                scene.easel.line(&[(x + lean * 0.6, y), (x + reach, y - reach.abs() * 0.35)], thickness, color);
+                scene.easel.line(
+                    &[(x + lean * 0.6, y), (x + reach, y - reach.abs() * 0.35)],
+                    thickness,
+                    color,
+                );
             }
         }
     }

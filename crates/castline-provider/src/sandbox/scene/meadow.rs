@@ -41,7 +41,11 @@ fn hill(scene: &mut Scene, horizon: f32, way: f32) -> Vec<At> {
     let color = if scene.dice.chance(0.35) { near.mix(scene.light.accent, 0.22) } else { near };
     let pale = color.mix(scene.light.sky[2], 0.28);
     let deep = scene.u(24.0);
-    scene.easel.below(&line, bottom, Fill::Line((0.0, base - deep * 0.4), (0.0, base + deep), vec![pale, color]));
+    scene.easel.below(
+        &line,
+        bottom,
+        Fill::Line((0.0, base - deep * 0.4), (0.0, base + deep), vec![pale, color]),
+    );
     if scene.dice.chance(0.45) {
         furrows(scene, &line, base, color.lit(-0.05));
     }
@@ -80,7 +84,11 @@ fn trees(scene: &mut Scene, line: &[At], way: f32) {
                 green.lit(scene.dice.between(-0.03, 0.03))
             };
             let foot = (x, height_at(line, x) + tall * 0.06);
-            if scene.dice.chance(0.3) { thing::cypress(scene, foot, tall * 1.3, color) } else { thing::crown(scene, foot, tall, color) }
+            if scene.dice.chance(0.3) {
+                thing::cypress(scene, foot, tall * 1.3, color);
+            } else {
+                thing::crown(scene, foot, tall, color);
+            }
             x += tall * scene.dice.between(0.4, 0.9);
         }
     }

@@ -82,7 +82,15 @@ fn any_hour(place: Place, dice: &mut Dice) -> Hour {
         Place::Table | Place::Portrait | Place::Pattern => {
             *dice.pick(&[Hour::Day, Hour::Sunset, Hour::Autumn, Hour::Spring, Hour::Sunrise])
         }
-        _ => *dice.pick(&[Hour::Sunrise, Hour::Day, Hour::Day, Hour::Sunset, Hour::Night, Hour::Autumn, Hour::Spring]),
+        _ => *dice.pick(&[
+            Hour::Sunrise,
+            Hour::Day,
+            Hour::Day,
+            Hour::Sunset,
+            Hour::Night,
+            Hour::Autumn,
+            Hour::Spring,
+        ]),
     }
 }
 

@@ -21,12 +21,24 @@ pub(super) fn draw(scene: &mut Scene) {
         let base = foot + scene.h() * (0.05 * layer as f32 - 0.01);
         let line = scene.skyline(base, 6.0, 45.0, 5);
         let (color, bottom) = (scene.light.land(near), scene.h());
-        scene.easel.below(&line, bottom, Fill::Line((0.0, base - scene.u(6.0)), (0.0, bottom), vec![color, color.mix(scene.light.sky[2], 0.18)]));
+        scene.easel.below(
+            &line,
+            bottom,
+            Fill::Line(
+                (0.0, base - scene.u(6.0)),
+                (0.0, bottom),
+                vec![color, color.mix(scene.light.sky[2], 0.18)],
+            ),
+        );
         if layer > 0 {
             forest::row(scene, &line, 2.2 + 2.2 * layer as f32, near + 0.12);
         }
     }
-    if lake { sea_like::lake(scene, 0.86) } else { foreground(scene) }
+    if lake {
+        sea_like::lake(scene, 0.86);
+    } else {
+        foreground(scene);
+    }
     if scene.asks_for(Thing::House) {
         let at = (scene.w() * 0.66, scene.h() * 0.88);
         thing::house(scene, at, 9.0);
@@ -40,24 +52,34 @@ fn far_ridge(scene: &mut Scene, foot: f32) {
         let line = scene.skyline(base, 10.0, 38.0, 6);
         let color = scene.light.land(0.05 + 0.1 * layer as f32).mix(scene.light.sky[1], 0.4);
         let haze = color.mix(scene.light.sky[2], 0.6);
-        scene.easel.below(&line, foot + scene.u(20.0), Fill::Line((0.0, base - scene.u(10.0)), (0.0, foot), vec![color, haze]));
+        scene.easel.below(
+            &line,
+            foot + scene.u(20.0),
+            Fill::Line((0.0, base - scene.u(10.0)), (0.0, foot), vec![color, haze]),
+        );
     }
 }
 
 /// One mountain: a lit side, a shaded side, snow above a ragged line.
 fn summit(scene: &mut Scene, foot: f32, index: usize, of: usize) {
     let room = scene.w() / of as f32;
-    let top = (room * (index as f32 + scene.dice.between(0.3, 0.7)), foot - foot * scene.dice.between(0.42, 0.66));
+    let top =
+        (room * (index as f32 + scene.dice.between(0.3, 0.7)), foot - foot * scene.dice.between(0.42, 0.66));
     let half = (foot - top.1) * scene.dice.between(0.95, 1.35);
     let rough = Ridge::new(&mut scene.dice, 4);
     let outline = flanks(top, half, foot, &rough, scene.u(3.0));
     let (land, light) = (scene.light.land(0.22), scene.light.sun);
     let bottom = foot + scene.u(4.0);
-    scene.easel.below(&outline, bottom, Fill::Line(top, (top.0, bottom), vec![land, land.mix(scene.light.sky[2], 0.35)]));
+    scene.easel.below(
+        &outline,
+        bottom,
+        Fill::Line(top, (top.0, bottom), vec![land, land.mix(scene.light.sky[2], 0.35)]),
+    );
     let spine = spine(scene, top, half, foot);
     let snow = if matches!(scene.hour, Hour::Winter) { 0.75 } else { scene.dice.between(0.22, 0.42) };
     let snow_line = top.1 + (foot - top.1) * snow;
-    let white = Color::WHITE.mix(light, 0.35).mix(scene.light.sky[1], if scene.light.dark { 0.45 } else { 0.06 });
+    let white =
+        Color::WHITE.mix(light, 0.35).mix(scene.light.sky[1], if scene.light.dark { 0.45 } else { 0.06 });
     let cap = snow_cap(scene, &outline, snow_line);
     scene.easel.shape(&cap, white);
     let mut shade: Vec<At> = outline.iter().copied().filter(|at| at.0 >= top.0).collect();

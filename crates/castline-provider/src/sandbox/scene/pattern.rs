@@ -83,7 +83,8 @@ fn hills(scene: &mut Scene, inks: &[Color]) {
             let first = scene.dice.below(inks.len());
             for ring in 0..5_usize {
                 let size = radius * (1.0 - 0.2 * ring as f32);
-                let color = if ring % 2 == 1 { scene.light.sky[2] } else { inks[(first + ring / 2) % inks.len()] };
+                let color =
+                    if ring % 2 == 1 { scene.light.sky[2] } else { inks[(first + ring / 2) % inks.len()] };
                 scene.easel.disc((x, y), (size, size), Fill::Plain(color));
             }
             x += radius * 2.0;

@@ -75,11 +75,27 @@ fn face(scene: &mut Scene, head: (f32, f32), size: f32, skin: Color, side: f32) 
     for eye in [-1.0_f32, 1.0] {
         let at = (x + eye * size * 0.34, y - size * 0.02);
         scene.easel.line(&arc(at, (size * 0.14, size * 0.09), 10.0, 170.0), size * 0.05, line);
-        scene.easel.line(&arc((at.0, at.1 - size * 0.2), (size * 0.2, size * 0.1), 205.0, 335.0), size * 0.05, line.with_alpha(0.7));
-        scene.easel.disc((x + eye * size * 0.48, y + size * 0.3), (size * 0.15, size * 0.11), scene.light.accent.with_alpha(0.22));
+        scene.easel.line(
+            &arc((at.0, at.1 - size * 0.2), (size * 0.2, size * 0.1), 205.0, 335.0),
+            size * 0.05,
+            line.with_alpha(0.7),
+        );
+        scene.easel.disc(
+            (x + eye * size * 0.48, y + size * 0.3),
+            (size * 0.15, size * 0.11),
+            scene.light.accent.with_alpha(0.22),
+        );
     }
-    scene.easel.line(&[(x, y), (x + size * 0.12 * side, y + size * 0.3), (x, y + size * 0.34)], size * 0.045, line.with_alpha(0.7));
-    scene.easel.line(&arc((x, y + size * 0.52), (size * 0.2, size * 0.12), 15.0, 165.0), size * 0.06, scene.light.accent.mix(line, 0.4));
+    scene.easel.line(
+        &[(x, y), (x + size * 0.12 * side, y + size * 0.3), (x, y + size * 0.34)],
+        size * 0.045,
+        line.with_alpha(0.7),
+    );
+    scene.easel.line(
+        &arc((x, y + size * 0.52), (size * 0.2, size * 0.12), 15.0, 165.0),
+        size * 0.06,
+        scene.light.accent.mix(line, 0.4),
+    );
 }
 
 fn long_hair(scene: &mut Scene, head: (f32, f32), size: f32, hair: Color) {
@@ -106,6 +122,10 @@ fn hairdo(scene: &mut Scene, head: (f32, f32), size: f32, hair: Color, style: us
         scene.easel.disc((x, y - size * 0.62), (size * 1.5, size * 0.2), brim);
         let crown = arc((x, y - size * 0.66), (size * 0.82, size * 0.78), 180.0, 360.0);
         scene.easel.shape(&crown, brim.lit(0.05));
-        scene.easel.block((x - size * 0.82, y - size * 0.86), (x + size * 0.82, y - size * 0.66), scene.light.sky[2]);
+        scene.easel.block(
+            (x - size * 0.82, y - size * 0.86),
+            (x + size * 0.82, y - size * 0.66),
+            scene.light.sky[2],
+        );
     }
 }

@@ -65,7 +65,8 @@ fn swell(scene: &mut Scene, horizon: f32) {
         let y = horizon + depth * (0.03 + way * 0.95);
         let length = scene.u(3.0 + 22.0 * way) * scene.dice.between(0.4, 1.2);
         let x = scene.dice.unit() * scene.w() - length / 2.0;
-        let color = if scene.dice.chance(0.5) { scene.light.shallow.lit(0.05) } else { scene.light.deep.lit(-0.05) };
+        let color =
+            if scene.dice.chance(0.5) { scene.light.shallow.lit(0.05) } else { scene.light.deep.lit(-0.05) };
         let thickness = scene.u(0.18 + 0.5 * way);
         scene.easel.bar((x, y), length, thickness, color.with_alpha(0.35));
     }

@@ -13,7 +13,11 @@ pub(super) fn lake(scene: &mut Scene, top: f32) {
         let way = scene.dice.unit();
         let length = scene.u(4.0 + 20.0 * way) * scene.dice.between(0.4, 1.0);
         let at = (scene.dice.unit() * width - length / 2.0, shore + (height - shore) * way);
-        let color = if scene.dice.chance(0.6) { scene.light.sky[2].with_alpha(0.35) } else { scene.light.near.with_alpha(0.25) };
+        let color = if scene.dice.chance(0.6) {
+            scene.light.sky[2].with_alpha(0.35)
+        } else {
+            scene.light.near.with_alpha(0.25)
+        };
         let thickness = scene.u(0.2 + 0.4 * way);
         scene.easel.bar(at, length, thickness, color);
     }

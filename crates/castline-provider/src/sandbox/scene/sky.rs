@@ -38,7 +38,8 @@ pub(super) fn draw(scene: &mut Scene, horizon: f32) -> Sun {
 fn sun(scene: &mut Scene, horizon: f32) -> Sun {
     let radius = scene.dice.between(5.5, 11.0);
     let radius = scene.u(radius);
-    let x = scene.w() * if scene.dice.chance(0.5) { scene.dice.between(0.2, 0.42) } else { scene.dice.between(0.58, 0.8) };
+    let x = scene.w()
+        * if scene.dice.chance(0.5) { scene.dice.between(0.2, 0.42) } else { scene.dice.between(0.58, 0.8) };
     let lift = match scene.hour {
         Hour::Sunrise | Hour::Sunset => scene.dice.between(-0.3, 1.6) * radius,
         Hour::Night => horizon * scene.dice.between(0.5, 0.75),
@@ -47,7 +48,8 @@ fn sun(scene: &mut Scene, horizon: f32) -> Sun {
     let sun = Sun { x, y: horizon - lift, radius };
     let (color, night) = (scene.light.sun, scene.light.dark);
     let halo = if night { 4.5 } else { 7.0 };
-    let glow = vec![color.with_alpha(if night { 0.4 } else { 0.75 }), color.with_alpha(0.18), color.with_alpha(0.0)];
+    let glow =
+        vec![color.with_alpha(if night { 0.4 } else { 0.75 }), color.with_alpha(0.18), color.with_alpha(0.0)];
     let size = (radius * halo, radius * halo);
     scene.easel.disc((sun.x, sun.y), size, Fill::Glow((sun.x, sun.y), radius * halo, glow));
     if matches!(scene.hour, Hour::Gray) {
@@ -73,7 +75,8 @@ fn crescent(scene: &mut Scene, sun: Sun) {
 fn stars(scene: &mut Scene, horizon: f32) {
     let count = 60 + scene.dice.below(90);
     for _ in 0..count {
-        let (x, y) = (scene.dice.unit() * scene.w(), scene.dice.unit() * scene.dice.unit().max(0.2) * horizon);
+        let (x, y) =
+            (scene.dice.unit() * scene.w(), scene.dice.unit() * scene.dice.unit().max(0.2) * horizon);
         let bright = scene.dice.unit();
         let radius = (scene.u(0.12) + scene.u(0.22) * bright * bright).max(0.6);
         scene.easel.disc((x, y), (radius, radius), scene.light.sun.with_alpha(0.25 + 0.65 * bright));
@@ -110,7 +113,11 @@ fn clouds(scene: &mut Scene, horizon: f32) {
         let at = (scene.dice.unit() * scene.w(), horizon * height);
         let pale = scene.light.sky[2].lit(0.06).mix(scene.light.sun, 0.4);
         let size = scene.dice.between(0.6, 1.3) * (1.2 - height * 0.6);
-        if puffy { puff(scene, at, size, pale.with_alpha(0.55)) } else { streaks(scene, at, size, pale.with_alpha(0.5)) }
+        if puffy {
+            puff(scene, at, size, pale.with_alpha(0.55));
+        } else {
+            streaks(scene, at, size, pale.with_alpha(0.5));
+        }
     }
 }
 
@@ -140,7 +147,13 @@ fn streaks(scene: &mut Scene, at: (f32, f32), size: f32, color: Color) {
         let length = scene.u(30.0 * size) * scene.dice.between(0.3, 1.0);
         let shift = scene.u(14.0 * size) * scene.dice.between(-1.0, 1.0);
         let (x, y) = (at.0 + shift, at.1 + row as f32 * thick * 1.5);
-        let lens = [(x - length, y), (x - length * 0.3, y - thick), (x + length * 0.5, y - thick * 0.7), (x + length, y), (x, y + thick * 0.5)];
+        let lens = [
+            (x - length, y),
+            (x - length * 0.3, y - thick),
+            (x + length * 0.5, y - thick * 0.7),
+            (x + length, y),
+            (x, y + thick * 0.5),
+        ];
         let fade = vec![color.with_alpha(0.0), color, color, color.with_alpha(0.0)];
         scene.easel.blob(&lens, Fill::Line((x - length, y), (x + length, y), fade));
     }
@@ -205,6 +218,10 @@ fn fog(scene: &mut Scene) {
         let middle = height * scene.dice.between(0.45, 0.95);
         let tall = height * scene.dice.between(0.1, 0.2);
         let veil = vec![pale.with_alpha(0.0), pale.with_alpha(0.5), pale.with_alpha(0.0)];
-        scene.easel.block((0.0, middle - tall), (width, middle + tall), Fill::Line((0.0, middle - tall), (0.0, middle + tall), veil));
+        scene.easel.block(
+            (0.0, middle - tall),
+            (width, middle + tall),
+            Fill::Line((0.0, middle - tall), (0.0, middle + tall), veil),
+        );
     }
 }

@@ -9,7 +9,11 @@ use crate::std_tools::color::Color;
 pub(super) fn draw(scene: &mut Scene) {
     let (width, height) = (scene.w(), scene.h());
     let deep = scene.light.sky[0].lit(-0.03);
-    scene.easel.ground(Fill::Line((0.0, 0.0), (width * 0.4, height), vec![deep.lit(-0.06), deep, scene.light.sky[1]]));
+    scene.easel.ground(Fill::Line(
+        (0.0, 0.0),
+        (width * 0.4, height),
+        vec![deep.lit(-0.06), deep, scene.light.sky[1]],
+    ));
     nebulas(scene);
     stars(scene);
     let planet = planet(scene);
@@ -21,7 +25,12 @@ pub(super) fn draw(scene: &mut Scene) {
 }
 
 fn nebulas(scene: &mut Scene) {
-    let hues = [scene.light.sky[2], scene.light.accent, scene.light.sky[2].turned(70.0), scene.light.sky[2].turned(-60.0)];
+    let hues = [
+        scene.light.sky[2],
+        scene.light.accent,
+        scene.light.sky[2].turned(70.0),
+        scene.light.sky[2].turned(-60.0),
+    ];
     let along = scene.dice.between(-0.5, 0.5);
     for _ in 0..26 {
         let t = scene.dice.between(-0.1, 1.1);
@@ -40,7 +49,11 @@ fn stars(scene: &mut Scene) {
         let at = (scene.dice.unit() * scene.w(), scene.dice.unit() * scene.h());
         let bright = scene.dice.unit();
         let radius = (scene.u(0.09) + scene.u(0.24) * bright * bright * bright).max(0.5);
-        let color = scene.light.sun.mix(scene.light.accent, scene.dice.between(0.0, 0.3)).with_alpha(0.3 + 0.7 * bright);
+        let color = scene
+            .light
+            .sun
+            .mix(scene.light.accent, scene.dice.between(0.0, 0.3))
+            .with_alpha(0.3 + 0.7 * bright);
         scene.easel.disc(at, (radius, radius), color);
         if bright > 0.985 {
             let long = scene.u(1.6);
@@ -108,12 +121,16 @@ fn rings(scene: &mut Scene, at: At, radius: f32, tilt: f32, behind: bool) {
             .into_iter()
             .map(|(x, y)| (at.0 + x * cos - y * sin, at.1 + x * sin + y * cos))
             .collect();
-        scene.easel.line(&points, radius * thick, scene.light.sun.mix(scene.light.accent, 0.3).with_alpha(alpha));
+        scene.easel.line(
+            &points,
+            radius * thick,
+            scene.light.sun.mix(scene.light.accent, 0.3).with_alpha(alpha),
+        );
     }
 }
 
 fn moons(scene: &mut Scene, planet: (At, f32)) {
-    for _ in 0..1 + scene.dice.below(3) {
+    for _ in 0..=scene.dice.below(3) {
         let angle = scene.dice.between(0.0, 360.0_f32).to_radians();
         let far = planet.1 * scene.dice.between(1.7, 2.6);
         let (sin, cos) = libm::sincosf(angle);
@@ -121,6 +138,10 @@ fn moons(scene: &mut Scene, planet: (At, f32)) {
         let radius = planet.1 * scene.dice.between(0.07, 0.2);
         let color = scene.light.sun.mix(scene.light.far, scene.dice.between(0.2, 0.7));
         let lit = (at.0 - radius * 0.4, at.1 - radius * 0.4);
-        scene.easel.disc(at, (radius, radius), Fill::Glow(lit, radius * 1.8, vec![color.lit(0.08), color.lit(-0.22)]));
+        scene.easel.disc(
+            at,
+            (radius, radius),
+            Fill::Glow(lit, radius * 1.8, vec![color.lit(0.08), color.lit(-0.22)]),
+        );
     }
 }

@@ -10,7 +10,8 @@ pub(super) fn draw(scene: &mut Scene) {
     let edge = scene.h() * scene.dice.between(0.64, 0.72);
     let side = scene.dice.side();
     room(scene, edge, side);
-    let mut things: Vec<Thing> = scene.theme.things.iter().copied().filter(|thing| lies_on_a_table(*thing)).take(3).collect();
+    let mut things: Vec<Thing> =
+        scene.theme.things.iter().copied().filter(|thing| lies_on_a_table(*thing)).take(3).collect();
     if things.is_empty() {
         things.push(*scene.dice.pick(&[Thing::Vase, Thing::Bottle, Thing::Cup, Thing::Teapot]));
     }
@@ -44,17 +45,32 @@ fn width_of(item: Thing) -> f32 {
 }
 
 fn lies_on_a_table(thing: Thing) -> bool {
-    matches!(thing, Thing::Vase | Thing::Cup | Thing::Bottle | Thing::Teapot | Thing::Fruit | Thing::Lamp | Thing::Flowers | Thing::Cat)
+    matches!(
+        thing,
+        Thing::Vase
+            | Thing::Cup
+            | Thing::Bottle
+            | Thing::Teapot
+            | Thing::Fruit
+            | Thing::Lamp
+            | Thing::Flowers
+            | Thing::Cat
+    )
 }
 
 fn room(scene: &mut Scene, edge: f32, side: f32) {
     let (width, height) = (scene.w(), scene.h());
-    let wall = if scene.light.dark { scene.light.sky[1] } else { scene.light.sky[1].mix(scene.light.sky[2], 0.55) };
+    let wall =
+        if scene.light.dark { scene.light.sky[1] } else { scene.light.sky[1].mix(scene.light.sky[2], 0.55) };
     let lit = (width * (0.5 - 0.42 * side), height * 0.2);
     scene.easel.ground(Fill::Glow(lit, width.max(height), vec![wall.lit(0.06), wall, wall.lit(-0.12)]));
     window_light(scene, edge, side, wall);
     let top = scene.light.far.mix(scene.light.sky[2], 0.25).mix(scene.light.near, 0.12);
-    scene.easel.block((0.0, edge), (width, height), Fill::Line((lit.0, edge), (width - lit.0, height), vec![top.lit(0.08), top, top.lit(-0.12)]));
+    scene.easel.block(
+        (0.0, edge),
+        (width, height),
+        Fill::Line((lit.0, edge), (width - lit.0, height), vec![top.lit(0.08), top, top.lit(-0.12)]),
+    );
     let thickness = scene.u(0.35);
     scene.easel.block((0.0, edge), (width, edge + thickness), scene.light.sky[2].with_alpha(0.45));
 }

@@ -33,7 +33,12 @@ pub(in crate::sandbox::scene) fn crown(scene: &mut Scene, foot: At, tall: f32, c
     let bark = scene.light.near.mix(color, 0.15);
     let trunk = tall * 0.055;
     scene.easel.shape(
-        &[(foot.0 - trunk, foot.1), (foot.0 - trunk * 0.45, foot.1 - tall * 0.6), (foot.0 + trunk * 0.45, foot.1 - tall * 0.6), (foot.0 + trunk, foot.1)],
+        &[
+            (foot.0 - trunk, foot.1),
+            (foot.0 - trunk * 0.45, foot.1 - tall * 0.6),
+            (foot.0 + trunk * 0.45, foot.1 - tall * 0.6),
+            (foot.0 + trunk, foot.1),
+        ],
         bark,
     );
     let lumps = if tall > scene.u(25.0) { 16 } else { 5 + scene.dice.below(4) };
@@ -54,7 +59,11 @@ pub(in crate::sandbox::scene) fn crown(scene: &mut Scene, foot: At, tall: f32, c
 /// A slim dark tree.
 pub(in crate::sandbox::scene) fn cypress(scene: &mut Scene, foot: At, tall: f32, color: Color) {
     let shape = [(0.0, -1.12), (0.12, -0.6), (0.14, -0.12), (0.0, 0.02), (-0.14, -0.12), (-0.12, -0.6)];
-    let fill = Fill::Line((foot.0 - tall * 0.12, 0.0), (foot.0 + tall * 0.12, 0.0), vec![color.lit(0.05), color.lit(-0.05)]);
+    let fill = Fill::Line(
+        (foot.0 - tall * 0.12, 0.0),
+        (foot.0 + tall * 0.12, 0.0),
+        vec![color.lit(0.05), color.lit(-0.05)],
+    );
     scene.easel.blob(&placed(foot, tall, &shape), fill);
 }
 
@@ -64,8 +73,16 @@ pub(in crate::sandbox::scene) fn cactus(scene: &mut Scene, at: At, size: f32) {
     let color = scene.light.land(0.85).mix(Color::hex(0x2f_6b_4a), 0.3);
     let thick = size * 0.17;
     scene.easel.line(&placed(at, size, &[(0.0, 0.0), (0.0, -1.0)]), thick, color);
-    scene.easel.line(&placed(at, size, &[(0.0, -0.42), (-0.3, -0.42), (-0.34, -0.48), (-0.34, -0.78)]), thick * 0.72, color);
-    scene.easel.line(&placed(at, size, &[(0.0, -0.3), (0.27, -0.3), (0.31, -0.36), (0.31, -0.6)]), thick * 0.72, color);
+    scene.easel.line(
+        &placed(at, size, &[(0.0, -0.42), (-0.3, -0.42), (-0.34, -0.48), (-0.34, -0.78)]),
+        thick * 0.72,
+        color,
+    );
+    scene.easel.line(
+        &placed(at, size, &[(0.0, -0.3), (0.27, -0.3), (0.31, -0.36), (0.31, -0.6)]),
+        thick * 0.72,
+        color,
+    );
     scene.easel.line(&placed(at, size, &[(-0.03, -0.06), (-0.03, -0.98)]), thick * 0.12, color.lit(0.1));
     scene.easel.line(&placed(at, size, &[(0.03, -0.06), (0.03, -0.98)]), thick * 0.12, color.lit(-0.06));
 }
@@ -81,7 +98,10 @@ pub(in crate::sandbox::scene) fn branches(scene: &mut Scene, at: At, size: f32, 
         let points: Vec<At> = (0..=12)
             .map(|step| {
                 let t = step as f32 / 12.0;
-                (at.0 + lean * tall * t * t * 0.75, at.1 - tall * t * (1.0 - 0.12 * lean.abs() * t) + size * 0.05)
+                (
+                    at.0 + lean * tall * t * t * 0.75,
+                    at.1 - tall * t * (1.0 - 0.12 * lean.abs() * t) + size * 0.05,
+                )
             })
             .collect();
         scene.easel.line(&points, size * 0.018, green);
@@ -90,7 +110,12 @@ pub(in crate::sandbox::scene) fn branches(scene: &mut Scene, at: At, size: f32, 
                 let side = if index % 2 == 0 { 1.0 } else { -1.0 };
                 let leaf = (size * 0.075, size * 0.028);
                 let center = (point.0 + side * leaf.0 * 0.8, point.1 - leaf.1);
-                scene.easel.turned_disc(center, leaf, -38.0 * side, green.lit(scene.dice.between(-0.04, 0.08)));
+                scene.easel.turned_disc(
+                    center,
+                    leaf,
+                    -38.0 * side,
+                    green.lit(scene.dice.between(-0.04, 0.08)),
+                );
             }
         }
         if flowers {

@@ -1,0 +1,74 @@
+//! What each command does; one file each.
+
+mod check;
+mod completions;
+mod doctor;
+mod explain;
+mod init;
+mod plan;
+mod preset;
+mod run;
+mod runs;
+mod sandbox_server;
+mod schema;
+mod why;
+mod workflow_file;
+
+use castline_runner::{Project, Trouble};
+use castline_spec::Diagnostics;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::Command;
+use crate::exit::Exit;
+use crate::report::diagnostic;
+use crate::{log, screen};
+
+/// Does what the command line asks for.
+pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
+    match command {
+        Command::Run(flags) => run::run(&flags),
+        Command::Check(flags) => check::check(&flags),
+        Command::Plan(flags) => plan::plan(&flags),
+        Command::Why(flags) => why::why(&flags),
+        Command::Runs(flags) => runs::runs(&flags),
+        Command::Preset(flags) => preset::preset(&flags),
+        Command::Init(flags) => init::init(&flags.dir),
+        Command::Explain(flags) => explain::explain(&flags),
+        Command::Schema(flags) => schema::schema(flags.document),
+        Command::Doctor(flags) => doctor::doctor(&flags),
+        Command::Completions(flags) => completions::completions(flags.shell),
+        Command::SandboxServer(flags) => sandbox_server::serve(flags),
+    }
+}
+
+/// The project that the user stands in. Findings about its file are drawn, and errors end here.
+fn project_here() -> Result<Project, Trouble> {
+    let (project, found) = Project::near(std::path::Path::new("."));
+    log::hide_tokens_of(&project);
+    if found.has_errors() {
+        return Err(Trouble::Diagnostics(found));
+    }
+    show(&found);
+    Ok(project)
+}
+
+/// Draws findings as talk, with how many there are.
+pub(crate) fn show(found: &Diagnostics) {
+    if let Some(summary) = diagnostic::summary(found) {
+        screen::say(&format!("{}\n\n{summary}", diagnostic::draw(found)));
+    }
+}
+
+/// A runtime for a command that asks the ledger and nobody else.
+fn small_runtime() -> Result<Runtime, Trouble> {
+    Builder::new_current_thread().enable_all().build().map_err(no_runtime)
+}
+
+/// A runtime for a command that works.
+fn runtime() -> Result<Runtime, Trouble> {
+    Builder::new_multi_thread().enable_all().build().map_err(no_runtime)
+}
+
+fn no_runtime(e: std::io::Error) -> Trouble {
+    Trouble::usage(format!("cannot start: {e}"), "is the number of open files or threads limited?")
+}

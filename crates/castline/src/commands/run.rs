@@ -1,0 +1,170 @@
+//! `castline run`: plan, ask, run, report.
+//!
+//! Reporters hear events on a thread of their own, so that a slow terminal holds up nothing.
+//!
+//! Start reading at [`run`].
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use castline_core::MicroUsd;
+use castline_core::event::Entry;
+use castline_core::forecast::Forecast;
+use castline_core::record::RunRecord;
+use castline_core::results::LegStatus;
+use castline_runner::{Job, Project, Trouble, shown};
+
+use super::{runtime, show, workflow_file};
+use crate::cli::Run;
+use crate::exit::Exit;
+use crate::report::json::{self, Lines};
+use crate::report::plan::Table;
+use crate::report::terminal::Terminal;
+use crate::report::html;
+use crate::{log, screen, signals};
+
+/// How often what moves by itself is moved.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Above this a live run asks first, when the project says nothing else.
+const ASK_ABOVE: MicroUsd = MicroUsd(1_000_000);
+
+/// Plans a workflow, then runs it.
+pub(crate) fn run(flags: &Run) -> Result<Exit, Trouble> {
+    let file = workflow_file::or_only_one(flags.file.as_ref())?;
+    let runtime = runtime()?;
+    let exit = runtime.block_on(go(flags, &file));
+    // What hangs in a thread holds up nothing: its results are in the store or will be adopted.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
+    let job = Job::plan(file, &flags.wishes()).await?;
+    log::hide_tokens_of(&job.project);
+    let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
+    show(&job.diagnostics);
+    if !may_spend(flags, &job)? {
+        return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
+    }
+    let project = job.project.clone();
+    let folder = out_folder(flags, &project, forecast);
+    let terminal = terminal(&project, forecast);
+    let lines = flags.events.as_deref().map(Lines::open).transpose()?;
+    let (interrupt, ended) = signals::listen();
+    let (tell, told) = channel();
+    let reporters = report(terminal, lines, told);
+    let record = job.run(Box::new(move |entry| drop(tell.send(entry.clone()))), interrupt).await;
+    let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
+    let record = record.inspect_err(|_| screen::set_progress(None))?;
+    let page = page(flags, &record, &project, &folder);
+    terminal.finish(page.as_deref().map(shown).as_deref());
+    if flags.json {
+        json::print(&json::run(&record, &project))?;
+    }
+    if flags.open {
+        page.as_deref().map(open).transpose()?;
+    }
+    Ok(exit(&record, ended.get().copied()))
+}
+
+/// The folder of this workflow's outputs.
+fn out_folder(flags: &Run, project: &Project, forecast: &Forecast) -> PathBuf {
+    let asked = flags.overrides.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
+    asked.unwrap_or_else(|| project.out()).join(forecast.plan.graph.name.as_str())
+}
+
+fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
+    let terminal = Terminal::new(Box::new(screen::say), project.root.clone());
+    if !screen::is_terminal() {
+        return terminal;
+    }
+    let steps = forecast.plan.graph.steps.iter();
+    let typical = |step: &castline_core::graph::Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
+    terminal.with_progress(steps.filter_map(typical).collect::<BTreeMap<_, _>>())
+}
+
+/// Tells the reporters what happens, until nothing more does.
+fn report(mut terminal: Terminal, mut lines: Option<Lines>, told: Receiver<Entry>) -> JoinHandle<Terminal> {
+    std::thread::spawn(move || {
+        loop {
+            match told.recv_timeout(TICK) {
+                Ok(entry) => {
+                    if let Some(lines) = &mut lines {
+                        lines.take(&entry);
+                    }
+                    terminal.take(&entry);
+                }
+                Err(RecvTimeoutError::Timeout) => terminal.tick(),
+                Err(RecvTimeoutError::Disconnected) => return terminal,
+            }
+        }
+    })
+}
+
+/// On a terminal a live run shows its price and asks, above an amount. Elsewhere nobody could
+/// answer, and the budget decides.
+fn may_spend(flags: &Run, job: &Job) -> Result<bool, Trouble> {
+    let (Some(forecast), cost) = (&job.forecast, job.live_cost()) else { return Ok(true) };
+    let limits = job.project.document.as_ref().map(|d| &d.limits);
+    let own = limits.and_then(|l| MicroUsd::from_usd(l.confirm_above_usd.as_ref()?.value));
+    let table = Table::of(forecast);
+    let asks = job.is_live() && cost.max.max(table.most()) > own.unwrap_or(ASK_ABOVE);
+    if flags.yes || !asks || !screen::is_terminal() || !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    screen::say(&table.draw());
+    let _ = write!(io::stderr(), "Run it? [y/N] ").and_then(|()| io::stderr().flush());
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(|e| {
+        Trouble::usage(format!("cannot read the answer: {e}"), "run it with `--yes` if you mean it")
+    })?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Writes `report.html` when there is something new to see, or when it is asked for.
+fn page(flags: &Run, record: &RunRecord, project: &Project, folder: &Path) -> Option<PathBuf> {
+    let news = record.legs.iter().any(|leg| !leg.reused && leg.status != LegStatus::NotRun);
+    let page = folder.join("report.html");
+    if !(news || flags.report || flags.embed || flags.open) {
+        return page.is_file().then_some(page);
+    }
+    match html::write(record, project, folder, flags.embed) {
+        Ok(page) => Some(page),
+        Err(e) => {
+            screen::warn(&format!("`{}` was not written: {e}", shown(&page)));
+            None
+        }
+    }
+}
+
+/// Opens the page with whatever opens pages here.
+fn open(page: &Path) -> Result<(), Trouble> {
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let mut command = Command::new(opener);
+    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop).map_err(|e| {
+        let message = format!("cannot open `{}` with `{opener}`: {e}", shown(page));
+        Trouble::usage(message, "open the file in a browser yourself")
+    })
+}
+
+/// The signal decides when one stopped the run, else how the run ended.
+fn exit(record: &RunRecord, signal: Option<Exit>) -> Exit {
+    use castline_core::event::RunStatus;
+    match (record.status, signal) {
+        (Some(RunStatus::Interrupted) | None, signal) => signal.unwrap_or(Exit::Interrupted),
+        (Some(status), _) => status.into(),
+    }
+}

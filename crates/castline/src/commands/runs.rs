@@ -1,0 +1,126 @@
+//! `castline runs`: former runs, from their journals.
+
+use castline_core::event::RunStatus;
+use castline_core::record::RunRecord;
+use castline_runner::{Project, Trouble, history};
+use jiff::tz::TimeZone;
+
+use super::project_here;
+use crate::cli::Runs;
+use crate::exit::Exit;
+use crate::report::json::{self, Counts};
+use crate::report::money;
+use crate::report::terminal::Terminal;
+use crate::screen::{self, DIM, pad};
+
+/// Shows what was, asks nobody.
+pub(crate) fn runs(flags: &Runs) -> Result<Exit, Trouble> {
+    let project = project_here()?;
+    match flags {
+        Runs::List { json } => list(&project, *json)?,
+        Runs::Show { run, json } => show(&project, run, *json)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn list(project: &Project, as_json: bool) -> Result<(), Trouble> {
+    let records = history::runs(project)?;
+    if as_json {
+        return json::print(&json::runs(&records, project));
+    }
+    if records.is_empty() {
+        screen::say("nothing was run in this project yet");
+        return Ok(());
+    }
+    screen::data(&table(&records, &TimeZone::system()))
+}
+
+fn table(records: &[RunRecord], zone: &TimeZone) -> String {
+    let head = ["run", "started", "workflow", "provider", "status", "legs", "cost"].map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(records.iter().map(|record| row(record, zone))).collect();
+    let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
+    let widths: Vec<_> = (0..7).map(width).collect();
+    let line = |row: &[String; 7]| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let lines: Vec<_> = rows.iter().enumerate().map(|(i, row)| match i {
+        0 => format!("{DIM}{}{DIM:#}\n", line(row)),
+        _ => format!("{}\n", line(row)),
+    });
+    lines.concat()
+}
+
+fn row(record: &RunRecord, zone: &TimeZone) -> [String; 7] {
+    let started = record.started.map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
+    let counts = Counts::of(record);
+    let legs = match counts.failed {
+        0 => format!("{} ran, {} reused", counts.ran, counts.reused),
+        failed => format!("{} ran, {} reused, {failed} failed", counts.ran, counts.reused),
+    };
+    let cost = money::paid(record);
+    [
+        record.run.clone(),
+        started.unwrap_or_default(),
+        screen::short(&record.workflow, 24),
+        screen::short(&record.provider, 16),
+        status(record.status).to_owned(),
+        legs,
+        cost,
+    ]
+}
+
+fn status(status: Option<RunStatus>) -> &'static str {
+    match status {
+        Some(RunStatus::Succeeded) => "succeeded",
+        Some(RunStatus::Failed) => "failed",
+        Some(RunStatus::Refused) => "refused",
+        Some(RunStatus::InDoubt) => "in doubt",
+        Some(RunStatus::Interrupted) => "interrupted",
+        None => "never ended",
+    }
+}
+
+/// The run again, by the reporter that showed it live.
+fn show(project: &Project, wanted: &str, as_json: bool) -> Result<(), Trouble> {
+    let (record, entries) = history::run(project, wanted)?;
+    if as_json {
+        return json::print(&json::run(&record, project));
+    }
+    let (lines, heard) = std::sync::mpsc::channel();
+    let sink = Box::new(move |line: &str| drop(lines.send(format!("{line}\n"))));
+    let mut terminal = Terminal::new(sink, project.root.clone());
+    entries.iter().for_each(|entry| terminal.take(entry));
+    terminal.finish(None);
+    drop(terminal);
+    let started = record.started.map(|at| format!(", {:.0}", at)).unwrap_or_default();
+    let text: String = heard.iter().collect();
+    screen::data(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
+}
+
+#[cfg(test)]
+mod tests {
+    use castline_core::MicroUsd;
+    use castline_core::event::Totals;
+
+    use super::*;
+
+    #[test]
+    fn runs_are_listed_in_columns() {
+        let record = |run: &str, provider: &str, status, cost| RunRecord {
+            run: run.to_owned(),
+            workflow: "paper-boat".to_owned(),
+            provider: provider.to_owned(),
+            started: Some("2026-11-02T09:15:02Z".parse().unwrap()),
+            status,
+            totals: Totals { cost: MicroUsd(cost), ..Totals::default() },
+            ..RunRecord::default()
+        };
+        let records = [
+            record("01K0000000000000000000000B", "replicate", Some(RunStatus::Failed), 123_000),
+            record("01K0000000000000000000000A", "sandbox", None, 0),
+        ];
+        let table = table(&records, &TimeZone::UTC);
+        insta::assert_snapshot!(console::strip_ansi_codes(&table));
+    }
+}

@@ -49,7 +49,8 @@ fn check(case: &Path) -> Result<(), Failed> {
         fs::write(&expected_file, &found)?;
         return Ok(());
     }
-    Err(format!("{} is not what happened:\n{}", expected_file.display(), difference(&expected, &found)).into())
+    Err(format!("{} is not what happened:\n{}", expected_file.display(), difference(&expected, &found))
+        .into())
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -98,12 +99,20 @@ fn castline(arguments: &str, folder: &Path, found: &mut String) -> Result<(), Fa
         .output()?;
     let stdout = stable(&String::from_utf8_lossy(&output.stdout), folder);
     let stderr = stable(&String::from_utf8_lossy(&output.stderr), folder);
-    stderr.lines().for_each(|line| drop(writeln!(found, "{}", format!("| {line}").trim_end())));
-    stdout.lines().for_each(|line| drop(writeln!(found, "{line}")));
+    stderr.lines().for_each(|line| {
+        let _ = writeln!(found, "{}", format!("| {line}").trim_end());
+    });
+    stdout.lines().for_each(|line| {
+        let _ = writeln!(found, "{line}");
+    });
     match output.status.code() {
         Some(0) => {}
-        Some(code) => drop(writeln!(found, "(exit code {code})")),
-        None => drop(writeln!(found, "(killed)")),
+        Some(code) => {
+            let _ = writeln!(found, "(exit code {code})");
+        }
+        None => {
+            let _ = writeln!(found, "(killed)");
+        }
     }
     Ok(())
 }
@@ -133,6 +142,7 @@ fn stable(text: &str, folder: &Path) -> String {
         (r#"("(?:elapsed|predict)_seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "[DURATION]"),
         (r#"("bytes": )\d+"#, "$1[BYTES]"),
+        (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
         (r"sandbox-\d+", "[PREDICTION]"),
         (r"std-\d+", "[PREDICTION]"),
     ];
@@ -154,7 +164,8 @@ fn list_files(folder: &Path, found: &mut String) -> Result<(), Failed> {
     for file in files {
         let name = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         let bytes = fs::read(&file)?;
-        let size = imagesize::blob_size(&bytes).map(|s| format!(" {}x{}", s.width, s.height)).unwrap_or_default();
+        let size =
+            imagesize::blob_size(&bytes).map(|s| format!(" {}x{}", s.width, s.height)).unwrap_or_default();
         let _ = writeln!(found, "file {name}{size}");
     }
     Ok(())
@@ -176,8 +187,14 @@ fn difference(expected: &str, found: &str) -> String {
     let (a, b): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
     let first = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let mut text = String::new();
-    a.iter().take(first).skip(first.saturating_sub(3)).for_each(|l| drop(writeln!(text, "  {l}")));
-    a.iter().skip(first).take(12).for_each(|l| drop(writeln!(text, "- {l}")));
-    b.iter().skip(first).take(40).for_each(|l| drop(writeln!(text, "+ {l}")));
+    a.iter().take(first).skip(first.saturating_sub(3)).for_each(|l| {
+        let _ = writeln!(text, "  {l}");
+    });
+    a.iter().skip(first).take(12).for_each(|l| {
+        let _ = writeln!(text, "- {l}");
+    });
+    b.iter().skip(first).take(40).for_each(|l| {
+        let _ = writeln!(text, "+ {l}");
+    });
     text
 }

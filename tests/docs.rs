@@ -50,7 +50,9 @@ fn blocks(page: &Path) -> Vec<Block> {
                 block.text.push_str(line);
                 block.text.push('\n');
             }
-            (None, Some(info)) => open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 }),
+            (None, Some(info)) => {
+                open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 })
+            }
             (None, None) => {}
         }
     }
@@ -172,7 +174,9 @@ fn every_command_on_a_page_runs() {
     .expect("a path");
     each_block("sh", |page, block, _| {
         for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
-            let command = line.replace("cargo run --release --", "castline").replace("cargo run --release -q --", "castline");
+            let command = line
+                .replace("cargo run --release --", "castline")
+                .replace("cargo run --release -q --", "castline");
             let output = Command::new("sh")
                 .args(["-c", &command])
                 .current_dir(world.path())

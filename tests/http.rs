@@ -40,7 +40,8 @@ impl Server {
 
     fn get(&self, path: &str) -> Value {
         let mut stream = TcpStream::connect(self.host()).expect("the server is there");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host()).expect("sent");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host())
+            .expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
         let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
@@ -182,7 +183,10 @@ fn the_seed_request_is_sent_to_the_letter() {
         }})
     );
     let id = record["steps"][0]["prediction"].as_str().expect("an id");
-    assert!(!server.requests("GET", &format!("/replicate/v1/predictions/{id}")).is_empty(), "polled at the base");
+    assert!(
+        !server.requests("GET", &format!("/replicate/v1/predictions/{id}")).is_empty(),
+        "polled at the base"
+    );
     let files = project.outputs();
     assert_eq!(files.len(), 1);
     assert!(files[0].ends_with("boat.webp"), "{files:?}");
@@ -279,7 +283,7 @@ fn lasting_faults_fail_with_the_servers_words() {
         ("create:402", "402"),
         ("predict:fail=The input was flagged as sensitive. (E005)", "flagged as sensitive"),
         ("predict:fail-null", "without a reason"),
-        ("output:404", "output"),
+        ("output:404", "no longer at the provider"),
         ("output:null", "output"),
         ("output:wrong-type", "text/plain"),
     ] {
@@ -299,13 +303,37 @@ fn a_lost_answer_is_in_doubt_and_never_sent_again() {
 }
 
 #[test]
+fn a_person_settles_what_is_in_doubt() {
+    for (ruling, creates) in [("adopt", 1), ("forgive", 2), ("retry", 2)] {
+        let server = Server::start(&["--fault", "create:drop-after*1"]);
+        let project = Project::new(&server, SEED_REQUEST);
+        project.run_json(4);
+        let listed = project.run(&["ledger", "list", "--json"]);
+        assert_eq!(listed.status.code(), Some(4), "{}", stderr(&listed));
+        let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+        let key = listed["entries"][0]["key"].as_str().expect("a key").to_owned();
+        let page = server.get("/v1/predictions");
+        let id = page["results"][0]["id"].as_str().expect("the one prediction").to_owned();
+        let mut arguments = vec!["ledger", ruling, &key[..20]];
+        if ruling == "adopt" {
+            arguments.push(&id);
+        }
+        let ruled = project.run(&arguments);
+        assert!(ruled.status.success(), "{ruling}: {}", stderr(&ruled));
+        project.run_json(0);
+        assert_eq!(server.creates(), creates, "{ruling}");
+        assert_eq!(project.run(&["ledger", "list"]).status.code(), Some(0));
+    }
+}
+
+#[test]
 fn a_dead_server_is_named_and_nothing_is_spent() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("bound").port()
     };
     let project = Project::at(&format!("http://127.0.0.1:{port}/v1"), SEED_REQUEST);
-    let output = project.command(&["run", "flow.yaml", "--yes"]).env("CASTLINE_UNREACHED", "2").output().expect("runs");
+    let output = project.command(&["run", "flow.yaml", "--yes"]).output().expect("runs");
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains(&format!("127.0.0.1:{port}")), "{}", stderr(&output));
 }
@@ -314,7 +342,8 @@ fn a_dead_server_is_named_and_nothing_is_spent() {
 fn a_missing_token_is_named_before_anything_is_sent() {
     let server = Server::start(&[]);
     let project = Project::new(&server, SEED_REQUEST);
-    let output = project.command(&["run", "flow.yaml", "--yes"]).env_remove("LOCAL_TOKEN").output().expect("runs");
+    let output =
+        project.command(&["run", "flow.yaml", "--yes"]).env_remove("LOCAL_TOKEN").output().expect("runs");
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).contains("LOCAL_TOKEN"), "{}", stderr(&output));
     assert_eq!(server.creates(), 0);

@@ -16,7 +16,14 @@ const MAP: &[(&str, &[&str])] = &[
     ("castline-server", &["castline-core", "castline-provider", "castline-spec"]),
     (
         "castline",
-        &["castline-core", "castline-provider", "castline-runner", "castline-server", "castline-spec", "castline-store"],
+        &[
+            "castline-core",
+            "castline-provider",
+            "castline-runner",
+            "castline-server",
+            "castline-spec",
+            "castline-store",
+        ],
     ),
 ];
 
@@ -40,7 +47,8 @@ fn graph(metadata: &Value) -> (BTreeMap<String, String>, BTreeMap<String, Vec<St
     let edges = nodes
         .map(|node| {
             let deps = node["deps"].as_array().expect("a list").iter();
-            let normal = deps.filter(|d| d["dep_kinds"].as_array().expect("a list").iter().any(|k| k["kind"].is_null()));
+            let normal = deps
+                .filter(|d| d["dep_kinds"].as_array().expect("a list").iter().any(|k| k["kind"].is_null()));
             (text(&node["id"]), normal.map(|d| text(&d["pkg"])).collect())
         })
         .collect();
@@ -73,7 +81,9 @@ fn spec_and_core_know_neither_async_nor_http() {
                 open.extend(&edges[id]);
             }
         }
-        for banned in ["tokio", "async-std", "smol", "reqwest", "hyper", "ureq", "rusqlite", "rand", "tempfile"] {
+        for banned in
+            ["tokio", "async-std", "smol", "reqwest", "hyper", "ureq", "rusqlite", "rand", "tempfile"]
+        {
             assert!(!seen.contains(banned), "{root} reaches {banned}");
         }
     }
@@ -85,7 +95,9 @@ fn the_core_opens_no_files_and_reads_no_clock() {
     for name in ["castline-spec", "castline-core"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
         visit(&folder, &mut |path, text| {
-            for banned in ["std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "Timestamp::now", "HashMap"] {
+            for banned in
+                ["std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "Timestamp::now", "HashMap"]
+            {
                 if text.contains(banned) {
                     wrong.push(format!("{} has {banned}", path.display()));
                 }

@@ -45,7 +45,8 @@ impl World {
             .filter(|f| f.extension().is_some_and(|e| e != "html"))
             .map(|f| {
                 let bytes = fs::read(&f).expect("readable");
-                let picture = image::load_from_memory(&bytes).unwrap_or_else(|e| panic!("{}: {e}", f.display()));
+                let picture =
+                    image::load_from_memory(&bytes).unwrap_or_else(|e| panic!("{}: {e}", f.display()));
                 (f.strip_prefix(&folder).expect("inside").to_string_lossy().replace('\\', "/"), picture)
             })
             .collect()
@@ -111,7 +112,9 @@ fn every_workflow_of_the_folder_succeeds_and_is_reused() {
     let names: Vec<String> = fs::read_dir(world.folder.path())
         .expect("readable")
         .map(|e| e.expect("readable").path())
-        .filter(|p| p.extension().is_some_and(|e| e == "yaml") && p.file_name() != Some("castline.yaml".as_ref()))
+        .filter(|p| {
+            p.extension().is_some_and(|e| e == "yaml") && p.file_name() != Some("castline.yaml".as_ref())
+        })
         .map(|p| p.file_stem().expect("a name").to_string_lossy().into_owned())
         .collect();
     assert!(names.len() >= 5, "{names:?}");

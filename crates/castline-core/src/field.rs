@@ -95,7 +95,16 @@ impl Field {
 
     /// Every way in which a JSON value does not fit.
     pub fn misfits_json(&self, json: &Json) -> Vec<Misfit> {
-        self.validator.iter_errors(json).map(|e| misfit(&e, json)).collect()
+        let found: Vec<_> = self.validator.iter_errors(json).collect();
+        // A list of what is allowed says more than the type, and says it too.
+        let listed =
+            |e: &jsonschema::ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Enum { .. });
+        let typed =
+            |e: &jsonschema::ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Type { .. });
+        let said = |e: &jsonschema::ValidationError<'_>| {
+            typed(e) && found.iter().any(|o| listed(o) && o.instance_path() == e.instance_path())
+        };
+        found.iter().filter(|e| !said(e)).map(|e| misfit(e, json)).collect()
     }
 
     /// The JSON types that the schema takes, empty when it does not say.

@@ -33,7 +33,7 @@ pub enum Fate {
     Upstream,
     /// Its values do not fit; the findings are in [`Forecast::found`].
     Broken,
-    /// It takes no part in this run.
+    /// It takes no part in this run, and its output is not there already.
     Out,
 }
 
@@ -124,9 +124,7 @@ impl Forecast {
     }
 
     fn look_at(&mut self, leg: LegId) {
-        if !self.plan.takes_part(leg) {
-            return self.settle(leg, Fate::Out);
-        }
+        let part = self.plan.takes_part(leg);
         match self.plan.resolve(leg, &self.results) {
             Resolved::Ready(ready) => match self.keys.get(&ready.request.key) {
                 Some(first) if self.fates[first.0].is_some() => self.settle_twin(leg, *first, ready),
@@ -140,6 +138,8 @@ impl Forecast {
                 self.results.set(leg, LegResult::without_output(LegStatus::Skipped, None));
                 self.settle(leg, Fate::Skip(skip));
             }
+            // What takes no part is looked up all the same: others may read it.
+            Resolved::Pending(_) | Resolved::Broken(_) if !part => self.settle(leg, Fate::Out),
             Resolved::Pending(findings) => {
                 let broken = !findings.is_empty();
                 self.found.list.extend(findings);
@@ -159,6 +159,7 @@ impl Forecast {
                 let known = known.clone();
                 self.hit(leg, ready, known);
             }
+            _ if !self.plan.takes_part(leg) => self.settle(leg, Fate::Out),
             _ => self.settle(leg, Fate::Same(ready, first)),
         }
     }
@@ -169,6 +170,7 @@ impl Forecast {
         let always = !self.plan.graph.steps[self.plan.legs.step(leg)].cache;
         match answer {
             Answer::Known(known) => self.hit(leg, ready, known),
+            Answer::Unknown(_) if !self.plan.takes_part(leg) => self.settle(leg, Fate::Out),
             Answer::Unknown(_) if always => self.settle(leg, Fate::Run(ready, Why::Always)),
             Answer::Unknown(None) => self.settle(leg, Fate::Run(ready, Why::New)),
             Answer::Unknown(Some(before)) => self.settle(leg, Fate::Run(ready, Why::Before(before))),

@@ -36,7 +36,7 @@ use poll::{backoff, elapsed};
 pub use progress::{LogText, fraction};
 
 /// How long a host that cannot be reached is tried before a create is given up.
-const UNREACHED: Duration = Duration::from_mins(1);
+const UNREACHED: Duration = Duration::from_secs(20);
 /// How long a provider may say "not now" to a create. Low credit means six creates a minute.
 const BUSY: Duration = Duration::from_hours(1);
 /// How long a prediction may wait for its start.

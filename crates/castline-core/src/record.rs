@@ -2,6 +2,8 @@
 //!
 //! It is made by listening to events, live or from a journal; nothing is decided from it.
 
+use std::collections::BTreeMap;
+
 use castline_spec::Name;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -63,7 +65,7 @@ pub struct SavedRecord {
 }
 
 /// A recorded run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Its id.
     pub run: String,
@@ -91,50 +93,37 @@ pub struct RunRecord {
     pub totals: Totals,
     /// Seconds.
     pub elapsed_seconds: f64,
-    #[serde(skip)]
-    places: IndexMap<String, usize>,
 }
 
-impl Default for RunRecord {
-    fn default() -> Self {
-        Self {
-            run: String::new(),
-            workflow: String::new(),
-            file: String::new(),
-            provider: String::new(),
-            started: None,
-            status: None,
-            steps: Vec::new(),
-            legs: Vec::new(),
-            outputs: IndexMap::new(),
-            output_files: IndexMap::new(),
-            warnings: Vec::new(),
-            totals: Totals::default(),
-            elapsed_seconds: 0.0,
-            places: IndexMap::new(),
-        }
-    }
+/// Makes a record by listening to events.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// The record so far.
+    pub record: RunRecord,
+    places: BTreeMap<String, usize>,
 }
 
 impl RunRecord {
     /// A record from a journal.
     pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
-        let mut record = Self::default();
-        entries.into_iter().for_each(|entry| record.take(&entry));
-        record
+        let mut recorder = Recorder::default();
+        entries.into_iter().for_each(|entry| recorder.take(&entry));
+        recorder.record
     }
+}
 
+impl Recorder {
     /// Listens to one event.
     pub fn take(&mut self, entry: &Entry) {
         let at = entry.at;
         match &entry.event {
             Event::RunStarted { run, workflow, file, provider, steps, .. } => {
-                self.run.clone_from(run);
-                self.workflow = workflow.to_string();
-                self.file.clone_from(file);
-                self.provider = provider.to_string();
-                self.steps.clone_from(steps);
-                self.started = Some(at);
+                self.record.run.clone_from(run);
+                self.record.workflow = workflow.to_string();
+                self.record.file.clone_from(file);
+                self.record.provider = provider.to_string();
+                self.record.steps.clone_from(steps);
+                self.record.started = Some(at);
             }
             Event::LegSkipped { leg, reason } => {
                 let leg = self.leg(leg);
@@ -187,18 +176,20 @@ impl RunRecord {
                 let file = SavedRecord { path: path.clone(), artifact: artifact.clone() };
                 match (leg, output) {
                     (Some(leg), _) => self.leg(leg).saved.push(file),
-                    (None, Some(output)) => self.output_files.entry(output.clone()).or_default().push(file),
+                    (None, Some(output)) => {
+                        self.record.output_files.entry(output.clone()).or_default().push(file)
+                    }
                     (None, None) => {}
                 }
             }
             Event::OutputReady { name, value } => {
-                self.outputs.insert(name.clone(), plain::json(value));
+                self.record.outputs.insert(name.clone(), plain::json(value));
             }
-            Event::Warned { message } => self.warnings.push(message.clone()),
+            Event::Warned { message } => self.record.warnings.push(message.clone()),
             Event::RunEnded { status, totals, elapsed_seconds } => {
-                self.status = Some(*status);
-                self.totals = totals.clone();
-                self.elapsed_seconds = *elapsed_seconds;
+                self.record.status = Some(*status);
+                self.record.totals = totals.clone();
+                self.record.elapsed_seconds = *elapsed_seconds;
             }
             Event::LegProgress { .. } | Event::AttemptFailed { .. } | Event::Interrupted => {}
         }
@@ -210,15 +201,12 @@ impl RunRecord {
     }
 
     fn leg(&mut self, leg: &LegRef) -> &mut LegRecord {
-        if self.places.len() != self.legs.len() {
-            self.places = self.legs.iter().enumerate().map(|(i, l)| (place(&l.leg), i)).collect();
-        }
-        let key = place(leg);
-        let at = *self.places.entry(key).or_insert_with(|| {
-            self.legs.push(LegRecord::new(leg));
-            self.legs.len() - 1
+        let legs = &mut self.record.legs;
+        let at = *self.places.entry(place(leg)).or_insert_with(|| {
+            legs.push(LegRecord::new(leg));
+            legs.len() - 1
         });
-        &mut self.legs[at]
+        &mut legs[at]
     }
 }
 

@@ -242,3 +242,23 @@ fn one_name_over_different_lists_is_a_clash() {
         @"axis-clash 3:3 step `b` meets the axis `s` over different lists, opened by `a` and `b` (give one of the axes another name, or open both over the same list)"
     );
 }
+
+#[test]
+fn steps_that_take_no_part_are_reused_or_left_out() {
+    let with_steps = |steps: Vec<usize>| {
+        let mut plan = (*plan(BOAT, &[]).unwrap()).clone();
+        plan.choices.steps = steps;
+        std::sync::Arc::new(plan)
+    };
+    let mut world = World::default();
+    // The sheet alone cannot be made: what it reads is not there.
+    let ended = world.run(with_steps(vec![3]), usize::MAX, |_| 0);
+    assert_eq!(world.created.len(), 0);
+    assert_eq!(ended.statuses["sheet"], LegStatus::NotRun);
+    world.run(with_steps(vec![0, 1]), usize::MAX, |_| 0);
+    assert_eq!(world.created.len(), 4);
+    let ended = world.run(with_steps(vec![3]), usize::MAX, |_| 0);
+    assert_eq!(world.created.len(), 5);
+    assert_eq!(ended.statuses["sheet"], LegStatus::Succeeded);
+    assert_eq!(ended.statuses["draft"], LegStatus::Succeeded);
+}

@@ -45,6 +45,9 @@ pub struct Create<'a> {
     pub model: &'a ModelRef,
     /// The resolved input by the model's field names.
     pub input: &'a IndexMap<String, Value>,
+    /// What tells this request from the same one elsewhere. Never sent: a model draws anew
+    /// by itself, a stand-in does not.
+    pub draw: &'a [Value],
     /// JSON Schema of the input, for the stand-ins; none for raw models.
     pub schema: Option<&'a serde_json::Value>,
     /// `text-to-image`, `upscale`, ...: what a stand-in should do.

@@ -16,17 +16,13 @@ pub(crate) fn path_of(file: &FileRef) -> PathBuf {
     parent(Path::new(&file.document)).join(&file.path)
 }
 
-/// Refuses paths that leave a folder, links included; a missing file is not refused here.
-pub(crate) fn inside(root: &Path, path: &Path) -> Result<(), String> {
-    let Ok(real) = path.canonicalize() else { return lexically_inside(root, path) };
+/// True when a path stays in a folder, links followed. A missing file is judged by its name.
+pub(crate) fn is_inside(root: &Path, path: &Path) -> bool {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    if real.starts_with(&root) {
-        return Ok(());
-    }
-    Err(format!("`{}` is outside of the project `{}`", shown(path), shown(&root)))
+    path.canonicalize().unwrap_or_else(|_| without_dots(path)).starts_with(&root)
 }
 
-fn lexically_inside(root: &Path, path: &Path) -> Result<(), String> {
+fn without_dots(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut clean = PathBuf::new();
     for part in absolute.components() {
@@ -36,7 +32,11 @@ fn lexically_inside(root: &Path, path: &Path) -> Result<(), String> {
             other => clean.push(other),
         }
     }
-    if clean.starts_with(root) { Ok(()) } else { Err(format!("`{}` is outside of the project", shown(path))) }
+    // The folder that is there may be reached through a link.
+    match (clean.parent().and_then(|p| p.canonicalize().ok()), clean.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => clean,
+    }
 }
 
 /// Loads everything that was asked for and is missing. True when there was something.
@@ -53,8 +53,8 @@ pub(crate) fn load_missing(files: &Files, project: &Project) -> bool {
 fn load(file: &FileRef, project: &Project) -> Result<FileContent, String> {
     let path = path_of(file);
     // What stands on the command line is the user's own word.
-    if !file.document.is_empty() {
-        inside(&project.root, &path)?;
+    if !file.document.is_empty() && !is_inside(&project.root, &path) {
+        return Err(format!("names `{}`, which is outside of the project's folder", file.path));
     }
     if file.text { text(&path).map(FileContent::Text) } else { describe(&path).map(FileContent::Artifact) }
 }

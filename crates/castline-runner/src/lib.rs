@@ -9,7 +9,7 @@ mod files;
 mod given;
 pub mod history;
 mod job;
-mod ledger;
+pub mod ledger;
 mod local;
 mod output;
 pub mod presets;

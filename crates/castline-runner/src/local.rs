@@ -9,14 +9,14 @@ mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use castline_core::ProviderName;
 use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
-use castline_core::record::RunRecord;
+use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
 use castline_provider::Provider;
 use castline_store::{Journal, Store};
@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) claim: Claim,
     pub(crate) since: Timestamp,
     pub(crate) facts: BTreeMap<usize, Arc<task::LegFacts>>,
+    pub(crate) creating: task::Creating,
 }
 
 impl Job {
@@ -73,6 +74,9 @@ impl Job {
             .any(|leg| matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream));
         if runs_something {
             store.check_space().map_err(crate::ledger::trouble)?;
+            if self.is_live_for(&forecast) {
+                store.check_local().map_err(crate::ledger::trouble)?;
+            }
         }
         self.keep_files(&forecast, &store)?;
         self.forget_missing(&store).await?;
@@ -86,6 +90,7 @@ impl Job {
             facts: task::facts(&forecast, &providers, &store).await?,
             providers,
             store,
+            creating: task::Creating::default(),
         });
         let folder = self.out_folder(&forecast);
         let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
@@ -102,7 +107,7 @@ impl Job {
             world,
             project: self.project,
             folder,
-            pen: Pen { journal, listener, record: RunRecord::default(), seq: 0 },
+            pen: Pen { journal, listener, recorder: Recorder::default(), seq: 0 },
             whys,
             tell,
             told,
@@ -209,8 +214,10 @@ impl Job {
             store.ledger().open_account(&run, Some(limit)).await.map_err(crate::ledger::trouble)?;
             accounts.push(run);
         }
-        if let Some(limit) = providers::day_budget(&self.project).filter(|_| live) {
-            store.ledger().open_account(&Account::Day, Some(limit)).await.map_err(crate::ledger::trouble)?;
+        // What is spent without a limit counts when there is one later.
+        if live {
+            let limit = providers::day_budget(&self.project);
+            store.ledger().open_account(&Account::Day, limit).await.map_err(crate::ledger::trouble)?;
             accounts.push(Account::Day);
         }
         Ok(accounts)
@@ -271,7 +278,7 @@ fn whys(forecast: &Forecast) -> BTreeMap<LegId, String> {
 struct Pen {
     journal: Journal,
     listener: Listener,
-    record: RunRecord,
+    recorder: Recorder,
     seq: u64,
 }
 
@@ -280,11 +287,14 @@ impl Pen {
         let entry = Entry { schema_version: SCHEMA_VERSION, seq: self.seq, at: Timestamp::now(), event };
         self.seq += 1;
         self.journal.append(&entry).map_err(crate::ledger::trouble)?;
-        self.record.take(&entry);
+        self.recorder.take(&entry);
         (self.listener)(&entry);
         Ok(())
     }
 }
+
+/// How long a hard stop waits for the answers of creates.
+const LAST_MOMENT: Duration = Duration::from_millis(700);
 
 struct Driver {
     run: Run,
@@ -306,7 +316,7 @@ impl Driver {
     async fn go(mut self, mut interrupt: watch::Receiver<Interrupt>) -> Result<RunRecord, Trouble> {
         let began = Instant::now();
         for (leg, why) in std::mem::take(&mut self.whys) {
-            self.pen.record.explain(&self.run.leg_ref(leg), why);
+            self.pen.recorder.explain(&self.run.leg_ref(leg), why);
         }
         let mut finished = self.take(Input::Start)?;
         while !finished {
@@ -325,7 +335,18 @@ impl Driver {
                 }
             }
         }
-        // What still runs after a hard stop is let go: the next run adopts it.
+        // A create whose answer is lost is in doubt, so those on their way get a moment. What
+        // still runs after that is let go: the next run adopts it.
+        let world = self.world.clone();
+        let answered = async move {
+            while !world.creating.is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        if !finished {
+            let _ = tokio::time::timeout(LAST_MOMENT, answered).await;
+        }
         self.tasks.abort_all();
         self.end(began).await
     }
@@ -431,8 +452,8 @@ impl Driver {
         self.world.store.settle().await.map_err(crate::ledger::trouble)?;
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
-        self.pen.journal.finish(&self.pen.record).map_err(crate::ledger::trouble)?;
+        self.pen.journal.finish(&self.pen.recorder.record).map_err(crate::ledger::trouble)?;
         tracing::debug!(folder = %self.folder.path().display(), "run ended");
-        Ok(self.pen.record)
+        Ok(self.pen.recorder.record)
     }
 }

@@ -158,8 +158,9 @@ impl Loader<'_> {
         let one = |finding| (None, Diagnostics { list: vec![finding] });
         let error = |code, message: String| Diagnostic::error(code, source, span, message);
         let path = parent(Path::new(&*source.name)).join(uses);
-        if let Err(why) = crate::files::inside(&self.project.root, &path) {
-            return one(error(Code::InvalidPath, why));
+        if !crate::files::is_inside(&self.project.root, &path) {
+            let message = format!("`{uses}` is outside of the project's folder");
+            return one(error(Code::InvalidPath, message));
         }
         match read(&path) {
             Ok(text) if is_workflow(&text) => one(error(

@@ -51,6 +51,7 @@ impl Easel {
         let create = Create {
             model: &commission.model,
             input: &input,
+            draw: &[],
             schema: commission.info.schema.as_ref(),
             task: commission.info.task.as_deref(),
             output: commission.info.output,

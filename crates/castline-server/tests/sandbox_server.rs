@@ -95,6 +95,7 @@ impl Rehearsal {
         let create = Create {
             model: &model,
             input: &input,
+            draw: &[],
             schema: None,
             task: None,
             output: PICTURES,

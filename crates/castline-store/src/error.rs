@@ -112,7 +112,7 @@ impl StoreError {
         Some(match self {
             Self::File { cause, .. } => match cause.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    format!("the disk is full: make room (`castline gc` removes what nothing uses), {elsewhere}")
+                    format!("the disk is full: make room, {elsewhere}")
                 }
                 io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                     format!("castline must be able to write there: change its permissions, {elsewhere}")
@@ -121,7 +121,7 @@ impl StoreError {
             },
             Self::Database { cause, .. } => match cause.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => {
-                    format!("the disk is full: make room (`castline gc` removes what nothing uses), {elsewhere}")
+                    format!("the disk is full: make room, {elsewhere}")
                 }
                 Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
                     format!("castline must be able to write there: change its permissions, {elsewhere}")
@@ -142,7 +142,7 @@ impl StoreError {
                 "it is fetched or made again by the next run that needs it".to_owned()
             }
             Self::LittleSpace { .. } => {
-                format!("nothing was sent; make room (`castline gc` removes what nothing uses), {elsewhere}")
+                format!("nothing was sent; make room, {elsewhere}")
             }
             Self::NetworkFileSystem { .. } => {
                 "put the store on a local disk with `store:` in castline.yaml or CASTLINE_STORE".to_owned()

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Show former runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Show what is open or in doubt, and rule on it
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Show the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
@@ -231,6 +234,34 @@ pub(crate) enum Runs {
         /// Print one JSON object, as `run --json` does
         #[arg(long)]
         json: bool,
+    },
+}
+
+/// `castline ledger`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// List predictions that are open, in doubt or expired
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that a prediction of the provider's is this one: it is followed, never created again
+    Adopt {
+        /// The key, or the beginning of it
+        key: String,
+        /// The provider's id of the prediction
+        id: String,
+    },
+    /// Say that the provider never received it: its money is free again
+    Forgive {
+        /// The key, or the beginning of it
+        key: String,
+    },
+    /// Have it created again: the first one counts as spent
+    Retry {
+        /// The key, or the beginning of it
+        key: String,
     },
 }
 
@@ -421,7 +452,6 @@ const LATER: &[(&str, &str)] = &[
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
     ("graph", "`castline plan` lists the legs and what they wait for"),
-    ("ledger", "`castline runs show` shows the predictions of a run"),
     ("cost", "`castline runs list` shows what each run cost"),
     ("gc", "the store keeps everything"),
     ("library", "put presets into the project's folder `presets`"),

@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod explain;
 mod init;
+mod ledger;
 mod plan;
 mod preset;
 mod run;
@@ -31,6 +32,7 @@ pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
         Command::Plan(flags) => plan::plan(&flags),
         Command::Why(flags) => why::why(&flags),
         Command::Runs(flags) => runs::runs(&flags),
+        Command::Ledger(flags) => ledger::ledger(&flags),
         Command::Preset(flags) => preset::preset(&flags),
         Command::Init(flags) => init::init(&flags.dir),
         Command::Explain(flags) => explain::explain(&flags),
@@ -61,14 +63,14 @@ pub(crate) fn show(found: &Diagnostics) {
 
 /// A runtime for a command that asks the ledger and nobody else.
 fn small_runtime() -> Result<Runtime, Trouble> {
-    Builder::new_current_thread().enable_all().build().map_err(no_runtime)
+    Builder::new_current_thread().enable_all().build().map_err(|e| no_runtime(&e))
 }
 
 /// A runtime for a command that works.
 fn runtime() -> Result<Runtime, Trouble> {
-    Builder::new_multi_thread().enable_all().build().map_err(no_runtime)
+    Builder::new_multi_thread().enable_all().build().map_err(|e| no_runtime(&e))
 }
 
-fn no_runtime(e: std::io::Error) -> Trouble {
+fn no_runtime(e: &std::io::Error) -> Trouble {
     Trouble::usage(format!("cannot start: {e}"), "is the number of open files or threads limited?")
 }

@@ -42,7 +42,8 @@ pub(crate) fn begin(verbose: u8) {
 
 /// Hides the tokens of a project's own providers too.
 pub(crate) fn hide_tokens_of(project: &Project) {
-    let variables = project.document.iter().flat_map(|d| d.providers.values()).filter_map(|p| p.token_env.as_ref());
+    let variables =
+        project.document.iter().flat_map(|d| d.providers.values()).filter_map(|p| p.token_env.as_ref());
     variables.filter_map(|v| std::env::var(&v.value).ok()).for_each(|value| hide(&value));
 }
 

@@ -45,7 +45,9 @@ fn own_mistake(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
     screen::complain(
         &format!("castline made a mistake: {what}{place}"),
-        Some("please report it with the command and the file that led to it; what was finished is in the store"),
+        Some(
+            "please report it with the command and the file that led to it; what was finished is in the store",
+        ),
     );
     std::process::exit(Exit::OurMistake.code().into());
 }

@@ -8,5 +8,8 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod money;
 pub(crate) mod plan;
+pub(crate) mod reroll;
 pub(crate) mod terminal;
+#[cfg(test)]
+mod testing;
 pub(crate) mod why;

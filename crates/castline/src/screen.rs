@@ -5,7 +5,8 @@
 //!
 //! Start reading at [`data`] and [`say`].
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
@@ -25,7 +26,7 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 /// A heading.
 pub(crate) const BOLD: Style = Style::new().bold();
 
-/// The width that text is laid out for where there is no terminal.
+/// The width that long text is wrapped to where there is no terminal.
 pub(crate) const USUAL_WIDTH: usize = 80;
 
 /// The progress display that is up, if one is.
@@ -84,7 +85,7 @@ pub(crate) fn complain(message: &str, hint: Option<&str>) {
 pub(crate) fn complaint(message: &str, hint: Option<&str>) -> String {
     let mut text = format!("{BAD}error{BAD:#}: {}", printable(message));
     if let Some(hint) = hint {
-        text.push_str(&format!("\n  = {HINT}hint{HINT:#}: {}", printable(hint)));
+        let _ = write!(text, "\n  = {HINT}hint{HINT:#}: {}", printable(hint));
     }
     text
 }
@@ -111,10 +112,19 @@ pub(crate) fn is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Columns of the terminal that shows stderr, else the usual.
-pub(crate) fn width() -> usize {
-    let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
-    columns.filter(|c| *c >= 40).unwrap_or(USUAL_WIDTH)
+/// Columns of the terminal that shows talk; none where there is no terminal.
+pub(crate) fn talk_width() -> Option<usize> {
+    columns_of(&console::Term::stderr())
+}
+
+/// Columns of the terminal that shows data; none where it goes into a file or a program.
+pub(crate) fn data_width() -> Option<usize> {
+    columns_of(&console::Term::stdout())
+}
+
+/// In fewer columns nothing can be laid out.
+fn columns_of(terminal: &console::Term) -> Option<usize> {
+    terminal.size_checked().map(|(_, columns)| usize::from(columns).max(40))
 }
 
 /// Text from a file or a server with everything replaced that could steer a terminal. Line
@@ -127,6 +137,23 @@ pub(crate) fn printable(text: &str) -> String {
 pub(crate) fn short(text: &str, columns: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     console::truncate_str(&printable(&line), columns, "...").into_owned()
+}
+
+/// Lines of at most so many columns, broken at blanks.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in printable(text).split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        match line.as_str() {
+            "" => line.push_str(word),
+            full if self::columns(full) + 1 + self::columns(word) > columns => lines.push(word.to_owned()),
+            _ => {
+                line.push(' ');
+                line.push_str(word);
+            }
+        }
+    }
+    lines
 }
 
 /// Fills up with spaces to so many columns.
@@ -147,6 +174,12 @@ mod tests {
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\u{7}\nc\td"), "a\u{241b}[2Jb\u{2407}\nc    d");
         assert_eq!(short("one\ntwo \u{1b}]0;x", 40), "one two \u{241b}]0;x");
+    }
+
+    #[test]
+    fn long_text_is_broken_at_blanks() {
+        assert_eq!(wrap("one two  three\nfour", 9), ["one two", "three", "four"]);
+        assert_eq!(wrap("", 9), [""]);
     }
 
     #[test]

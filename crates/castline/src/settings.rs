@@ -122,13 +122,7 @@ pub(crate) const ALL: &[Setting] = &[
     Setting { name: "token of `replicate`", variable: Some("REPLICATE_API_TOKEN"), ..NOTHING },
     Setting { name: "token of `cometapi`", variable: Some("COMETAPI_KEY"), ..NOTHING },
     Setting { name: "tokens for other hosts", variable: Some("CASTLINE_TRUST"), ..NOTHING },
-    Setting {
-        name: "log",
-        flag: Some("-v"),
-        variable: Some("CASTLINE_LOG"),
-        default: "warnings",
-        ..NOTHING
-    },
+    Setting { name: "log", flag: Some("-v"), variable: Some("CASTLINE_LOG"), default: "warnings", ..NOTHING },
     Setting {
         name: "colors",
         flag: Some("--color"),
@@ -207,7 +201,11 @@ mod tests {
         Project { root: "/project".into(), document }
     }
 
-    fn provider(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, text: &str) -> (String, String) {
+    fn provider(
+        flags: &Overrides,
+        environment: &dyn Fn(&str) -> Option<String>,
+        text: &str,
+    ) -> (String, String) {
         let held = ALL[0].held(flags, environment, &project(text));
         (held.value, held.origin.to_string())
     }
@@ -239,7 +237,7 @@ mod tests {
         let page = include_str!("../../../docs/reference/settings.md");
         let code = |cell: &str| cell.trim().trim_matches('`').to_owned();
         for row in page.lines().filter(|l| l.starts_with("| ")).skip(1) {
-            let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let cells: Vec<_> = row.split('|').skip(1).map(str::trim).collect();
             let (name, variable, key) = (cells[0], cells[2], cells[3]);
             if name.starts_with("---") || name == "token of another provider" {
                 continue;

@@ -472,10 +472,10 @@ fn a_create_that_the_budget_does_not_allow_is_not_sent() {
 // Creates that fail.
 
 #[test]
-fn a_host_that_cannot_be_reached_is_tried_for_a_minute_and_nothing_is_spent() {
+fn a_host_that_cannot_be_reached_is_tried_for_a_while_and_nothing_is_spent() {
     let mut scene = creating(LIVE);
     let mut story = String::new();
-    for second in [0, 1, 3, 7, 15, 30, 45, 60] {
+    for second in [0, 1, 3, 7, 15, 20] {
         story += &scene.tell_at(second, Told::Created(Err(not_sent())));
         story += &scene.tell(Told::Rested);
     }
@@ -491,12 +491,6 @@ fn a_host_that_cannot_be_reached_is_tried_for_a_minute_and_nothing_is_spent() {
     > create
     sent again: cannot reach studio:443 (connection refused)
     > rest 8s
-    > create
-    sent again: cannot reach studio:443 (connection refused)
-    > rest 15s
-    > create
-    sent again: cannot reach studio:443 (connection refused)
-    > rest 15s
     > create
     sent again: cannot reach studio:443 (connection refused)
     > rest 15s

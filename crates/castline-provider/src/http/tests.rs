@@ -59,6 +59,7 @@ async fn create_with(
     let create = Create {
         model: &model,
         input: &input,
+        draw: &[],
         schema: None,
         task: None,
         output: OutputShape { kind: OutputKind::Image, many: true },

@@ -124,7 +124,7 @@ fn without_specks(mut subject: Vec<bool>, width: usize) -> Vec<bool> {
     }
     let largest = islands.iter().map(Vec::len).max().unwrap_or(0);
     for island in islands.iter().filter(|island| island.len() * 100 < largest) {
-        for &index in *island {
+        for &index in island {
             subject[index] = false;
         }
     }

@@ -162,7 +162,7 @@ impl Easel {
 
 /// Points of a circle's part, from one angle to another in degrees, clockwise from the right.
 pub(crate) fn arc(center: At, radii: (f32, f32), from: f32, to: f32) -> Vec<At> {
-    const STEPS: u16 = 40;
+    const STEPS: u16 = 80;
     (0..=STEPS)
         .map(|step| {
             let angle = from + (to - from) * f32::from(step) / f32::from(STEPS);

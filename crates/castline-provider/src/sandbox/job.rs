@@ -2,15 +2,15 @@
 //!
 //! Start reading at [`Job::answer`].
 
-use castline_core::ModelRef;
 use castline_core::request::OutputShape;
+use castline_core::{ModelRef, Value};
 use castline_spec::preset::OutputKind;
 use serde_json::Value as Json;
 
 use super::dice::Dice;
 use super::frame::Frame;
 use super::sources::{self, Sources};
-use super::{cutout, edit, plate, repaint, scene, upscale, words};
+use super::{cutout, edit, plate, repaint, scene, sound, upscale, words};
 use crate::std_tools::color::Color;
 use crate::std_tools::fault::Fault;
 use crate::std_tools::fields::Fields;
@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) task: Option<String>,
     pub(crate) output: OutputShape,
     pub(crate) fields: Fields,
+    /// Which of several answers to the same words is wanted; empty for the one and only.
+    pub(crate) draw: Vec<Value>,
 }
 
 /// Inputs that change how a file is written or a model is run, never what is in the picture.
@@ -70,7 +72,7 @@ impl Job {
             OutputKind::Json => {
                 Ok(Made::Json(words::object(self.prompt(), &Sources::of(&self.fields)?, &self.dice(0))))
             }
-            OutputKind::Audio => Err(Fault::new("the sandbox does not make sound yet")),
+            OutputKind::Audio => self.sound(),
             OutputKind::Video => Err(Fault::new("the sandbox does not draw video yet")),
         }
     }
@@ -82,6 +84,11 @@ impl Job {
         }
         let pieces: Vec<Json> = text.split_inclusive(' ').map(Into::into).collect();
         Ok(Made::Json(pieces.into()))
+    }
+
+    fn sound(&self) -> Result<Made, Fault> {
+        let file = sound::sound(&self.fields, self.task.as_deref(), self.prompt(), &self.dice(0))?;
+        Ok(if self.output.many { Made::Files(vec![file]) } else { Made::File(file) })
     }
 
     fn pictures(&self) -> Result<Made, Fault> {
@@ -165,15 +172,13 @@ impl Job {
     /// By the task; without one by the model's name and its fields.
     fn kind(&self) -> Kind {
         let name = self.model.name.to_lowercase();
+        let says = |parts: &[&str]| self.task.is_none() && parts.iter().any(|part| name.contains(part));
         match self.task.as_deref() {
             Some("upscale") => Kind::Upscale,
             Some("background-removal") => Kind::Cutout,
-            Some(_) => Kind::Edit,
-            None if ["upscale", "esrgan"].iter().any(|part| name.contains(part)) => Kind::Upscale,
-            None if ["rembg", "remove-bg", "background-remov"].iter().any(|part| name.contains(part)) => {
-                Kind::Cutout
-            }
-            None => Kind::Edit,
+            _ if says(&["upscale", "esrgan"]) => Kind::Upscale,
+            _ if says(&["rembg", "remove-bg", "background-remov"]) => Kind::Cutout,
+            _ => Kind::Edit,
         }
     }
 
@@ -183,6 +188,13 @@ impl Job {
         for (name, value) in self.fields.iter().filter(|(name, _)| !WITHOUT_INFLUENCE.contains(name)) {
             let json = value.to_json(&mut |artifact| artifact.digest.to_string().into());
             asked.extend([name, "=", &json.to_string(), "\n"]);
+        }
+        // A seed is made of the draw; a model without one draws otherwise each time.
+        if self.fields.get("seed").is_none() {
+            for value in &self.draw {
+                asked
+                    .push_str(&value.to_json(&mut |artifact| artifact.digest.to_string().into()).to_string());
+            }
         }
         Dice::of(&asked)
     }

@@ -12,14 +12,13 @@ mod dice;
 mod easel;
 mod edit;
 mod frame;
-#[cfg(test)]
-mod gallery;
 mod job;
 mod light;
 mod plane;
 mod plate;
 mod repaint;
 mod scene;
+mod sound;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -76,6 +75,7 @@ impl Sandbox {
             task: create.task.map(str::to_owned),
             output: create.output,
             fields: Fields::of(create, media)?,
+            draw: create.draw.to_vec(),
         };
         if self.options.realistic_latency {
             let seconds = create.typical_seconds.unwrap_or(0.0).clamp(0.0, create.cancel_after.as_secs_f64());

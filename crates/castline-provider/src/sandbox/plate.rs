@@ -84,7 +84,7 @@ fn largest(words: &str, width: f32, height: f32, band: f32) -> Lettering {
         .into_iter()
         .map(|part| Lettering::set(words, &style(part)))
         .find(|lettering| !lettering.is_cut())
-        .unwrap_or_else(|| Lettering::set(words, &style(0.18)))
+        .unwrap_or_else(|| Lettering::set(words, &style(0.16)))
 }
 
 /// The picture above the band, if this is one of our own.

@@ -6,10 +6,7 @@
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use cosmic_text::fontdb::{Database, Source};
-use cosmic_text::{
-    Align, Attrs, Buffer, Ellipsize, EllipsizeHeightLimit, Fallback, Family, FontSystem, Metrics, Shaping,
-    SwashCache, Wrap,
-};
+use cosmic_text::{Align, Attrs, Buffer, Fallback, Family, FontSystem, Metrics, Shaping, SwashCache, Wrap};
 use image::Rgba;
 use unicode_script::Script;
 
@@ -27,6 +24,9 @@ const FONTS: [(&str, &[u8]); 5] = [
 
 /// Longer texts are cut before they are set; no caption shows as much.
 const MOST_CHARACTERS: usize = 1_000;
+
+/// Stands for what was left out.
+const ELLIPSIS: char = '\u{2026}';
 
 static TYPE_CASE: LazyLock<Mutex<FontSystem>> = LazyLock::new(|| {
     let mut fonts = Database::new();
@@ -94,21 +94,22 @@ pub(crate) struct Lettering {
 impl Lettering {
     /// Sets a text; line breaks and other blanks become single spaces.
     pub(crate) fn set(text: &str, style: &Style) -> Self {
-        let text = plain(text);
         let mut fonts = type_case();
+        let mut text = plain(text);
         let mut buffer = Buffer::new(&mut fonts, Metrics::new(style.size, style.leading()));
         buffer.set_wrap(Wrap::WordOrGlyph);
         buffer.set_size(Some(style.width), None);
-        let align = (style.ranged == Ranged::Center).then_some(Align::Center);
-        buffer.set_text(&text, &Attrs::new().family(Family::SansSerif), Shaping::Advanced, align);
-        buffer.shape_until_scroll(&mut fonts, false);
-        let uncut = buffer.layout_runs().count();
-        if uncut > style.lines {
-            buffer.set_ellipsize(Ellipsize::End(EllipsizeHeightLimit::Lines(style.lines)));
-            buffer.shape_until_scroll(&mut fonts, false);
-        }
-        let lines = buffer.layout_runs().count();
-        Self { buffer, lines, leading: style.leading(), cut: uncut > style.lines }
+        let mut cut = false;
+        let lines = loop {
+            fill(&mut buffer, &mut fonts, &text, style);
+            let lines = buffer.layout_runs().count();
+            if lines <= style.lines {
+                break lines;
+            }
+            text = shortened(&buffer, &text, style.lines);
+            cut = true;
+        };
+        Self { buffer, lines, leading: style.leading(), cut }
     }
 
     /// How high it is, in pixels.
@@ -127,7 +128,9 @@ impl Lettering {
         let mut fonts = type_case();
         let mut glyphs = SwashCache::new();
         self.buffer.draw(&mut fonts, &mut glyphs, ink, |x, y, width, height, color| {
-            let (Some(left), Some(top)) = (left.checked_add_signed(x), top.checked_add_signed(y)) else { return };
+            let (Some(left), Some(top)) = (left.checked_add_signed(x), top.checked_add_signed(y)) else {
+                return;
+            };
             for row in 0..height {
                 for column in 0..width {
                     dot(canvas, left + column, top + row, color);
@@ -141,6 +144,24 @@ impl Lettering {
     fn missing(&self) -> usize {
         self.buffer.layout_runs().flat_map(|run| run.glyphs).filter(|glyph| glyph.glyph_id == 0).count()
     }
+}
+
+fn fill(buffer: &mut Buffer, fonts: &mut FontSystem, text: &str, style: &Style) {
+    let align = (style.ranged == Ranged::Center).then_some(Align::Center);
+    buffer.set_text(text, &Attrs::new().family(Family::SansSerif), Shaping::Advanced, align);
+    buffer.shape_until_scroll(fonts, false);
+}
+
+/// What fits into the first lines, at least a letter less than before, and an ellipsis.
+fn shortened(buffer: &Buffer, text: &str, lines: usize) -> String {
+    let shown =
+        buffer.layout_runs().take(lines).flat_map(|run| run.glyphs).map(|glyph| glyph.end).max().unwrap_or(0);
+    let kept = text.trim_end_matches(ELLIPSIS);
+    let mut end = shown.min(kept.len());
+    if end == kept.len() || kept.len() < text.len() {
+        end = kept[..end].char_indices().next_back().map_or(0, |(last, _)| last);
+    }
+    format!("{}{ELLIPSIS}", kept[..end].trim_end())
 }
 
 fn type_case() -> MutexGuard<'static, FontSystem> {
@@ -162,7 +183,7 @@ fn plain(text: &str) -> String {
         plain.push_str(word);
     }
     match plain.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}\u{2026}", &plain[..end]),
+        Some((end, _)) => format!("{}{ELLIPSIS}", &plain[..end]),
         None => plain,
     }
 }

@@ -79,7 +79,7 @@ impl Ask {
     }
 
     /// The properties of the model's input.
-    pub(crate) fn takes(mut self, properties: Json) -> Self {
+    pub(crate) fn takes(mut self, properties: &Json) -> Self {
         self.schema = Some(json!({ "type": "object", "properties": properties }));
         self
     }
@@ -99,6 +99,7 @@ impl Ask {
         Create {
             model: &self.model,
             input: &self.input,
+            draw: &[],
             schema: self.schema.as_ref(),
             task: self.task,
             output: self.output,

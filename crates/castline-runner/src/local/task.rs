@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use castline_core::forecast::Forecast;
@@ -102,6 +103,9 @@ fn terms(capabilities: &Capabilities) -> Terms {
     }
 }
 
+/// A call, or a wait, that is under way.
+type Call = Pin<Box<dyn Future<Output = Result<Told, Trouble>> + Send>>;
+
 /// Sees that a prediction is made, at most once, and tells how it ended.
 pub(crate) async fn ensure(
     world: Arc<World>,
@@ -125,8 +129,9 @@ pub(crate) async fn ensure(
         std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
     let hands = Arc::new(Hands { world, facts, request });
     let (mut prediction, mut dos) = Prediction::start(order);
-    let mut under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Result<Told, Trouble>> + Send>>> =
-        FuturesUnordered::new();
+    let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
+    // A prediction waits for one thing at a time: a new wait takes the place of the old one.
+    let mut wait: Option<Call> = None;
     loop {
         for act in dos.drain(..) {
             match act {
@@ -137,12 +142,21 @@ pub(crate) async fn ensure(
                     drop(tell.send(Said::Ended { leg, claim, outcome }));
                     return;
                 }
+                Do::Get { .. } | Do::Rest(_) | Do::WaitForOwner => {
+                    wait = Some(Box::pin(hands.clone().carry_out(act)));
+                }
                 other => under_way.push(Box::pin(hands.clone().carry_out(other))),
             }
         }
+        let waits = wait.is_some();
         let told = tokio::select! {
-            told = under_way.next() => told,
+            Some(told) = under_way.next() => Some(told),
+            told = async { wait.as_mut().expect("looked at before").await }, if waits => {
+                wait = None;
+                Some(told)
+            }
             Some(()) = stopped.next() => Some(Ok(Told::Stop)),
+            else => None,
         };
         match told {
             Some(Ok(told)) => dos = prediction.handle(told, Timestamp::now()),
@@ -208,6 +222,31 @@ fn outcome(finished: Finished) -> Outcome {
     }
 }
 
+/// How many creates are on their way: sent, and not answered yet.
+#[derive(Debug, Default)]
+pub(crate) struct Creating(AtomicUsize);
+
+/// One create on its way.
+struct OneCreate<'a>(&'a Creating);
+
+impl Creating {
+    fn one(&self) -> OneCreate<'_> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        OneCreate(self)
+    }
+
+    /// True when no answer is outstanding.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+}
+
+impl Drop for OneCreate<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// What carries out one leg's calls.
 struct Hands {
     world: Arc<World>,
@@ -219,7 +258,10 @@ impl Hands {
     async fn carry_out(self: Arc<Self>, act: Do) -> Result<Told, Trouble> {
         Ok(match act {
             Do::Commit { claim, ask } => Told::Verdict(self.commit(claim, ask).await?),
-            Do::Create => Told::Created(self.create().await),
+            Do::Create => {
+                let _creating = self.world.creating.one();
+                Told::Created(self.create().await)
+            }
             Do::Get { provider, prediction, after } => {
                 tokio::time::sleep(after).await;
                 let got = match self.provider(&provider) {
@@ -269,6 +311,7 @@ impl Hands {
         let create = Create {
             model: &self.request.model,
             input: &self.request.input,
+            draw: &self.request.draw,
             schema: self.facts.schema.as_ref(),
             task: self.facts.task.as_deref(),
             output: self.request.output,

@@ -4,7 +4,7 @@
 //! stack; nesting and the growth of aliases have limits. Scalars are read in `scalar`, findings
 //! about the spelling are worded in `trap`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
@@ -32,7 +32,7 @@ struct Tree<'a> {
     places: Places,
     found: Diagnostics,
     open: Vec<Open>,
-    anchors: HashMap<usize, Grown>,
+    anchors: BTreeMap<usize, Grown>,
     aliased: usize,
     root: Option<Node>,
     /// Where the last event ended: what cannot be scanned stands after it.
@@ -58,7 +58,7 @@ struct Open {
 
 enum Items {
     List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, known: HashMap<String, Span>, next: Next },
+    Map { entries: Vec<(Key, Node)>, known: BTreeMap<String, Span>, next: Next },
 }
 
 /// What a map expects.
@@ -84,7 +84,7 @@ impl<'a> Tree<'a> {
             places: Places::new(&source.text),
             found: Diagnostics::default(),
             open: Vec::new(),
-            anchors: HashMap::new(),
+            anchors: BTreeMap::new(),
             aliased: 0,
             root: None,
             last: source.pos(0),
@@ -129,7 +129,7 @@ impl<'a> Tree<'a> {
                 self.start(Items::List(Vec::new()), anchor, tag.as_deref(), span)?;
             }
             Event::MappingStart(anchor, tag) => {
-                let map = Items::Map { entries: Vec::new(), known: HashMap::new(), next: Next::Key };
+                let map = Items::Map { entries: Vec::new(), known: BTreeMap::new(), next: Next::Key };
                 self.start(map, anchor, tag.as_deref(), span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),

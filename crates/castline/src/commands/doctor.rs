@@ -56,8 +56,8 @@ fn table(held: &[Held]) -> String {
     let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
     let (names, values) = (width(0).max(7), width(1).max(5));
     let head = format!("{BOLD}{}  {}  from{BOLD:#}\n", pad("setting", names), pad("value", values));
-    let lines = rows
-        .iter()
-        .map(|[name, value, origin]| format!("{}  {}  {DIM}{origin}{DIM:#}\n", pad(name, names), pad(value, values)));
+    let lines = rows.iter().map(|[name, value, origin]| {
+        format!("{}  {}  {DIM}{origin}{DIM:#}\n", pad(name, names), pad(value, values))
+    });
     std::iter::once(head).chain(lines).collect()
 }

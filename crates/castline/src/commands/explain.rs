@@ -16,7 +16,7 @@ static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
 /// Prints a page, or the list of all codes.
 pub(crate) fn explain(flags: &Explain) -> Result<Exit, Trouble> {
     match &flags.code {
-        Some(wanted) => one(&find(wanted)?, flags.json)?,
+        Some(wanted) => one(find(wanted)?, flags.json)?,
         None => list(flags.json)?,
     }
     Ok(Exit::Done)
@@ -37,8 +37,8 @@ fn page(code: Code) -> Option<&'static str> {
     PAGES.get_file(format!("{}.md", code.as_str()))?.contents_utf8()
 }
 
-fn one(code: &Code, as_json: bool) -> Result<(), Trouble> {
-    let page = page(*code).unwrap_or_else(|| code.title());
+fn one(code: Code, as_json: bool) -> Result<(), Trouble> {
+    let page = page(code).unwrap_or_else(|| code.title());
     match as_json {
         true => print(&json!({
             "schema_version": SCHEMA_VERSION,
@@ -56,7 +56,8 @@ fn list(as_json: bool) -> Result<(), Trouble> {
         return print(&json!({ "schema_version": SCHEMA_VERSION, "codes": codes.collect::<Vec<_>>() }));
     }
     let widest = Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or(0);
-    let lines = Code::ALL.iter().map(|code| format!("{}  {}\n", screen::pad(code.as_str(), widest), code.title()));
+    let lines =
+        Code::ALL.iter().map(|code| format!("{}  {}\n", screen::pad(code.as_str(), widest), code.title()));
     screen::data(&lines.collect::<String>())
 }
 

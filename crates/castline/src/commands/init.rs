@@ -17,7 +17,9 @@ const IGNORED: &[&str] = &["/out/", "/.castline/"];
 
 /// Writes what is not there yet; what is there stays as it is.
 pub(crate) fn init(dir: &Path) -> Result<Exit, Trouble> {
-    let write = |name: &str, text: &str| write_new(&dir.join(name), text).map_err(|e| cannot_write(&dir.join(name), &e));
+    let write = |name: &str, text: &str| {
+        write_new(&dir.join(name), text).map_err(|e| cannot_write(&dir.join(name), &e))
+    };
     fs::create_dir_all(dir.join("workflows")).map_err(|e| cannot_write(dir, &e))?;
     for (name, text) in [("castline.yaml", PROJECT), ("workflows/hello.yaml", WORKFLOW)] {
         say_what_became(&dir.join(name), write(name, text)?);

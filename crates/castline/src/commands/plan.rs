@@ -19,7 +19,7 @@ pub(crate) fn plan(flags: &Plan) -> Result<Exit, Trouble> {
     let table = Table::of(forecast);
     match flags.json {
         true => json::print(&table.json())?,
-        false => screen::data(&table.draw())?,
+        false => screen::data(&table.draw(screen::data_width()))?,
     }
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! `castline preset`: the presets that steps can use.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use castline_runner::{Project, Trouble, presets};
@@ -39,7 +40,8 @@ fn table(presets: &[Arc<Preset>]) -> String {
     let names = widest(&|p| screen::columns(&p.name));
     let prices = widest(&|p| screen::columns(&price(p)));
     let lines = presets.iter().map(|preset| {
-        let room = screen::width().saturating_sub(names + prices + 8).max(24);
+        let room =
+            screen::data_width().map_or(usize::MAX, |width| width.saturating_sub(names + prices + 4).max(24));
         let description = short(preset.description.as_deref().unwrap_or_default(), room);
         let price = pad(&price(preset), prices);
         let line = format!("{}  {DIM}{price}{DIM:#}  {description}", pad(&printable(&preset.name), names));
@@ -117,7 +119,8 @@ fn in_full(preset: &Preset) -> Json {
     let mut json = in_short(preset);
     json["schema_version"] = SCHEMA_VERSION.into();
     json["input"] = input(preset);
-    json["ports"] = preset.ports.iter().map(|(port, p)| (port.clone(), Json::from(p.field.value.as_str()))).collect();
+    json["ports"] =
+        preset.ports.iter().map(|(port, p)| (port.clone(), Json::from(p.field.value.as_str()))).collect();
     json["typical_seconds"] = preset.typical_seconds.into();
     json["examples"] = preset.examples.iter().map(|example| Json::Object(example.value.clone())).collect();
     if let Body::Model(model) = &preset.body {
@@ -136,7 +139,8 @@ fn input(preset: &Preset) -> Json {
             let properties: serde_json::Map<_, _> =
                 inputs.map(|(name, input)| (name.to_string(), input.schema.json.clone())).collect();
             let inputs = derived.inputs.iter();
-            let required: Vec<_> = inputs.filter(|(_, i)| i.default.is_none()).map(|(n, _)| n.to_string()).collect();
+            let required: Vec<_> =
+                inputs.filter(|(_, i)| i.default.is_none()).map(|(n, _)| n.to_string()).collect();
             json!({ "type": "object", "properties": properties, "required": required })
         }
     }
@@ -146,15 +150,15 @@ fn input(preset: &Preset) -> Json {
 fn draw(preset: &Preset) -> String {
     let mut text = format!("{BOLD}{}{BOLD:#}\n", printable(&preset.name));
     if let Some(description) = &preset.description {
-        text.push_str(&format!("{}\n", printable(description)));
+        let _ = writeln!(text, "{}", printable(description));
     }
     text.push('\n');
     for (name, value) in facts(preset) {
-        text.push_str(&format!("{DIM}{}{DIM:#}  {}\n", pad(name, 7), printable(&value)));
+        let _ = writeln!(text, "{DIM}{}{DIM:#}  {}", pad(name, 7), printable(&value));
     }
-    text.push_str(&format!("\n{BOLD}Inputs{BOLD:#}\n{}", inputs(&input(preset))));
+    let _ = write!(text, "\n{BOLD}Inputs{BOLD:#}\n{}", inputs(&input(preset)));
     if let Some(example) = preset.examples.first() {
-        text.push_str(&format!("\n{BOLD}Example{BOLD:#}\n{}", self::example(preset, &example.value)));
+        let _ = write!(text, "\n{BOLD}Example{BOLD:#}\n{}", self::example(preset, &example.value));
     }
     text
 }
@@ -178,19 +182,20 @@ fn facts(preset: &Preset) -> Vec<(&'static str, String)> {
 }
 
 fn inputs(schema: &Json) -> String {
-    let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let required: Vec<_> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let Some(properties) = schema["properties"].as_object() else { return "  (none)\n".to_owned() };
     let widest = properties.keys().map(|name| screen::columns(name)).max().unwrap_or(0);
+    let room = screen::data_width().unwrap_or(screen::USUAL_WIDTH).saturating_sub(widest + 4).max(30);
     let line = |(name, schema): (&String, &Json)| {
         let note = if required.contains(&name.as_str()) { ", required" } else { "" };
-        let head = format!("  {}  {}{note}", pad(&printable(name), widest), printable(&kind(schema)));
-        match schema["description"].as_str() {
-            Some(text) => {
-                let room = screen::width().saturating_sub(widest + 4).max(30);
-                format!("{head}\n  {}  {DIM}{}{DIM:#}\n", " ".repeat(widest), short(text, room))
-            }
-            None => format!("{head}\n"),
-        }
+        let kind = format!("{}{note}", kind(schema));
+        let description =
+            schema["description"].as_str().map(|text| screen::wrap(text, room)).unwrap_or_default();
+        let description = description.iter().map(|line| format!("{DIM}{line}{DIM:#}"));
+        let lines: Vec<_> = screen::wrap(&kind, room).into_iter().chain(description).collect();
+        let gap = format!("\n  {}  ", " ".repeat(widest));
+        format!("  {}  {}\n", pad(&printable(name), widest), lines.join(&gap))
     };
     properties.iter().map(line).collect()
 }
@@ -227,7 +232,7 @@ fn plain(value: &Json) -> String {
 fn example(preset: &Preset, with: &serde_json::Map<String, Json>) -> String {
     let mut text = format!("  step:\n    uses: {}\n    with:\n", printable(&preset.name));
     for (name, value) in with {
-        text.push_str(&format!("      {}: {}\n", printable(name), printable(&value.to_string())));
+        let _ = writeln!(text, "      {}: {}", printable(name), printable(&value.to_string()));
     }
     text
 }

@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::report::json::{self, Lines};
 use crate::report::plan::Table;
 use crate::report::terminal::Terminal;
-use crate::report::html;
+use crate::report::{html, reroll};
 use crate::{log, screen, signals};
 
 /// How often what moves by itself is moved.
@@ -52,6 +52,7 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
     if !may_spend(flags, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }
+    reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
     let project = job.project.clone();
     let folder = out_folder(flags, &project, forecast);
     let terminal = terminal(&project, forecast);
@@ -75,7 +76,8 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
 
 /// The folder of this workflow's outputs.
 fn out_folder(flags: &Run, project: &Project, forecast: &Forecast) -> PathBuf {
-    let asked = flags.overrides.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
+    let asked =
+        flags.overrides.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
     asked.unwrap_or_else(|| project.out()).join(forecast.plan.graph.name.as_str())
 }
 
@@ -85,7 +87,8 @@ fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
         return terminal;
     }
     let steps = forecast.plan.graph.steps.iter();
-    let typical = |step: &castline_core::graph::Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
+    let typical =
+        |step: &castline_core::graph::Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
     terminal.with_progress(steps.filter_map(typical).collect::<BTreeMap<_, _>>())
 }
 
@@ -118,7 +121,7 @@ fn may_spend(flags: &Run, job: &Job) -> Result<bool, Trouble> {
     if flags.yes || !asks || !screen::is_terminal() || !io::stdin().is_terminal() {
         return Ok(true);
     }
-    screen::say(&table.draw());
+    screen::say(&table.draw(screen::talk_width()));
     let _ = write!(io::stderr(), "Run it? [y/N] ").and_then(|()| io::stderr().flush());
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(|e| {

@@ -44,20 +44,18 @@ fn table(records: &[RunRecord], zone: &TimeZone) -> String {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
         cells.join("  ").trim_end().to_owned()
     };
-    let lines: Vec<_> = rows.iter().enumerate().map(|(i, row)| match i {
+    let lines = rows.iter().enumerate().map(|(i, row)| match i {
         0 => format!("{DIM}{}{DIM:#}\n", line(row)),
         _ => format!("{}\n", line(row)),
     });
-    lines.concat()
+    lines.collect()
 }
 
 fn row(record: &RunRecord, zone: &TimeZone) -> [String; 7] {
-    let started = record.started.map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
+    let started =
+        record.started.map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
     let counts = Counts::of(record);
-    let legs = match counts.failed {
-        0 => format!("{} ran, {} reused", counts.ran, counts.reused),
-        failed => format!("{} ran, {} reused, {failed} failed", counts.ran, counts.reused),
-    };
+    let legs = counts.to_string();
     let cost = money::paid(record);
     [
         record.run.clone(),
@@ -93,7 +91,7 @@ fn show(project: &Project, wanted: &str, as_json: bool) -> Result<(), Trouble> {
     entries.iter().for_each(|entry| terminal.take(entry));
     terminal.finish(None);
     drop(terminal);
-    let started = record.started.map(|at| format!(", {:.0}", at)).unwrap_or_default();
+    let started = record.started.map(|at| format!(", {at:.0}")).unwrap_or_default();
     let text: String = heard.iter().collect();
     screen::data(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
 }

@@ -53,7 +53,8 @@ fn find(models: &BTreeMap<ModelRef, ModelInfo>, wanted: &ModelRef) -> Option<Mod
 fn models(presets: &[Arc<Preset>]) -> BTreeMap<ModelRef, ModelInfo> {
     let model = |preset: &Preset| {
         let Body::Model(body) = &preset.body else { return None };
-        let mut reference: ModelRef = body.model.value.parse().ok().filter(|m: &ModelRef| m.owner != "std")?;
+        let mut reference: ModelRef =
+            body.model.value.parse().ok().filter(|m: &ModelRef| m.owner != "std")?;
         reference.version = reference.version.or_else(|| body.version.as_ref().map(|v| v.value.clone()));
         let info = ModelInfo {
             schema: Some(body.input.value.clone()),

@@ -11,7 +11,8 @@ use crate::screen;
 /// Nothing is asked but the ledger.
 pub(crate) fn why(flags: &Why) -> Result<Exit, Trouble> {
     let wishes = flags.wishes();
-    let explanations = small_runtime()?.block_on(castline_runner::why::why(&flags.file, &wishes, &flags.step))?;
+    let explanations =
+        small_runtime()?.block_on(castline_runner::why::why(&flags.file, &wishes, &flags.step))?;
     match flags.json {
         true => json::print(&report::json(&explanations))?,
         false => screen::data(&report::draw(&explanations))?,

@@ -22,14 +22,18 @@ fn only_one(root: &Path) -> Result<PathBuf, Trouble> {
         1 => Ok(found.remove(0)),
         _ => {
             let names: Vec<_> = found.iter().map(|file| format!("`{}`", shown(file))).collect();
-            Err(Trouble::usage("there is more than one workflow", format!("name one of {}", names.join(", "))))
+            Err(Trouble::usage(
+                "there is more than one workflow",
+                format!("name one of {}", names.join(", ")),
+            ))
         }
     }
 }
 
 /// Every workflow directly in a project's folder or in its `workflows`.
 fn workflows(root: &Path) -> Vec<PathBuf> {
-    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files =
+        |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> =
         files(root).chain(files(&root.join("workflows"))).filter(|path| is_workflow(path)).collect();
     found.sort();

@@ -14,11 +14,17 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
 use castline_spec::{Diagnostic, Diagnostics, Severity, Source, Span};
 use serde_json::{Value as Json, json};
 
 use crate::screen;
+
+/// The bytes that end a line.
+const BREAKS: &[u8] = b"\n\r";
 
 /// Lines between two places of one snippet; places farther apart get snippets of their own.
 const NEAR: u32 = 40;
@@ -35,8 +41,10 @@ pub(crate) fn summary(found: &Diagnostics) -> Option<String> {
         let n = found.list.iter().filter(|d| d.severity == severity).count();
         (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
     };
-    let counts: Vec<_> =
-        [count(Severity::Error, "error"), count(Severity::Warning, "warning")].into_iter().flatten().collect();
+    let counts: Vec<_> = [count(Severity::Error, "error"), count(Severity::Warning, "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
     (!counts.is_empty()).then(|| counts.join(", "))
 }
 
@@ -45,7 +53,8 @@ fn draw_one(finding: &Diagnostic) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
+    let mut group =
+        Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
     match finding.span {
         Some(span) => group = group.elements(snippets(finding, span)),
         None => group = group.element(Origin::path(normalize_untrusted_str(&finding.source.name))),
@@ -53,7 +62,7 @@ fn draw_one(finding: &Diagnostic) -> String {
     if let Some(hint) = &finding.hint {
         group = group.element(Level::HELP.with_name("hint").message(screen::printable(hint)));
     }
-    Renderer::styled().term_width(screen::width().max(60)).render(&[group])
+    Renderer::styled().term_width(screen::talk_width().unwrap_or(DEFAULT_TERM_WIDTH).max(60)).render(&[group])
 }
 
 /// The place of the mistake first, then every place in another file or far away.
@@ -117,17 +126,16 @@ impl<'a> Window<'a> {
 fn lines(text: &str, places: &[(Span, AnnotationKind, &str)]) -> (String, usize) {
     let from = places.iter().map(|(span, ..)| span.start.offset).min().unwrap_or(0).min(text.len());
     let to = places.iter().map(|(span, ..)| span.end.offset).max().unwrap_or(0).clamp(from, text.len());
-    let is_break = |b: &u8| matches!(b, b'\n' | b'\r');
     let bytes = text.as_bytes();
-    let mut start = bytes[..from].iter().rposition(|b| is_break(b)).map_or(0, |at| at + 1);
+    let mut start = bytes[..from].iter().rposition(|b| BREAKS.contains(b)).map_or(0, |at| at + 1);
     // A place that begins between `\r` and `\n` belongs to the line that they end.
     if bytes.get(start) == Some(&b'\n') && start > 0 && bytes[start - 1] == b'\r' && from == start {
-        start = bytes[..start - 1].iter().rposition(|b| is_break(b)).map_or(0, |at| at + 1);
+        start = bytes[..start - 1].iter().rposition(|b| BREAKS.contains(b)).map_or(0, |at| at + 1);
     }
     if text.starts_with('\u{feff}') && start == 0 {
         start = '\u{feff}'.len_utf8();
     }
-    let end = bytes[to..].iter().position(is_break).map_or(text.len(), |at| to + at);
+    let end = bytes[to..].iter().position(|b| BREAKS.contains(b)).map_or(text.len(), |at| to + at);
     let Some(slice) = text.get(start..end.max(start)) else { return (String::new(), start) };
     (one_break(slice), start)
 }
@@ -162,9 +170,7 @@ pub(crate) fn json(found: &Diagnostics) -> Json {
 }
 
 fn one_json(finding: &Diagnostic) -> Json {
-    let label = |l: &castline_spec::Label| {
-        json!({ "file": &*l.source.name, "span": span_json(l.span), "message": l.message })
-    };
+    let label = |l: &castline_spec::Label| json!({ "file": &*l.source.name, "span": span_json(l.span), "message": l.message });
     json!({
         "code": finding.code.as_str(),
         "severity": finding.severity,

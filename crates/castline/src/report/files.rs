@@ -22,7 +22,8 @@ impl Places {
         let of_outputs = record.output_files.values().flatten();
         let of_legs = record.legs.iter().flat_map(|leg| &leg.saved);
         // Outputs come last, so that they win: they are what the user asked for.
-        let saved = of_legs.chain(of_outputs).map(|s| (s.artifact.digest.to_string(), s.path.clone())).collect();
+        let saved =
+            of_legs.chain(of_outputs).map(|s| (s.artifact.digest.to_string(), s.path.clone())).collect();
         Self { root: project.root.clone(), store: project.store(), saved }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Outputs first, then every step with its legs. The page needs no script and nothing from
 //! the network: pictures are linked relatively, or are inside it with `--embed`. All text is
-//! escaped by the template; a workflow or a model cannot put markup into it.
+//! escaped as it is written; a workflow or a model cannot put markup into it.
 //!
 //! Start reading at [`render`]; how it looks stands in `report.html.jinja`.
 
@@ -13,13 +13,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use castline_core::event::RunStatus;
+use castline_core::plain;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
-use castline_core::plain;
 use castline_runner::Project;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::{AutoEscape, Environment};
+use minijinja::Environment;
+use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -100,12 +101,34 @@ struct Field {
 pub(crate) fn render(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> String {
     let shelf = Shelf::new(Places::new(project, record), folder, embed, record);
     let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.render_str(TEMPLATE, page(record, &shelf)).expect("the template fits the page")
+    environment.set_formatter(|out, _, value| Ok(out.write_str(&escape(&value.to_string()))?));
+    environment.render_str(TEMPLATE, Serde(page(record, &shelf))).expect("the template fits the page")
+}
+
+/// Text that is text wherever it stands, between tags and in quotes. The template engine's own
+/// escapes slashes too, which makes links unreadable and embedded pictures larger.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Writes the page into a folder, and says where it is.
-pub(crate) fn write(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> io::Result<PathBuf> {
+pub(crate) fn write(
+    record: &RunRecord,
+    project: &Project,
+    folder: &Path,
+    embed: bool,
+) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let path = folder.join("report.html");
     let temporary = folder.join(format!(".report.html.{}.tmp", std::process::id()));
@@ -136,7 +159,7 @@ fn page(record: &RunRecord, shelf: &Shelf) -> Page {
         tone,
         started: record.started.map(clock),
         elapsed: duration(record.elapsed_seconds),
-        counts: counts(record),
+        counts: format!("{}: {}", counted(record.legs.len(), "leg"), Counts::of(record)),
         money: money::bill(record),
         warnings: record.warnings.clone(),
         outputs: outputs(record, shelf),
@@ -146,20 +169,7 @@ fn page(record: &RunRecord, shelf: &Shelf) -> Page {
 }
 
 fn clock(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-fn counts(record: &RunRecord) -> String {
-    let counts = Counts::of(record);
-    let parts = [
-        (counts.ran, "ran"),
-        (counts.reused, "reused"),
-        (counts.skipped, "skipped"),
-        (counts.failed, "failed"),
-        (counts.not_run, "not run"),
-    ];
-    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    format!("{}: {}", counted(record.legs.len(), "leg"), parts.join(", "))
+    at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn outputs(record: &RunRecord, shelf: &Shelf) -> Vec<Output> {
@@ -202,7 +212,11 @@ fn leg(leg: &LegRecord, shelf: &Shelf) -> Leg {
         facts: facts(leg),
         input: input
             .iter()
-            .map(|(name, value)| Field { name: (*name).clone(), media: shelf.media(value, &[]), text: words(value) })
+            .map(|(name, value)| Field {
+                name: (*name).clone(),
+                media: shelf.media(value, &[]),
+                text: words(value),
+            })
             .collect(),
         error: leg.failure.as_ref().map(|f| f.message.clone()),
         logs: leg.failure.as_ref().and_then(|f| f.logs.clone()),
@@ -226,14 +240,17 @@ fn state(leg: &LegRecord) -> (&'static str, &'static str) {
 /// The words that a leg sent, for the card and as the alternative to its picture.
 fn prompt(leg: &LegRecord) -> Option<String> {
     let input = &leg.request.as_ref()?.input;
-    ["prompt", "text", "text_prompt", "input"].iter().find_map(|field| Some(input.get(*field)?.as_str()?.to_owned()))
+    ["prompt", "text", "text_prompt", "input"]
+        .iter()
+        .find_map(|field| Some(input.get(*field)?.as_str()?.to_owned()))
 }
 
 fn facts(leg: &LegRecord) -> Vec<(&'static str, String)> {
     let request = leg.request.as_ref();
     let seed = request.and_then(|r| r.input.get("seed")).map(|seed| plain::json(seed).to_string());
     let draw = request.filter(|r| !r.draw.is_empty()).map(|r| Json::Array(r.draw.clone()).to_string());
-    let took = leg.created.zip(leg.finished).map(|(from, to)| duration(to.duration_since(from).as_secs_f64()));
+    let took =
+        leg.created.zip(leg.finished).map(|(from, to)| duration(to.duration_since(from).as_secs_f64()));
     let facts = [
         ("why", leg.why.clone()),
         ("cost", money::of_leg(leg)),

@@ -46,7 +46,8 @@ pub(crate) fn run(record: &RunRecord, project: &Project) -> Json {
 
 fn leg(leg: &LegRecord, places: &Places) -> Json {
     let request = leg.request.as_ref();
-    let input = request.map(|r| r.input.iter().map(|(k, v)| (k.clone(), castline_core::plain::json(v))).collect());
+    let input =
+        request.map(|r| r.input.iter().map(|(k, v)| (k.clone(), castline_core::plain::json(v))).collect());
     json!({
         "step": leg.leg.step,
         "leg": leg.leg.leg,
@@ -86,7 +87,11 @@ fn in_short(record: &RunRecord) -> Json {
         "legs": record.legs.len(),
         "ran": counts.ran,
         "reused": counts.reused,
+        "skipped": counts.skipped,
         "failed": counts.failed,
+        "in_doubt": counts.in_doubt,
+        "refused": counts.refused,
+        "not_run": counts.not_run,
         "cost_usd": record.totals.cost.usd(),
     })
 }
@@ -100,8 +105,12 @@ pub(crate) struct Counts {
     pub reused: usize,
     /// Skipped.
     pub skipped: usize,
-    /// Without an output, and not as the workflow wants it.
+    /// Failed, canceled or expired.
     pub failed: usize,
+    /// Nobody knows whether their creates were received.
+    pub in_doubt: usize,
+    /// The budget did not allow them.
+    pub refused: usize,
     /// Not run.
     pub not_run: usize,
 }
@@ -116,14 +125,31 @@ impl Counts {
                 LegStatus::Succeeded => &mut counts.ran,
                 LegStatus::Skipped => &mut counts.skipped,
                 LegStatus::NotRun => &mut counts.not_run,
-                LegStatus::Failed
-                | LegStatus::Canceled
-                | LegStatus::Expired
-                | LegStatus::InDoubt
-                | LegStatus::Refused => &mut counts.failed,
+                LegStatus::Failed | LegStatus::Canceled | LegStatus::Expired => &mut counts.failed,
+                LegStatus::InDoubt => &mut counts.in_doubt,
+                LegStatus::Refused => &mut counts.refused,
             } += 1;
         }
         counts
+    }
+}
+
+impl std::fmt::Display for Counts {
+    /// `7 ran, 1 reused`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.ran, "ran"),
+            (self.reused, "reused"),
+            (self.skipped, "skipped"),
+            (self.failed, "failed"),
+            (self.in_doubt, "in doubt"),
+            (self.refused, "refused"),
+            (self.not_run, "not run"),
+        ];
+        let parts: Vec<_> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        f.write_str(if parts.is_empty() { "nothing to do" } else { "" })?;
+        f.write_str(&parts.join(", "))
     }
 }
 
@@ -160,4 +186,37 @@ impl Lines {
 pub(crate) fn print(object: &Json) -> Result<(), Trouble> {
     let text = serde_json::to_string_pretty(object).expect("a JSON value is valid JSON");
     screen::data(&format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{events, project, record};
+
+    #[test]
+    fn a_run_as_json_has_a_path_for_every_file() {
+        insta::assert_json_snapshot!(run(&record(), &project()));
+    }
+
+    #[test]
+    fn runs_are_listed_in_short() {
+        insta::assert_json_snapshot!(runs(&[record()], &project()));
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut lines = Lines::open(&path).unwrap();
+        events().iter().for_each(|entry| lines.take(entry));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(read, events());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let trouble = Lines::open(Path::new("/nowhere/events.jsonl")).err().unwrap();
+        assert!(trouble.to_string().contains("/nowhere/events.jsonl"), "{trouble}");
+    }
 }

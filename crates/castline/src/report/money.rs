@@ -42,6 +42,7 @@ pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
     Some(match (leg.cost, leg.estimate.map(|e| e.max)) {
         (None, _) => "price unknown".to_owned(),
         (Some(MicroUsd::ZERO), Some(usd)) if usd > MicroUsd::ZERO => format!("free (live {usd})"),
+        (Some(MicroUsd::ZERO), None) => "free (live unpriced)".to_owned(),
         (Some(MicroUsd::ZERO), _) => "free".to_owned(),
         (Some(cost), _) => cost.to_string(),
     })

@@ -2,6 +2,8 @@
 //!
 //! Start reading at [`Table::of`]; [`Table::draw`] and [`Table::json`] are its two faces.
 
+use std::fmt::Write as _;
+
 use castline_core::MicroUsd;
 use castline_core::forecast::{Fate, Forecast, Why};
 use castline_core::legs::LegId;
@@ -127,18 +129,20 @@ impl Table {
         }
     }
 
-    /// The table as people read it.
-    pub(crate) fn draw(&self) -> String {
+    /// The table as people read it, for a terminal of so many columns.
+    pub(crate) fn draw(&self, width: Option<usize>) -> String {
         let lines = self.lines();
-        let widest = |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
+        let widest =
+            |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
         let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
         let mut text = format!("{}\n\n", headline(&self.workflow, &self.provider, self.live));
+        let room =
+            width.map_or(usize::MAX, |width| width.saturating_sub(names + words + prices + 11).max(16));
         for line in &lines {
-            let room = screen::width().saturating_sub(names + words + prices + 10).max(16);
             text.push_str(&line.draw(names, words, prices, room));
             text.push('\n');
         }
-        text.push_str(&format!("\n{}\n", self.summary()));
+        let _ = writeln!(text, "\n{}", self.summary());
         text
     }
 
@@ -171,15 +175,19 @@ impl Table {
             (count(&[Word::Broken]), "wrong"),
             (count(&[Word::Out]), "not taking part"),
         ];
-        let parts: Vec<_> =
-            parts.iter().filter(|(n, word)| *n > 0 || *word == "to run").map(|(n, w)| format!("{n} {w}")).collect();
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(n, word)| *n > 0 || *word == "to run")
+            .map(|(n, w)| format!("{n} {w}"))
+            .collect();
         format!("{}: {}\n{}", counted(self.rows.len(), "leg"), parts.join(", "), self.bill())
     }
 
     /// What it costs and how long it takes.
     fn bill(&self) -> String {
         let cost = self.total.text();
-        let time = if self.seconds > 0.0 { format!(", about {}", duration(self.seconds)) } else { String::new() };
+        let time =
+            if self.seconds > 0.0 { format!(", about {}", duration(self.seconds)) } else { String::new() };
         match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
             (_, false) => format!("{} to pay", MicroUsd::ZERO),
             (true, true) => format!("{cost}{time}"),
@@ -219,9 +227,10 @@ pub(crate) fn counted(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `0.4 s`, `14 s`, `2 min`.
+/// `20 ms`, `0.4 s`, `14 s`, `2 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
+        s if s < 0.0995 => format!("{:.0} ms", s * 1000.0),
         s if s < 9.95 => format!("{s:.1} s"),
         s if s < 100.0 => format!("{s:.0} s"),
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),
@@ -301,7 +310,7 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
         Fate::Run(_, Why::Always) => Some("cache: false".to_owned()),
         Fate::Run(_, why) => Some(why.reason()),
         Fate::Same(_, first) => Some(format!("as {}", forecast.plan.leg_name(*first))),
-        Fate::Upstream => after(forecast, leg),
+        Fate::Upstream => Some(after(forecast, leg)),
         Fate::Skip(skip) => Some(skip.reason()),
         Fate::Broken => Some("its values do not fit".to_owned()),
         Fate::Hit(..) | Fate::Out => None,
@@ -309,14 +318,19 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
 }
 
 /// The legs that a leg waits for and that are not known yet.
-fn after(forecast: &Forecast, leg: LegId) -> Option<String> {
+fn after(forecast: &Forecast, leg: LegId) -> String {
     let open: Vec<_> =
         forecast.plan.needs(leg).iter().filter(|need| forecast.results.get(**need).is_none()).collect();
-    let first = forecast.plan.leg_name(**open.first()?);
-    Some(match open.len() - 1 {
-        0 => format!("after {first}"),
-        more => format!("after {first} and {more} more"),
-    })
+    if let [one] = open[..] {
+        return format!("after {}", forecast.plan.leg_name(*one));
+    }
+    let step = |leg: &LegId| forecast.plan.graph.steps[forecast.plan.legs.step(*leg)].name.as_str();
+    let mut steps: IndexMap<&str, usize> = IndexMap::new();
+    open.iter().for_each(|leg| *steps.entry(step(leg)).or_default() += 1);
+    let steps = steps
+        .iter()
+        .map(|(step, n)| if *n == 1 { (*step).to_owned() } else { format!("{n} legs of {step}") });
+    format!("after {}", steps.collect::<Vec<_>>().join(", "))
 }
 
 fn price(forecast: &Forecast, leg: LegId, route: Option<&Route>) -> Price {
@@ -338,7 +352,8 @@ fn expected(plan: &Plan, leg: LegId, route: Option<&Route>) -> Price {
     if matches!(route.realm, castline_core::Realm::Std(_)) {
         return Price::Free;
     }
-    let own = plan.choices.prices.get(&model.preset).or_else(|| plan.choices.prices.get(&model.reference.path()));
+    let own =
+        plan.choices.prices.get(&model.preset).or_else(|| plan.choices.prices.get(&model.reference.path()));
     let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
     let rules = own.or_else(of_route).unwrap_or(&model.price);
     let depends = |r: &castline_spec::preset::PriceRule| {
@@ -346,7 +361,9 @@ fn expected(plan: &Plan, leg: LegId, route: Option<&Route>) -> Price {
     };
     match rules.iter().any(depends) {
         true => Price::Later,
-        false => castline_core::price::estimate(rules, &IndexMap::new()).map_or(Price::Unpriced, Price::Known),
+        false => {
+            castline_core::price::estimate(rules, &IndexMap::new()).map_or(Price::Unpriced, Price::Known)
+        }
     }
 }
 
@@ -436,7 +453,7 @@ impl Line {
             self.price,
         );
         if !self.why.is_empty() {
-            line.push_str(&format!("   {DIM}{}{DIM:#}", screen::short(&self.why, room)));
+            let _ = write!(line, "   {DIM}{}{DIM:#}", screen::short(&self.why, room));
         }
         line.trim_end().to_owned()
     }
@@ -466,7 +483,8 @@ fn groups(step: &str, rows: &[&Row]) -> Vec<Line> {
 }
 
 fn price_of_group(members: &[&Row]) -> String {
-    if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_)) {
+    if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_))
+    {
         return members[0].price.text();
     }
     let mut total = Total::default();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use castline_core::event::{Entry, Event, LegRef, StepSummary};
-use castline_core::record::RunRecord;
+use castline_core::record::Recorder;
 use castline_core::results::LegStatus;
 use castline_core::{Failure, MicroUsd};
 use castline_spec::Name;
@@ -35,12 +35,14 @@ pub(crate) struct Terminal {
     /// Seconds that a leg of a step takes, where that is known.
     typical: BTreeMap<String, f64>,
     progress: Option<Progress>,
-    record: RunRecord,
+    recorder: Recorder,
     names: usize,
     failures: Vec<Ended>,
     /// Legs of large steps that are counted and not listed, by step and word.
     counted: IndexMap<(Name, &'static str), usize>,
     running: IndexMap<String, Started>,
+    /// True from an interruption until it is said what that means.
+    interrupted: bool,
 }
 
 /// A leg that is under way.
@@ -66,11 +68,12 @@ impl Terminal {
             root,
             typical: BTreeMap::new(),
             progress: None,
-            record: RunRecord::default(),
+            recorder: Recorder::default(),
             names: 0,
             failures: Vec::new(),
             counted: IndexMap::new(),
             running: IndexMap::new(),
+            interrupted: false,
         }
     }
 
@@ -83,7 +86,8 @@ impl Terminal {
 
     /// Hears what happened.
     pub(crate) fn take(&mut self, entry: &Entry) {
-        self.record.take(entry);
+        self.recorder.take(entry);
+        self.say_interrupted(&entry.event);
         match &entry.event {
             Event::RunStarted { workflow, provider, steps, legs, .. } => {
                 self.begin(workflow, &provider.0, steps, *legs);
@@ -114,7 +118,7 @@ impl Terminal {
             }
             Event::LegNotRun { leg, reason } => self.count_or_say(leg, "not run", reason),
             Event::Warned { message } => self.say(&format!("{WARN}warning{WARN:#}: {}", printable(message))),
-            Event::Interrupted => self.interrupted(),
+            Event::Interrupted => self.interrupted = true,
             Event::RunEnded { .. } => self.ended(),
             Event::Saved { .. } | Event::OutputReady { .. } => {}
         }
@@ -122,7 +126,8 @@ impl Terminal {
 
     /// Moves what moves by itself.
     pub(crate) fn tick(&mut self) {
-        self.show_progress(|progress| progress.tick());
+        self.say_waiting();
+        self.show_progress(Progress::tick);
     }
 
     fn begin(&mut self, workflow: &Name, provider: &str, steps: &[StepSummary], legs: usize) {
@@ -178,7 +183,7 @@ impl Terminal {
     /// A leg that did nothing: a line of its own, or one more of many.
     fn count_or_say(&mut self, leg: &LegRef, word: &'static str, words: &str) {
         self.show_progress(|progress| progress.ended(leg));
-        let legs = self.record.steps.iter().find(|s| s.name == leg.step).map_or(1, |s| s.legs);
+        let legs = self.recorder.record.steps.iter().find(|s| s.name == leg.step).map_or(1, |s| s.legs);
         if legs > MOST_LEGS {
             *self.counted.entry((leg.step.clone(), word)).or_default() += 1;
             return;
@@ -188,17 +193,45 @@ impl Terminal {
 
     fn say_counted(&mut self) {
         for ((step, word), n) in std::mem::take(&mut self.counted) {
-            let legs = self.record.steps.iter().find(|s| s.name == step).map_or(n, |s| s.legs);
+            let legs = self.recorder.record.steps.iter().find(|s| s.name == step).map_or(n, |s| s.legs);
             self.line(step.as_str(), word, style_of(word), &format!("{n} of {}", counted(legs, "leg")));
         }
     }
 
-    fn interrupted(&mut self) {
-        if self.running.is_empty() {
-            return self.say("stopping");
+    /// Whether a stopped run waits or leaves is told by what comes next.
+    fn say_interrupted(&mut self, next: &Event) {
+        let leaves = matches!(
+            next,
+            Event::Interrupted
+                | Event::RunEnded { .. }
+                | Event::OutputReady { .. }
+                | Event::Saved { leg: None, .. }
+        );
+        match leaves {
+            true if self.interrupted => self.say_leaving(),
+            true => {}
+            false => self.say_waiting(),
+        }
+    }
+
+    fn say_leaving(&mut self) {
+        self.interrupted = false;
+        let n = self.running.len();
+        if n > 0 {
+            let what = counted(n, "prediction");
+            self.say(&format!(
+                "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds"
+            ));
+        }
+    }
+
+    fn say_waiting(&mut self) {
+        if !std::mem::take(&mut self.interrupted) || self.running.is_empty() {
+            return;
         }
         let most: MicroUsd = self.running.values().filter_map(|s| s.most).sum();
-        let money = if most == MicroUsd::ZERO { String::new() } else { format!(" and paid for, {most} at most") };
+        let money =
+            if most == MicroUsd::ZERO { String::new() } else { format!(" and paid for, {most} at most") };
         let seconds = self.running.values().filter_map(|s| self.typical.get(s.step.as_str())).copied();
         let time = seconds.reduce(f64::max).map(|s| format!(", about {}", duration(s))).unwrap_or_default();
         let n = self.running.len();
@@ -217,7 +250,9 @@ impl Terminal {
     }
 
     fn line(&mut self, leg: &str, word: &str, style: anstyle::Style, words: &str) {
-        let name = screen::pad(&printable(leg), self.names);
+        let name = printable(leg);
+        self.names = self.names.max(screen::columns(&name));
+        let name = screen::pad(&name, self.names);
         let padding = " ".repeat(8_usize.saturating_sub(word.len()));
         let line = format!("  {name}   {style}{word}{style:#}{padding}   {}", printable(words));
         self.say(line.trim_end());
@@ -242,9 +277,9 @@ fn style_of(word: &str) -> anstyle::Style {
     }
 }
 
-/// How wide the column of names should be: legs are named as they turn up.
+/// How wide the column of names begins; legs are named as they turn up, and it widens.
 fn names(steps: &[StepSummary]) -> usize {
-    let axes = |step: &StepSummary| step.axes.iter().map(|a| a.as_str().len() + 12).sum::<usize>();
+    let axes = |step: &StepSummary| step.axes.iter().map(|a| a.as_str().len() + 15).sum::<usize>();
     let width = |step: &StepSummary| step.name.as_str().len() + axes(step);
     steps.iter().map(width).max().unwrap_or(0).clamp(8, 36)
 }

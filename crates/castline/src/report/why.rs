@@ -1,6 +1,8 @@
 //! Why a leg runs or is reused: its verdict, what its key is made of, and how that differs
 //! from the nearest earlier request.
 
+use std::fmt::Write as _;
+
 use castline_runner::why::{Explanation, Nearest};
 use serde_json::{Value as Json, json};
 
@@ -16,7 +18,7 @@ fn draw_one(explanation: &Explanation) -> String {
     let Explanation { leg, verdict, key, ingredients, nearest } = explanation;
     let mut text = format!("{BOLD}{}{BOLD:#} {}\n", printable(leg), printable(verdict));
     if let Some(key) = key {
-        text.push_str(&format!("  {DIM}key {key}{DIM:#}\n"));
+        let _ = writeln!(text, "  {DIM}key {key}{DIM:#}");
     }
     match nearest {
         Some(nearest) => text.push_str(&difference(nearest)),
@@ -30,7 +32,7 @@ fn draw_one(explanation: &Explanation) -> String {
 fn difference(nearest: &Nearest) -> String {
     let mut text = format!("  the nearest earlier request, of {:.0}, differs in\n", nearest.when);
     for (path, before, now) in &nearest.changed {
-        text.push_str(&format!("    {BOLD}{}{BOLD:#}\n", printable(path)));
+        let _ = writeln!(text, "    {BOLD}{}{BOLD:#}", printable(path));
         let side = |sign: &str, style: anstyle::Style, value: &Option<String>| {
             let value = value.as_deref().map_or_else(|| "(not there)".to_owned(), shown);
             format!("      {style}{sign} {value}{style:#}\n")
@@ -43,9 +45,9 @@ fn difference(nearest: &Nearest) -> String {
 
 fn list<'a>(ingredients: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
     let widest = ingredients.clone().map(|(path, _)| crate::screen::columns(path)).max().unwrap_or(0);
-    ingredients
-        .map(|(path, value)| format!("  {}   {}\n", crate::screen::pad(&printable(path), widest), shown(value)))
-        .collect()
+    let line =
+        |(path, value)| format!("  {}   {}\n", crate::screen::pad(&printable(path), widest), shown(value));
+    ingredients.map(line).collect::<Vec<_>>().concat()
 }
 
 /// A value on one line, all of it: a difference may be anywhere.
@@ -111,7 +113,11 @@ mod tests {
             key: castline_core::Key(castline_core::Digest::of(b"x")),
             when: "2026-11-02T09:15:02Z".parse().unwrap(),
             changed: vec![
-                ("input.prompt".to_owned(), Some("Redo as linocut.".to_owned()), Some("Redo as bauhaus.".to_owned())),
+                (
+                    "input.prompt".to_owned(),
+                    Some("Redo as linocut.".to_owned()),
+                    Some("Redo as bauhaus.".to_owned()),
+                ),
                 ("draw".to_owned(), None, Some("[1]".to_owned())),
             ],
         };

@@ -72,9 +72,7 @@ fn gray(source: &Picture) -> Picture {
 fn tinted(source: &Picture, tint: Color, strength: f32) -> Picture {
     let ramp = ramp(tint);
     let luma = Plane::luma(source);
-    painted(source, |x, y, own| {
-        mixed(own.map(f32::from), ramp[(luma.at(x, y) * 255.0) as usize], strength)
-    })
+    painted(source, |x, y, own| mixed(own.map(f32::from), ramp[(luma.at(x, y) * 255.0) as usize], strength))
 }
 
 /// For every lightness the tint at that lightness.

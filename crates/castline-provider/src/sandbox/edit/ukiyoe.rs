@@ -27,7 +27,8 @@ pub(super) fn treat(source: &Picture, dice: &mut Dice) -> Picture {
     let reach = (1.4 * unit).max(1.0) as u32;
     let mut printed = flat.clone();
     for (x, y, pixel) in printed.enumerate_pixels_mut() {
-        let cell = |channel: usize| usize::from(pixel[channel]) >> 3;
+        let grain = (hash(x, y) * 11.0) as i16 - 5;
+        let cell = |channel: usize| (i16::from(pixel[channel]) + grain).clamp(0, 255) as usize >> 3;
         let block = blocks[usize::from(nearest[cell(0) << 10 | cell(1) << 5 | cell(2)])];
         let top = smoothstep(wiped, 0.0, y as f32 / height) * 0.85;
         let line = smoothstep(0.045, 0.12, luma.edge(x, y, reach));
@@ -73,10 +74,10 @@ pub(super) fn hash(x: u32, y: u32) -> f32 {
 
 /// Softens the stairs between the blocks.
 fn smoothed(printed: &Picture) -> Picture {
-    let soft = plane::blur(printed, 1.6);
+    let soft = plane::blur(printed, 2.6);
     painted(printed, |x, y, own| {
         let near = soft.get_pixel(x, y);
-        mixed(own.map(f32::from), [near[0], near[1], near[2]].map(f32::from), 0.6)
+        mixed(own.map(f32::from), [near[0], near[1], near[2]].map(f32::from), 0.75)
     })
 }
 

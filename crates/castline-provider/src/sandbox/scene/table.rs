@@ -102,7 +102,10 @@ fn stand(scene: &mut Scene, item: Thing, foot: (f32, f32), side: f32, index: usi
         Thing::Cup => thing::cup(scene, foot, 20.0, color, side),
         Thing::Bottle => thing::bottle(scene, foot, 42.0, color, side),
         Thing::Teapot => thing::teapot(scene, foot, 24.0, color, side),
-        Thing::Fruit => thing::fruit(scene, foot, 7.0, color),
+        Thing::Fruit => {
+            let ripe = Color::hex(*scene.dice.pick(&[0xd8_44_34, 0xf0_8c_2c, 0xf2_c0_3c, 0x9c_b8_48]));
+            thing::fruit(scene, foot, 7.0, scene.theme.accent.unwrap_or(ripe));
+        }
         Thing::Lamp => thing::candle(scene, foot, 26.0, color),
         Thing::Cat => thing::cat(scene, foot, 30.0),
         Thing::Flowers => {

@@ -33,9 +33,10 @@ impl Progress {
     pub(super) fn begin() -> Self {
         let display = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(CALM));
         screen::set_progress(Some(display.clone()));
-        let style = ProgressStyle::with_template("  {prefix}  {bar:12} {pos}/{len}  {elapsed:>3}  {wide_msg}")
-            .expect("a fixed template")
-            .progress_chars("=> ");
+        let style =
+            ProgressStyle::with_template("  {prefix}  {bar:12} {pos}/{len}  {elapsed:>3}  {wide_msg}")
+                .expect("a fixed template")
+                .progress_chars("=> ");
         Self { display, style, steps: IndexMap::new() }
     }
 

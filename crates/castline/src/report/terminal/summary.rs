@@ -1,10 +1,12 @@
 //! What a run came to: failures with what to do, counts, money, and where the files are.
 
+use std::fmt::Write as _;
+
+use castline_core::Failure;
 use castline_core::event::RunStatus;
 use castline_core::record::SavedRecord;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
-use castline_core::Failure;
 use serde_json::Value as Json;
 
 use super::{Ended, Terminal};
@@ -15,6 +17,9 @@ use crate::screen::{self, BAD, BOLD, DIM, GOOD, HINT, WARN, printable};
 
 /// More failures are counted, not listed.
 const MOST_FAILURES: usize = 10;
+
+/// A line of a log is cut here.
+const LOG_WIDTH: usize = 200;
 
 /// The last lines of a log that are shown.
 const LOG_LINES: usize = 8;
@@ -27,6 +32,11 @@ impl Terminal {
         self.say("");
         let summary = self.summary();
         self.say(&summary);
+        if self.recorder.record.status == Some(RunStatus::Interrupted) {
+            self.say(&format!(
+                "  = {HINT}hint{HINT:#}: run it again: what is finished is reused, what runs is adopted"
+            ));
+        }
         let places = self.places(report);
         let widest = places.iter().map(|(name, _)| screen::columns(name)).max().unwrap_or(0);
         for (name, place) in places {
@@ -48,16 +58,8 @@ impl Terminal {
 
     /// `done in 3.1 s: 7 ran, 1 reused; nothing to pay`.
     fn summary(&self) -> String {
-        let counts = Counts::of(&self.record);
-        let parts = [
-            (counts.ran, "ran"),
-            (counts.reused, "reused"),
-            (counts.skipped, "skipped"),
-            (counts.failed, "failed"),
-            (counts.not_run, "not run"),
-        ];
-        let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-        let (word, style) = match self.record.status {
+        let counts = Counts::of(&self.recorder.record);
+        let (word, style) = match self.recorder.record.status {
             Some(RunStatus::Succeeded) => ("done in", GOOD),
             Some(RunStatus::Failed) => ("failed after", BAD),
             Some(RunStatus::Refused) => ("refused after", BAD),
@@ -65,23 +67,23 @@ impl Terminal {
             Some(RunStatus::Interrupted) => ("interrupted after", WARN),
             None => ("never ended, after", WARN),
         };
-        let time = duration(self.record.elapsed_seconds);
-        format!("{style}{word}{style:#} {time}: {}; {}", parts.join(", "), bill(&self.record))
+        let time = duration(self.recorder.record.elapsed_seconds);
+        format!("{style}{word}{style:#} {time}: {}; {}", counts, bill(&self.recorder.record))
     }
 
     /// Names and places of what there is to see.
     fn places(&self, report: Option<&str>) -> Vec<(String, String)> {
         let mut places = Vec::new();
-        for (name, value) in &self.record.outputs {
-            let files = self.record.output_files.get(name).map(Vec::as_slice).unwrap_or_default();
+        for (name, value) in &self.recorder.record.outputs {
+            let files = self.recorder.record.output_files.get(name).map(Vec::as_slice).unwrap_or_default();
             let place = match files {
-                [] => self.words(value),
+                [] => words(value),
                 files => self.folder_or_file(files),
             };
             places.push((name.to_string(), place));
         }
-        for step in &self.record.steps {
-            let legs = self.record.legs.iter().filter(|leg| leg.leg.step == step.name);
+        for step in &self.recorder.record.steps {
+            let legs = self.recorder.record.legs.iter().filter(|leg| leg.leg.step == step.name);
             let files: Vec<SavedRecord> = legs.flat_map(|leg| leg.saved.clone()).collect();
             if !files.is_empty() {
                 places.push((step.name.to_string(), self.folder_or_file(&files)));
@@ -89,15 +91,6 @@ impl Terminal {
         }
         places.extend(report.map(|report| ("report".to_owned(), printable(report))));
         places
-    }
-
-    /// An output that is no file.
-    fn words(&self, value: &Json) -> String {
-        match value {
-            Json::Null => format!("{DIM}nothing{DIM:#}"),
-            Json::String(text) => screen::short(text, 100),
-            other => screen::short(&other.to_string(), 100),
-        }
     }
 
     fn folder_or_file(&self, files: &[SavedRecord]) -> String {
@@ -109,6 +102,16 @@ impl Terminal {
                 format!("{}/ ({})", shown(folder), counted(files.len(), "file"))
             }
         }
+    }
+}
+
+/// An output that is no file.
+fn words(value: &Json) -> String {
+    match value {
+        Json::Null => format!("{DIM}nothing{DIM:#}"),
+        Json::Array(items) if items.is_empty() => format!("{DIM}nothing{DIM:#}"),
+        Json::String(text) => screen::short(text, 100),
+        other => screen::short(&other.to_string(), 100),
     }
 }
 
@@ -136,10 +139,10 @@ impl Ended {
         let message = printable(&self.failure.message);
         let mut text = format!("{BAD}error{BAD:#}: {BOLD}{}{BOLD:#} {verb}: {message}", printable(&self.leg));
         for line in last_lines(&self.failure) {
-            text.push_str(&format!("\n  {DIM}|{DIM:#} {}", screen::short(line, screen::width().max(40) - 4)));
+            let _ = write!(text, "\n  {DIM}|{DIM:#} {}", screen::short(line, LOG_WIDTH));
         }
         if let Some(hint) = self.hint() {
-            text.push_str(&format!("\n  = {HINT}hint{HINT:#}: {hint}"));
+            let _ = write!(text, "\n  = {HINT}hint{HINT:#}: {hint}");
         }
         text
     }
@@ -148,11 +151,19 @@ impl Ended {
         match (self.status, self.failure.kind) {
             // Its message says what to do.
             (LegStatus::InDoubt, _) => None,
-            (LegStatus::Refused, _) => Some("raise the budget with `--budget`, and run again: what is finished is reused"),
+            (LegStatus::Refused, _) => {
+                Some("raise the budget with `--budget`, and run again: what is finished is reused")
+            }
             (LegStatus::Canceled, _) => Some("run again: what is finished is reused"),
-            (LegStatus::Expired, _) => Some("it was paid for and is gone; change the step, or give it a `draw:`, to make it anew"),
-            (_, FailureKind::Moderation) => Some("change the prompt or the input picture, or let the step go with `on_error: skip`"),
-            (_, FailureKind::Platform) => Some("run again: what is finished is reused; `retry: { times: 2 }` does it by itself"),
+            (LegStatus::Expired, _) => {
+                Some("it was paid for and is gone; change the step, or give it a `draw:`, to make it anew")
+            }
+            (_, FailureKind::Moderation) => {
+                Some("change the prompt or the input picture, or let the step go with `on_error: skip`")
+            }
+            (_, FailureKind::Platform) => {
+                Some("run again: what is finished is reused; `retry: { times: 2 }` does it by itself")
+            }
             (_, FailureKind::Input) => Some("`castline why FILE STEP` shows what the step sends"),
             (_, FailureKind::Timeout) => Some("run again, or give the step a longer `timeout`"),
             (_, FailureKind::Output | FailureKind::Expired) => {
@@ -164,6 +175,7 @@ impl Ended {
 }
 
 fn last_lines(failure: &Failure) -> Vec<&str> {
-    let lines: Vec<_> = failure.logs.iter().flat_map(|logs| logs.lines()).filter(|l| !l.trim().is_empty()).collect();
+    let lines: Vec<_> =
+        failure.logs.iter().flat_map(|logs| logs.lines()).filter(|l| !l.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
 }

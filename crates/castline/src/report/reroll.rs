@@ -1,0 +1,39 @@
+//! The line that keeps a re-rolled draw.
+
+use castline_core::Value;
+use castline_core::plan::{Plan, Reroll};
+use castline_spec::Name;
+
+use crate::screen::{BOLD, printable};
+
+/// For each `--reroll`, what to write into the file so that its draw stays.
+pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+    plan.choices.rerolls.iter().map(|reroll| line(plan, reroll)).collect()
+}
+
+fn line(plan: &Plan, reroll: &Reroll) -> String {
+    let step = &plan.graph.steps[reroll.step].name;
+    let conditions: Vec<_> =
+        reroll.legs.iter().map(|(axis, label)| condition(plan, reroll.step, axis, label)).collect();
+    // In quotes: a draw of digits alone would be a number, and another draw.
+    let draw = match conditions.as_slice() {
+        [] => format!("draw: \"{}\"", reroll.draw),
+        all => format!("draw: \"{{{{ '{}' if {} else none }}}}\"", reroll.draw, all.join(" and ")),
+    };
+    format!("to keep the new draw of `{step}`, write into the step: {BOLD}{}{BOLD:#}", printable(&draw))
+}
+
+/// `each.style == 'linocut'`, with the value as the axis has it.
+fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
+    let mut axes = plan.legs.steps[step].axes.iter().map(|id| &plan.legs.axes[id.0]);
+    let found = axes.find(|a| a.name == *axis).and_then(|a| {
+        let at = a.labels.iter().position(|l| l == label)?;
+        a.values.get(at)
+    });
+    let literal = match found {
+        Some(Value::Number(n)) => n.to_string(),
+        Some(Value::Bool(b)) => b.to_string(),
+        _ => format!("'{}'", label.replace('\\', "\\\\").replace('\'', "\\'")),
+    };
+    format!("each.{axis} == {literal}")
+}

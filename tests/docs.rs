@@ -51,7 +51,7 @@ fn blocks(page: &Path) -> Vec<Block> {
                 block.text.push('\n');
             }
             (None, Some(info)) => {
-                open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 })
+                open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 });
             }
             (None, None) => {}
         }

@@ -1,6 +1,6 @@
 //! The cache key: the digest of everything that decides a prediction's output.
 //!
-//! The ingredients are walked once, by [`walk`]; one visitor digests them, another prints
+//! The ingredients are walked once, by `walk`; one visitor digests them, another prints
 //! them for `castline why`, so that the explanation cannot disagree with the key.
 
 use indexmap::IndexMap;

@@ -26,7 +26,7 @@ pub fn json(value: &Value) -> Json {
     value.to_json(&mut artifact)
 }
 
-/// Reads what [`json`] wrote. A map that looks just like an artifact is taken for one, which
+/// Reads what [`json()`] wrote. A map that looks just like an artifact is taken for one, which
 /// is good enough for a record and never decides anything.
 pub fn parse(json: Json) -> Value {
     match json {

@@ -177,7 +177,7 @@ impl Recorder {
                 match (leg, output) {
                     (Some(leg), _) => self.leg(leg).saved.push(file),
                     (None, Some(output)) => {
-                        self.record.output_files.entry(output.clone()).or_default().push(file)
+                        self.record.output_files.entry(output.clone()).or_default().push(file);
                     }
                     (None, None) => {}
                 }

@@ -125,12 +125,12 @@ outputs:
 
 #[test]
 fn a_failure_stops_its_readers_and_nothing_else() {
-    let text = r#"
+    let text = r"
 steps:
   a: { uses: draw, with: { prompt: bad } }
   b: { uses: edit, from: a, with: { prompt: b } }
   c: { uses: draw, with: { prompt: c } }
-"#;
+";
     let mut world = World { failing: ["bad".to_owned()].into(), ..World::default() };
     let ended = run(&mut world, text);
     assert_eq!(ended.statuses["a"], LegStatus::Failed);

@@ -117,9 +117,7 @@ impl Job {
 
     /// True when a leg may go to a provider that takes money.
     pub fn is_live(&self) -> bool {
-        self.forecast
-            .as_ref()
-            .is_some_and(|f| f.plan.routing.chosen.bills || !f.plan.routing.claims.is_empty())
+        self.forecast.as_ref().is_some_and(crate::local::is_live)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger as people ask for it: what is open or in doubt, and rulings on it.
 
 use castline_core::Key;
-use castline_core::ledger::{Ask, Claim, Entry, RunId, Ruling, State, Verdict};
+use castline_core::ledger::{Ask, Claim, Entry, Ruling, RunId, State, Verdict};
 use castline_store::{LEDGER_FILE, Store, StoreError};
 
 use crate::job::open_store;
@@ -45,12 +45,16 @@ async fn find(store: &Store, text: &str) -> Result<Key, Trouble> {
     let keys = store.ledger().keys_like(text).await.map_err(trouble)?;
     match keys[..] {
         [key] => Ok(key),
-        [] => Err(Trouble::usage(format!("the ledger has no key `{text}`"), "`castline ledger list` shows the keys")),
+        [] => Err(Trouble::usage(
+            format!("the ledger has no key `{text}`"),
+            "`castline ledger list` shows the keys",
+        )),
         _ => Err(Trouble::usage(format!("`{text}` begins more than one key"), "write more of it")),
     }
 }
 
 /// A store's error as a trouble of the command.
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` asks for
 pub(crate) fn trouble(error: StoreError) -> Trouble {
     let hint = error.hint();
     Trouble::Store { message: error.to_string(), hint }

@@ -74,11 +74,11 @@ impl Job {
             .any(|leg| matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream));
         if runs_something {
             store.check_space().map_err(crate::ledger::trouble)?;
-            if self.is_live_for(&forecast) {
+            if is_live(&forecast) {
                 store.check_local().map_err(crate::ledger::trouble)?;
             }
         }
-        self.keep_files(&forecast, &store)?;
+        Self::keep_files(&forecast, &store)?;
         self.forget_missing(&store).await?;
         let used = used_providers(&forecast, runs_something);
         let providers = providers::connect(&self.project, used)?;
@@ -134,7 +134,7 @@ impl Job {
             ));
         }
         self.check_priced(forecast)?;
-        let Some(budget) = providers::budget(&self.project, &self.wishes, self.is_live_for(forecast)) else {
+        let Some(budget) = providers::budget(&self.project, &self.wishes, is_live(forecast)) else {
             return Ok(());
         };
         if cost.min > budget && !self.wishes.partial {
@@ -147,10 +147,6 @@ impl Job {
             });
         }
         Ok(())
-    }
-
-    fn is_live_for(&self, forecast: &Forecast) -> bool {
-        forecast.plan.routing.all().any(|route| route.bills)
     }
 
     fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
@@ -180,7 +176,7 @@ impl Job {
     }
 
     /// Copies the user's files into the store, so that they are there when they are sent.
-    fn keep_files(&self, forecast: &Forecast, store: &Store) -> Result<(), Trouble> {
+    fn keep_files(forecast: &Forecast, store: &Store) -> Result<(), Trouble> {
         use castline_core::files::FileContent;
         for (file, content) in forecast.plan.files.loaded() {
             let FileContent::Artifact(artifact) = content else { continue };
@@ -207,7 +203,7 @@ impl Job {
     }
 
     async fn open_accounts(&self, store: &Store, forecast: &Forecast) -> Result<Vec<Account>, Trouble> {
-        let live = self.is_live_for(forecast);
+        let live = is_live(forecast);
         let run = Account::Run(RunId::from(self.run.as_str()));
         let mut accounts = Vec::new();
         if let Some(limit) = providers::budget(&self.project, &self.wishes, live).filter(|_| live) {
@@ -222,6 +218,11 @@ impl Job {
         }
         Ok(accounts)
     }
+}
+
+/// True when a leg may go to a provider that takes money.
+pub(crate) fn is_live(forecast: &Forecast) -> bool {
+    forecast.plan.routing.all().any(|route| route.bills)
 }
 
 fn runs_live(fate: &Fate) -> bool {

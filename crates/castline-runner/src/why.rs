@@ -69,7 +69,7 @@ fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
     if !found.is_empty() {
         return Ok(found);
     }
-    let names: Vec<_> = plan.graph.names.keys().map(|n| n.as_str()).collect();
+    let names: Vec<_> = plan.graph.names.keys().map(castline_spec::Name::as_str).collect();
     Err(Trouble::Usage {
         message: format!("workflow `{}` has no step or leg `{wanted}`", plan.graph.name),
         hint: castline_spec::diagnostic::did_you_mean("the step", wanted, names.iter().copied()),

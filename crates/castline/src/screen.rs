@@ -6,7 +6,7 @@
 //! Start reading at [`data`] and [`say`].
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
@@ -107,9 +107,9 @@ pub(crate) fn set_progress(progress: Option<MultiProgress>) {
     }
 }
 
-/// True when a person sees stderr.
+/// True when a person sees stderr, on a terminal that can do more than print.
 pub(crate) fn is_terminal() -> bool {
-    io::stderr().is_terminal()
+    console::Term::stderr().features().is_attended()
 }
 
 /// Columns of the terminal that shows talk; none where there is no terminal.

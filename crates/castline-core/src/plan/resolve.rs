@@ -213,7 +213,7 @@ impl Work<'_> {
             let unknown = self.unknown;
             match (self.render(bound, scope), field.and_then(|f| f.media)) {
                 (Some(value), _) => {
-                    given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)))
+                    given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)));
                 }
                 (None, Some(media)) if self.absent.is_none() && self.findings.is_empty() => {
                     self.unknown = unknown;

@@ -21,7 +21,7 @@ pub struct Finished {
     pub prediction: Option<PredictionId>,
     /// The run that made it.
     pub made_by: RunId,
-    /// The number of the entry's claim; a retry hands it in as [`Order::beyond`].
+    /// The number of the entry's claim; a retry hands it in as [`super::Order::beyond`].
     pub claim: u64,
     /// When it was created, by our clock.
     pub created: Option<Timestamp>,

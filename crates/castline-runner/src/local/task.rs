@@ -12,8 +12,8 @@ use castline_core::forecast::Forecast;
 use castline_core::ledger::{Ask, Claim, Terms, Verdict};
 use castline_core::legs::LegId;
 use castline_core::prediction::{
-    CallFault, Do, Facts, Fetched, Finished, Order, Outcome as End, Prediction, Progress, Source, Told,
-    learned, wire,
+    CallFault, Do, Facts, Fetched, Finished, Order, Outcome as End, Prediction, Progress, START, Source,
+    Told, learned, wire,
 };
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
@@ -29,10 +29,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::World;
 use crate::trouble::Trouble;
 
-/// Before it runs a prediction may wait so long.
-const START: Duration = Duration::from_secs(10 * 60);
-/// Beyond both, the provider ends it.
-const MARGIN: Duration = Duration::from_secs(60);
+/// Beyond waiting and running, the provider ends it.
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// What a task tells the driver.
 pub(crate) enum Said {
@@ -352,6 +350,7 @@ impl MediaSource for Stored<'_> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` asks for
 fn stored(e: castline_store::StoreError) -> CallFault {
     CallFault::Io(e.to_string())
 }

@@ -10,7 +10,7 @@
 //!   = hint: there is a step `sketch`
 //! ```
 //!
-//! Start reading at [`draw`]; [`json`] is the same for programs.
+//! Start reading at [`draw`]; [`json()`] is the same for programs.
 
 use std::ops::Range;
 

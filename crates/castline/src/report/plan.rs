@@ -186,8 +186,7 @@ impl Table {
     /// What it costs and how long it takes.
     fn bill(&self) -> String {
         let cost = self.total.text();
-        let time =
-            if self.seconds > 0.0 { format!(", about {}", duration(self.seconds)) } else { String::new() };
+        let time = if self.seconds > 0.0 { format!(", {}", about(self.seconds)) } else { String::new() };
         match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
             (_, false) => format!("{} to pay", MicroUsd::ZERO),
             (true, true) => format!("{cost}{time}"),
@@ -236,6 +235,12 @@ pub(crate) fn duration(seconds: f64) -> String {
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),
     }
+}
+
+/// `about 7 s`: what is only known so well.
+pub(crate) fn about(seconds: f64) -> String {
+    let rounded = if seconds < 100.0 { format!("{:.0} s", seconds.ceil()) } else { duration(seconds) };
+    format!("about {rounded}")
 }
 
 impl Row {

@@ -18,7 +18,7 @@ use castline_core::{Failure, MicroUsd};
 use castline_spec::Name;
 use indexmap::IndexMap;
 
-use super::plan::{counted, duration, headline};
+use super::plan::{about, counted, duration, headline};
 use crate::screen::{self, BAD, DIM, GOOD, HINT, WARN, printable};
 use progress::Progress;
 
@@ -233,7 +233,7 @@ impl Terminal {
         let money =
             if most == MicroUsd::ZERO { String::new() } else { format!(" and paid for, {most} at most") };
         let seconds = self.running.values().filter_map(|s| self.typical.get(s.step.as_str())).copied();
-        let time = seconds.reduce(f64::max).map(|s| format!(", about {}", duration(s))).unwrap_or_default();
+        let time = seconds.reduce(f64::max).map(|s| format!(", {}", about(s))).unwrap_or_default();
         let n = self.running.len();
         let (what, are) = if n == 1 { ("prediction", "is") } else { ("predictions", "are") };
         self.say(&format!(

@@ -1,14 +1,20 @@
 //! Progress on a terminal: a line for each step that is under way.
 
+use std::io;
+
 use castline_core::event::{LegRef, StepSummary};
 use castline_spec::Name;
+use console::Term;
 use indexmap::IndexMap;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use crate::screen;
 
 /// More lines than this would push away what was said before.
 const MOST_LINES: usize = 10;
+
+/// Columns of a line that are not its message.
+const BESIDE: usize = 52;
 
 /// Times a second that the display may change.
 const CALM: u8 = 8;
@@ -31,12 +37,12 @@ struct Step {
 
 impl Progress {
     pub(super) fn begin() -> Self {
-        let display = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(CALM));
+        let stderr = Box::new(Steady(Term::buffered_stderr()));
+        let display = MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(stderr, CALM));
         screen::set_progress(Some(display.clone()));
-        let style =
-            ProgressStyle::with_template("  {prefix}  {bar:12} {pos}/{len}  {elapsed:>3}  {wide_msg}")
-                .expect("a fixed template")
-                .progress_chars("=> ");
+        let style = ProgressStyle::with_template("  {prefix}  {bar:12} {pos}/{len}  {elapsed:>3}  {msg}")
+            .expect("a fixed template")
+            .progress_chars("=> ");
         Self { display, style, steps: IndexMap::new() }
     }
 
@@ -58,7 +64,7 @@ impl Progress {
         step.running.insert(leg.name.clone(), "starting".to_owned());
         if step.bar.is_none() && lines < MOST_LINES {
             let bar = self.display.add(ProgressBar::new(step.legs).with_style(self.style.clone()));
-            bar.set_prefix(screen::short(leg.step.as_str(), 24));
+            bar.set_prefix(screen::short(leg.step.as_str(), 20));
             step.bar = Some(bar);
         }
         step.show();
@@ -104,7 +110,8 @@ impl Step {
     fn show(&self) {
         let Some(bar) = &self.bar else { return };
         let legs: Vec<_> = self.running.iter().map(|(leg, word)| format!("{} {word}", labels(leg))).collect();
-        bar.set_message(screen::printable(&legs.join(", ")).trim_start().to_owned());
+        let room = screen::talk_width().unwrap_or(screen::USUAL_WIDTH).saturating_sub(BESIDE).max(10);
+        bar.set_message(screen::short(&legs.join(", "), room));
         bar.set_position(self.ended);
     }
 }
@@ -112,4 +119,52 @@ impl Step {
 /// `style=linocut` of `styled[style=linocut]`.
 fn labels(leg: &str) -> &str {
     leg.split_once('[').map_or("", |(_, rest)| rest.trim_end_matches(']'))
+}
+
+/// The terminal, with the cursor at the left when it rests. At the right, where the library
+/// leaves it, the echo of Ctrl-C would begin a line that nobody takes away again.
+#[derive(Debug)]
+struct Steady(Term);
+
+impl TermLike for Steady {
+    fn width(&self) -> u16 {
+        self.0.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.write_str("\r")?;
+        self.0.flush()
+    }
 }

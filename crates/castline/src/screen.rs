@@ -109,7 +109,8 @@ pub(crate) fn set_progress(progress: Option<MultiProgress>) {
 
 /// True when a person sees stderr, on a terminal that can do more than print.
 pub(crate) fn is_terminal() -> bool {
-    console::Term::stderr().features().is_attended()
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !is_dumb && console::Term::stderr().features().is_attended()
 }
 
 /// Columns of the terminal that shows talk; none where there is no terminal.

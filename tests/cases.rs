@@ -6,11 +6,14 @@
 //!
 //! A line of `commands` is `castline ...`, or `replace FILE OLD => NEW`, or `remove FILE`.
 
+mod common;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::copy;
 use libtest_mimic::{Arguments, Failed, Trial};
 use regex::Regex;
 
@@ -32,7 +35,7 @@ fn main() {
 
 fn check(case: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    copy(case, folder.path())?;
+    copy(case, folder.path(), &["commands", "transcript"]);
     let commands = fs::read_to_string(case.join("commands"))?;
     let mut found = String::new();
     for line in commands.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
@@ -51,20 +54,6 @@ fn check(case: &Path) -> Result<(), Failed> {
     }
     Err(format!("{} is not what happened:\n{}", expected_file.display(), difference(&expected, &found))
         .into())
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to.join(name))?;
-        } else if name != "commands" && name != "transcript" {
-            fs::copy(entry.path(), to.join(name))?;
-        }
-    }
-    Ok(())
 }
 
 fn perform(line: &str, folder: &Path, found: &mut String) -> Result<(), Failed> {

@@ -2,6 +2,8 @@
 //!
 //! What the fences mean stands in `CONTRIBUTING.md`.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use std::process::Command;
 
 use castline_spec::{Code, Preset, Project, Source};
 use serde_json::Value;
+
+use common::copy;
 
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 
@@ -166,7 +170,7 @@ fn every_code_has_a_page_and_every_page_a_code() {
 #[test]
 fn every_command_on_a_page_runs() {
     let world = tempfile::tempdir().expect("a folder");
-    copy(&root().join("workflows"), &world.path().join("workflows"));
+    copy(&root().join("workflows"), &world.path().join("workflows"), &["out", ".castline"]);
     let bin = Path::new(CASTLINE).parent().expect("a folder").to_owned();
     let path = std::env::join_paths(
         std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
@@ -210,19 +214,4 @@ fn every_link_leads_to_a_file() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("readable").map(|e| e.expect("readable")) {
-        let name = entry.file_name();
-        if name == "out" || name == ".castline" {
-            continue;
-        }
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to.join(name));
-        } else {
-            fs::copy(entry.path(), to.join(name)).expect("copied");
-        }
-    }
 }

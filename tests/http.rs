@@ -360,3 +360,18 @@ fn a_budget_that_is_too_small_refuses_before_the_first_create() {
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert_eq!(server.creates(), 3, "three at 0.003 USD fit into 0.01 USD");
 }
+
+#[test]
+fn the_projects_day_is_one_budget_for_all_its_runs() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, &legs(2));
+    let file = project.path().join("castline.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, format!("{text}limits: {{ budget_usd_per_day: 0.007 }}\n")).expect("written");
+    project.run_json(0);
+    fs::write(project.path().join("flow.yaml"), legs(2).replace("'a ", "'another ")).expect("written");
+    let output = project.run(&["run", "flow.yaml", "--yes"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("0.001 USD are left"), "{}", stderr(&output));
+    assert_eq!(server.creates(), 2);
+}

@@ -1,6 +1,8 @@
 //! Every workflow in `workflows/` runs on the sandbox as it is, and its outputs are what they
 //! should be: the right kind and size, and different when the inputs are.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use std::process::Command;
 
 use image::GenericImageView;
 use serde_json::Value;
+
+use common::copy;
 
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 
@@ -19,7 +23,7 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let workflows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
-        copy(&workflows, folder.path());
+        copy(&workflows, folder.path(), &["out", ".castline"]);
         Self { folder }
     }
 
@@ -50,21 +54,6 @@ impl World {
                 (f.strip_prefix(&folder).expect("inside").to_string_lossy().replace('\\', "/"), picture)
             })
             .collect()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("readable").map(|e| e.expect("readable")) {
-        let name = entry.file_name();
-        if name == "out" || name == ".castline" {
-            continue;
-        }
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to.join(name));
-        } else {
-            fs::copy(entry.path(), to.join(name)).expect("copied");
-        }
     }
 }
 

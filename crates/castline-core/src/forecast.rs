@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`Forecast::ask`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
@@ -88,7 +88,7 @@ pub struct Forecast {
     pub found: Diagnostics,
     fates: Vec<Option<Fate>>,
     waiting: Vec<usize>,
-    open: Vec<LegId>,
+    open: BTreeSet<LegId>,
     asked: IndexMap<LegId, Box<Ready>>,
     keys: BTreeMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
@@ -116,7 +116,7 @@ impl Forecast {
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
-        while let Some(leg) = self.open.pop() {
+        while let Some(leg) = self.open.pop_first() {
             self.look_at(leg);
         }
         self.asked.sort_keys();
@@ -198,7 +198,7 @@ impl Forecast {
         for reader in self.plan.readers(leg) {
             self.waiting[reader.0] -= 1;
             if self.waiting[reader.0] == 0 {
-                self.open.push(*reader);
+                self.open.insert(*reader);
             }
         }
     }

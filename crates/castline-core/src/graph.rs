@@ -154,6 +154,8 @@ pub struct Output {
     pub value: Bound,
     /// The step whose legs name the files of a list, when it is one step's `.all`.
     pub labels: Option<usize>,
+    /// True when the workflow has no `outputs` and a step that nothing uses is one.
+    pub implied: bool,
 }
 
 /// Prediction's running, unless the step says otherwise.

@@ -151,6 +151,12 @@ impl Plan {
             Value::Media(artifact) => vec![file(name.to_string(), artifact)],
             Value::List(items) => {
                 let media: Vec<_> = items.iter().flat_map(Value::media).collect();
+                // A model that gives lists gave one picture, and nobody wrote a list.
+                if let ([one], None, true) =
+                    (&media[..], self.graph.outputs[name].labels, self.graph.outputs[name].implied)
+                {
+                    return vec![file(name.to_string(), one)];
+                }
                 let labels = self.labels(name, media.len(), results);
                 let mut taken = BTreeMap::new();
                 media

@@ -83,6 +83,7 @@ impl Job {
         let used = used_providers(&forecast, runs_something);
         let providers = providers::connect(&self.project, used)?;
         let accounts = self.open_accounts(&store, &forecast).await?;
+        self.check_day(&store, &forecast).await?;
         let run_id = RunId::from(self.run.as_str());
         let world = Arc::new(World {
             claim: Claim::new(store.owner().clone(), run_id, accounts),
@@ -147,6 +148,27 @@ impl Job {
             });
         }
         Ok(())
+    }
+
+    /// Refuses what the project's budget of 24 hours has no room for.
+    async fn check_day(&self, store: &Store, forecast: &Forecast) -> Result<(), Trouble> {
+        let Some(limit) = providers::day_budget(&self.project).filter(|_| is_live(forecast)) else {
+            return Ok(());
+        };
+        let held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
+        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast).min);
+        if needed <= left || self.wishes.partial {
+            return Ok(());
+        }
+        Err(Trouble::Refused {
+            message: format!(
+                "this run costs at least {needed}, and {left} are left of the project's {limit} for 24 hours"
+            ),
+            hint: Some(
+                "wait, raise `limits.budget_usd_per_day`, or go as far as it does with `--partial`"
+                    .to_owned(),
+            ),
+        })
     }
 
     fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {

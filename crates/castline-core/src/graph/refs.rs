@@ -330,7 +330,8 @@ impl Check<'_> {
                 self.check_output_axes(name, &binding.value, steps);
             }
             let value = self.templates.bind(&binding.value, &workflow.source);
-            outputs.insert(name.clone(), Output { value, labels: self.labels(&binding.value) });
+            outputs
+                .insert(name.clone(), Output { value, labels: self.labels(&binding.value), implied: false });
         }
         if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
             for (i, step) in steps.iter().enumerate() {
@@ -363,7 +364,7 @@ impl Check<'_> {
             &self.workflow.source,
             step.span,
         );
-        Output { value, labels: (!all.is_empty()).then_some(number) }
+        Output { value, labels: (!all.is_empty()).then_some(number), implied: true }
     }
 
     fn check_output_axes(&mut self, name: &Name, value: &Dynamic, steps: &[Step]) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use castline_core::event::Entry;
 use castline_core::forecast::Forecast;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
-use castline_runner::{Job, Project, Trouble, shown};
+use castline_runner::{Job, Listener, Project, Trouble, shown};
 
 use super::{runtime, show, workflow_file};
 use crate::cli::Run;
@@ -30,6 +30,9 @@ use crate::{log, screen, signals};
 
 /// How often what moves by itself is moved.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How long events may wait to be reported together.
+const REST: Duration = Duration::from_millis(1);
 
 /// Above this a live run asks first, when the project says nothing else.
 const ASK_ABOVE: MicroUsd = MicroUsd(1_000_000);
@@ -53,25 +56,34 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
-    let project = job.project.clone();
-    let folder = out_folder(flags, &project, forecast);
-    let terminal = terminal(&project, forecast);
+    let (project, folder) = (job.project.clone(), out_folder(flags, &job.project, forecast));
     let lines = flags.events.as_deref().map(Lines::open).transpose()?;
-    let (interrupt, ended) = signals::listen();
-    let (tell, told) = channel();
-    let reporters = report(terminal, lines, told);
-    let record = job.run(Box::new(move |entry| drop(tell.send(entry.clone()))), interrupt).await;
+    let (listener, reporters) = begin(terminal(&project, forecast), lines);
+    let (interrupt, signal) = signals::listen();
+    let record = job.run(listener, interrupt).await;
     let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
     let record = record.inspect_err(|_| screen::set_progress(None))?;
-    let page = page(flags, &record, &project, &folder);
+    finish(flags, &record, &project, &folder, &mut terminal)?;
+    Ok(exit(&record, signal.get().copied()))
+}
+
+/// Everything that is said and written when the run is over.
+fn finish(
+    flags: &Run,
+    record: &RunRecord,
+    project: &Project,
+    folder: &Path,
+    terminal: &mut Terminal,
+) -> Result<(), Trouble> {
+    let page = page(flags, record, project, folder);
     terminal.finish(page.as_deref().map(shown).as_deref());
     if flags.json {
-        json::print(&json::run(&record, &project))?;
+        json::print(&json::run(record, project))?;
     }
-    if flags.open {
-        page.as_deref().map(open).transpose()?;
+    match page.filter(|_| flags.open) {
+        Some(page) => open(&page),
+        None => Ok(()),
     }
-    Ok(exit(&record, ended.get().copied()))
 }
 
 /// The folder of this workflow's outputs.
@@ -92,22 +104,27 @@ fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
     terminal.with_progress(steps.filter_map(typical).collect::<BTreeMap<_, _>>())
 }
 
-/// Tells the reporters what happens, until nothing more does.
-fn report(mut terminal: Terminal, mut lines: Option<Lines>, told: Receiver<Entry>) -> JoinHandle<Terminal> {
-    std::thread::spawn(move || {
+/// A listener, and the thread that reports what it hears until it is dropped. Between looks
+/// the thread rests, so that a run of many quick legs does not wake it for each of them.
+fn begin(mut terminal: Terminal, mut lines: Option<Lines>) -> (Listener, JoinHandle<Terminal>) {
+    let (tell, told) = channel::<Entry>();
+    let listener = Box::new(move |entry: &Entry| drop(tell.send(entry.clone())));
+    let reporters = std::thread::spawn(move || {
         loop {
             match told.recv_timeout(TICK) {
-                Ok(entry) => {
-                    if let Some(lines) = &mut lines {
-                        lines.take(&entry);
+                Ok(first) => {
+                    std::thread::sleep(REST);
+                    for entry in std::iter::once(first).chain(told.try_iter()) {
+                        lines.iter_mut().for_each(|lines| lines.take(&entry));
+                        terminal.take(&entry);
                     }
-                    terminal.take(&entry);
                 }
                 Err(RecvTimeoutError::Timeout) => terminal.tick(),
                 Err(RecvTimeoutError::Disconnected) => return terminal,
             }
         }
-    })
+    });
+    (listener, reporters)
 }
 
 /// On a terminal a live run shows its price and asks, above an amount. Elsewhere nobody could

@@ -170,7 +170,10 @@ pub(crate) fn json(found: &Diagnostics) -> Json {
 }
 
 fn one_json(finding: &Diagnostic) -> Json {
-    let label = |l: &castline_spec::Label| json!({ "file": &*l.source.name, "span": span_json(l.span), "message": l.message });
+    let label = |label: &castline_spec::Label| {
+        let span = span_json(label.span);
+        json!({ "file": &*label.source.name, "span": span, "message": label.message })
+    };
     json!({
         "code": finding.code.as_str(),
         "severity": finding.severity,

@@ -83,6 +83,8 @@ struct Leg {
     media: Vec<Media>,
     text: Option<String>,
     prompt: Option<String>,
+    /// Why nothing was asked.
+    reason: Option<String>,
     facts: Vec<(&'static str, String)>,
     input: Vec<Field>,
     error: Option<String>,
@@ -175,7 +177,8 @@ fn clock(at: Timestamp) -> String {
 fn outputs(record: &RunRecord, shelf: &Shelf) -> Vec<Output> {
     let of = |(name, value): (&castline_spec::Name, &Json)| {
         let own = record.output_files.get(name).map(Vec::as_slice).unwrap_or_default();
-        Output { name: name.to_string(), media: shelf.media(value, own), text: words(value) }
+        let text = if value.is_null() { Some("nothing".to_owned()) } else { words(value) };
+        Output { name: name.to_string(), media: shelf.media(value, own), text }
     };
     record.outputs.iter().map(of).collect()
 }
@@ -209,6 +212,7 @@ fn leg(leg: &LegRecord, shelf: &Shelf) -> Leg {
         media: output.map(|o| shelf.media(o, &leg.saved)).unwrap_or_default(),
         text: output.and_then(words),
         prompt: prompt(leg),
+        reason: leg.why.clone().filter(|_| leg.request.is_none()),
         facts: facts(leg),
         input: input
             .iter()
@@ -252,7 +256,7 @@ fn facts(leg: &LegRecord) -> Vec<(&'static str, String)> {
     let took =
         leg.created.zip(leg.finished).map(|(from, to)| duration(to.duration_since(from).as_secs_f64()));
     let facts = [
-        ("why", leg.why.clone()),
+        ("why", leg.why.clone().filter(|_| request.is_some())),
         ("cost", money::of_leg(leg)),
         ("seed", seed),
         ("draw", draw),

@@ -1,0 +1,20 @@
+//! What several tests of the whole need.
+
+use std::fs;
+use std::path::Path;
+
+/// Copies a folder, without what is named.
+pub fn copy(from: &Path, to: &Path, without: &[&str]) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("readable").map(|e| e.expect("readable")) {
+        let name = entry.file_name();
+        if without.iter().any(|n| name == *n) {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(name), without);
+        } else {
+            fs::copy(entry.path(), to.join(name)).expect("copied");
+        }
+    }
+}

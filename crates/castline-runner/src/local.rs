@@ -8,6 +8,7 @@
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,7 +94,7 @@ impl Job {
             store,
             creating: task::Creating::default(),
         });
-        let folder = self.out_folder(&forecast);
+        let folder = OutputFolder::new(self.out_folder(&forecast));
         let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
         let options = Options {
             run: self.run.clone(),
@@ -119,10 +120,11 @@ impl Job {
         driver.go(interrupt).await
     }
 
-    fn out_folder(&self, forecast: &Forecast) -> OutputFolder {
-        let here = |out: &std::path::PathBuf| std::path::absolute(out).unwrap_or_else(|_| out.clone());
+    /// The folder of this workflow's outputs; absolute.
+    pub fn out_folder(&self, forecast: &Forecast) -> PathBuf {
+        let here = |out: &PathBuf| std::path::absolute(out).unwrap_or_else(|_| out.clone());
         let out = self.wishes.out.as_ref().map_or_else(|| self.project.out(), here);
-        OutputFolder::new(out.join(forecast.plan.graph.name.as_str()))
+        out.join(forecast.plan.graph.name.as_str())
     }
 
     /// Refuses before the first create what the budget cannot pay for, and what has no price.

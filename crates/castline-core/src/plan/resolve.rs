@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Plan;
-use crate::callee::{Callee, Layer};
+use crate::callee::{Callee, Layer, Model};
 use crate::digest::Digest;
 use crate::field::{Field, as_json, type_words};
 use crate::files::NoFile;
@@ -106,6 +107,16 @@ impl Plan {
             Some(ready) => Resolved::Ready(Box::new(ready)),
             None => work.stop(),
         }
+    }
+
+    /// The price rules that count: the project's, else the route's, else the preset's.
+    pub fn price_rules<'a>(&'a self, model: &'a Model, route: &Route) -> &'a [PriceRule] {
+        let own = &self.choices.prices;
+        let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
+        own.get(&model.preset)
+            .or_else(|| own.get(&model.reference.path()))
+            .or_else(of_route)
+            .unwrap_or(&model.price)
     }
 
     /// Finds steps whose model the chosen provider does not serve.
@@ -440,7 +451,7 @@ impl Work<'_> {
         let latest = reference.version.as_deref() == Some("latest");
         let keyed = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
         let free = matches!(route.realm, Realm::Std(_));
-        let rules = self.prices(route);
+        let rules = self.plan.price_rules(model, route);
         let estimate = if free {
             Some(Estimate { min: MicroUsd::ZERO, max: MicroUsd::ZERO })
         } else {
@@ -459,17 +470,6 @@ impl Work<'_> {
             timeout: self.step.timeout,
         };
         Ready { request, estimate, bills: route.bills }
-    }
-
-    /// The price rules that count: the project's, else the route's, else the preset's.
-    fn prices(&self, route: &Route) -> &[castline_spec::preset::PriceRule] {
-        let model = &self.step.callee.model;
-        let own = &self.plan.choices.prices;
-        let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
-        own.get(&model.preset)
-            .or_else(|| own.get(&model.reference.path()))
-            .or_else(of_route)
-            .unwrap_or(&model.price)
     }
 
     /// The whole input against the model's schema and rules.

@@ -56,7 +56,7 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
-    let (project, folder) = (job.project.clone(), out_folder(flags, &job.project, forecast));
+    let (project, folder) = (job.project.clone(), job.out_folder(forecast));
     let lines = flags.events.as_deref().map(Lines::open).transpose()?;
     let (listener, reporters) = begin(terminal(&project, forecast), lines);
     let (interrupt, signal) = signals::listen();
@@ -84,13 +84,6 @@ fn finish(
         Some(page) => open(&page),
         None => Ok(()),
     }
-}
-
-/// The folder of this workflow's outputs.
-fn out_folder(flags: &Run, project: &Project, forecast: &Forecast) -> PathBuf {
-    let asked =
-        flags.overrides.out.as_ref().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
-    asked.unwrap_or_else(|| project.out()).join(forecast.plan.graph.name.as_str())
 }
 
 fn terminal(project: &Project, forecast: &Forecast) -> Terminal {

@@ -357,10 +357,7 @@ fn expected(plan: &Plan, leg: LegId, route: Option<&Route>) -> Price {
     if matches!(route.realm, castline_core::Realm::Std(_)) {
         return Price::Free;
     }
-    let own =
-        plan.choices.prices.get(&model.preset).or_else(|| plan.choices.prices.get(&model.reference.path()));
-    let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
-    let rules = own.or_else(of_route).unwrap_or(&model.price);
+    let rules = plan.price_rules(model, route);
     let depends = |r: &castline_spec::preset::PriceRule| {
         r.condition.is_some() || r.quantity.is_some() || !matches!(r.per.as_str(), "image" | "run")
     };

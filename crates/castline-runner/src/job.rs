@@ -79,7 +79,7 @@ impl Job {
         let run = ulid::Ulid::generate().to_string();
         let Some(loaded) = load(file, &project, &mut found) else {
             found.sort();
-            return Ok(Self::broken(project, run, found, wishes));
+            return Ok(Self::without_forecast(project, run, found, wishes));
         };
         let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
         let routing = providers::routing(&project, wishes)?;
@@ -87,7 +87,7 @@ impl Job {
         let planned = loaded.plan(&project, &given, &routing, &choices, true);
         found.extend(planned.found);
         found.sort();
-        let mut job = Self::broken(project, run, found, wishes);
+        let mut job = Self::without_forecast(project, run, found, wishes);
         let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
         if job.project.store().join(castline_store::LEDGER_FILE).is_file() {
             job.store = Some(open_store(&job.project)?);
@@ -98,7 +98,7 @@ impl Job {
         Ok(job)
     }
 
-    fn broken(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
+    fn without_forecast(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
         Self {
             project,
             run,

@@ -362,6 +362,24 @@ fn a_budget_that_is_too_small_refuses_before_the_first_create() {
 }
 
 #[test]
+fn ctrl_c_sends_nothing_that_was_not_sent() {
+    let server = Server::start(&["--fault", "create:429=60"]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let mut run = project
+        .command(&["run", "flow.yaml", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("castline runs");
+    until("a create is refused", || server.get("/_sandbox/counts")["create_requests"].as_u64() == Some(1));
+    let interrupt = Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill runs");
+    assert!(interrupt.success());
+    until("castline ends", || run.try_wait().expect("its state").is_some());
+    assert_eq!(run.wait().expect("its end").code(), Some(130));
+    assert_eq!(server.creates(), 0);
+}
+
+#[test]
 fn the_projects_day_is_one_budget_for_all_its_runs() {
     let server = Server::start(&[]);
     let project = Project::new(&server, &legs(2));

@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) since: Timestamp,
     pub(crate) facts: BTreeMap<usize, Arc<task::LegFacts>>,
     pub(crate) creating: task::Creating,
+    /// True once the user asked to stop: what was never sent is not sent any more.
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl Job {
@@ -93,6 +95,7 @@ impl Job {
             providers,
             store,
             creating: task::Creating::default(),
+            stopping: watch::channel(false).0,
         });
         let folder = OutputFolder::new(self.out_folder(&forecast));
         let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
@@ -351,7 +354,10 @@ impl Driver {
                     let how = *interrupt.borrow();
                     match how {
                         Interrupt::No => {}
-                        Interrupt::Gently => finished = self.take(Input::Interrupt)?,
+                        Interrupt::Gently => {
+                            self.world.stopping.send_replace(true);
+                            finished = self.take(Input::Interrupt)?;
+                        }
                         Interrupt::Now => {
                             self.take(Input::Interrupt)?;
                             break;

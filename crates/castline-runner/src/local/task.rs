@@ -130,6 +130,9 @@ pub(crate) async fn ensure(
     let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
     // A prediction waits for one thing at a time: a new wait takes the place of the old one.
     let mut wait: Option<Call> = None;
+    // True while the next thing would be a create.
+    let mut resting = false;
+    let mut stopping = hands.world.stopping.subscribe();
     loop {
         for act in dos.drain(..) {
             match act {
@@ -141,6 +144,7 @@ pub(crate) async fn ensure(
                     return;
                 }
                 Do::Get { .. } | Do::Rest(_) | Do::WaitForOwner => {
+                    resting = matches!(act, Do::Rest(_));
                     wait = Some(Box::pin(hands.clone().carry_out(act)));
                 }
                 other => under_way.push(Box::pin(hands.clone().carry_out(other))),
@@ -151,7 +155,13 @@ pub(crate) async fn ensure(
             Some(told) = under_way.next() => Some(told),
             told = async { wait.as_mut().expect("looked at before").await }, if waits => {
                 wait = None;
+                resting = false;
                 Some(told)
+            }
+            Ok(_) = stopping.wait_for(|stopping| *stopping), if resting => {
+                wait = None;
+                resting = false;
+                Some(Ok(Told::Stop))
             }
             Some(()) = stopped.next() => Some(Ok(Told::Stop)),
             else => None,

@@ -119,3 +119,89 @@ fn every_workflow_of_the_folder_succeeds_and_is_reused() {
         assert!(ran.is_empty(), "{name} runs again: {ran:?}");
     }
 }
+
+/// A picture of a workflow, what it must be, and what it must depend on.
+struct Expected {
+    workflow: &'static str,
+    path: &'static str,
+    format: image::ImageFormat,
+    size: (u32, u32),
+    /// An input, or a change of the document, that gives another picture.
+    change: Change,
+}
+
+enum Change {
+    Input(&'static str),
+    Document(&'static str, &'static str),
+}
+
+const EXPECTED: &[Expected] = &[
+    Expected {
+        workflow: "house-style",
+        path: "wall.png",
+        format: image::ImageFormat::Png,
+        size: (1150, 605),
+        change: Change::Input("ink=vermilion"),
+    },
+    Expected {
+        workflow: "product-photo",
+        path: "scenes/on a wooden table by a window.png",
+        format: image::ImageFormat::Png,
+        size: (1152, 896),
+        change: Change::Input("photo=./other.png"),
+    },
+    Expected {
+        workflow: "prompt-grid",
+        path: "sheet.png",
+        format: image::ImageFormat::Png,
+        size: (562, 796),
+        change: Change::Input("prompts=[a forest at night, a desert at noon, a city in rain]"),
+    },
+    Expected {
+        workflow: "seasons",
+        path: "panels/autumn.png",
+        format: image::ImageFormat::Png,
+        size: (608, 416),
+        change: Change::Input("place=A stormy sea at night."),
+    },
+    Expected {
+        workflow: "seed-request",
+        path: "image.webp",
+        format: image::ImageFormat::WebP,
+        size: (1024, 1024),
+        change: Change::Document("A paper boat floating on calm water at sunrise.", "A forest at night."),
+    },
+];
+
+#[test]
+fn every_workflow_has_the_kind_and_size_it_should_and_depends_on_its_inputs() {
+    let world = World::new();
+    // Another photo than the one in the folder: a red disk on blue.
+    let disk = image::RgbImage::from_fn(320, 240, |x, y| {
+        let inside = (i64::from(x) - 160).pow(2) + (i64::from(y) - 120).pow(2) < 80 * 80;
+        image::Rgb(if inside { [200, 30, 30] } else { [30, 60, 160] })
+    });
+    disk.save(world.folder.path().join("other.png")).expect("written");
+    for expected in EXPECTED {
+        let Expected { workflow, path, format, size, change } = expected;
+        world.run(workflow, &[]);
+        let file = world.folder.path().join("out").join(workflow).join(path);
+        let bytes = fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        assert_eq!(image::guess_format(&bytes).expect("a picture"), *format, "{workflow}");
+        let before = image::load_from_memory(&bytes).expect("a picture");
+        assert_eq!(before.dimensions(), *size, "{workflow}");
+        match change {
+            Change::Input(input) => drop(world.run(workflow, &["-i", input])),
+            Change::Document(old, new) => {
+                let document = world.folder.path().join(format!("{workflow}.yaml"));
+                let text = fs::read_to_string(&document).expect("readable");
+                assert!(text.contains(old), "{workflow}");
+                fs::write(document, text.replace(old, new)).expect("written");
+                world.run(workflow, &[]);
+            }
+        }
+        let after = image::load_from_memory(&fs::read(&file).expect("readable")).expect("a picture");
+        let far = distance(&before, &after);
+        assert!(far > 4.0, "{workflow}: another input gives the same picture: {far}");
+    }
+}

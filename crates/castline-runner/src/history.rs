@@ -2,15 +2,15 @@
 
 use castline_core::event::Entry;
 use castline_core::record::RunRecord;
-use castline_store::{LEDGER_FILE, Store};
+use castline_store::Store;
 
-use crate::job::open_store;
+use crate::job::existing_store;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
 /// Every recorded run of a project, newest first.
 pub fn runs(project: &Project) -> Result<Vec<RunRecord>, Trouble> {
-    let Some(store) = store(project)? else { return Ok(Vec::new()) };
+    let Some(store) = existing_store(project)? else { return Ok(Vec::new()) };
     let ids = store.runs().list().map_err(crate::ledger::trouble)?;
     ids.iter().map(|id| record(&store, id)).collect()
 }
@@ -18,7 +18,7 @@ pub fn runs(project: &Project) -> Result<Vec<RunRecord>, Trouble> {
 /// One run by its id, the beginning of it, or `last`, with its events.
 pub fn run(project: &Project, wanted: &str) -> Result<(RunRecord, Vec<Entry>), Trouble> {
     let none = |hint: &str| Err(Trouble::usage(format!("there is no run `{wanted}` in this project"), hint));
-    let Some(store) = store(project)? else { return none("nothing was run here yet") };
+    let Some(store) = existing_store(project)? else { return none("nothing was run here yet") };
     let ids = store.runs().list().map_err(crate::ledger::trouble)?;
     let found: Vec<_> = match wanted {
         "last" => ids.iter().take(1).collect(),
@@ -29,10 +29,6 @@ pub fn run(project: &Project, wanted: &str) -> Result<(RunRecord, Vec<Entry>), T
         [] => none("`castline runs list` shows all runs"),
         _ => Err(Trouble::usage(format!("`{wanted}` begins more than one run's id"), "write more of it")),
     }
-}
-
-fn store(project: &Project) -> Result<Option<Store>, Trouble> {
-    if project.store().join(LEDGER_FILE).is_file() { open_store(project).map(Some) } else { Ok(None) }
 }
 
 /// What a run came to; from its journal when it never came to an end.

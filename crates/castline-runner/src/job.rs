@@ -16,7 +16,7 @@ use castline_core::routing::Routing;
 use castline_core::{Key, MicroUsd, Output};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Workflow};
-use castline_store::{Brief, Store};
+use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
 
 use crate::files::load_missing;
@@ -89,9 +89,7 @@ impl Job {
         found.sort();
         let mut job = Self::without_forecast(project, run, found, wishes);
         let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
-        if job.project.store().join(castline_store::LEDGER_FILE).is_file() {
-            job.store = Some(open_store(&job.project)?);
-        }
+        job.store = existing_store(&job.project)?;
         let (forecast, missing) = forecast(Arc::new(plan), job.store.as_ref()).await?;
         job.forecast = Some(forecast);
         job.missing = missing;
@@ -119,6 +117,11 @@ impl Job {
     pub fn is_live(&self) -> bool {
         self.forecast.as_ref().is_some_and(crate::local::is_live)
     }
+}
+
+/// The project's store, when something was run here; a look at it makes none.
+pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble> {
+    if project.store().join(LEDGER_FILE).is_file() { open_store(project).map(Some) } else { Ok(None) }
 }
 
 pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {

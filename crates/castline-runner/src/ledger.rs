@@ -2,9 +2,9 @@
 
 use castline_core::Key;
 use castline_core::ledger::{Ask, Claim, Entry, Ruling, RunId, State, Verdict};
-use castline_store::{LEDGER_FILE, Store, StoreError};
+use castline_store::{Store, StoreError};
 
-use crate::job::open_store;
+use crate::job::{existing_store, open_store};
 use crate::project::Project;
 use crate::trouble::Trouble;
 
@@ -13,10 +13,10 @@ const MOST: usize = 1_000;
 
 /// Entries in any of these states, newest first; none when nothing was run here.
 pub async fn list(project: &Project, states: &[State]) -> Result<Vec<Entry>, Trouble> {
-    if !project.store().join(LEDGER_FILE).is_file() {
-        return Ok(Vec::new());
+    match existing_store(project)? {
+        Some(store) => store.ledger().in_states(states, MOST).await.map_err(trouble),
+        None => Ok(Vec::new()),
     }
-    open_store(project)?.ledger().in_states(states, MOST).await.map_err(trouble)
 }
 
 /// Writes down what a person says of a prediction, and answers with the entry as it is then.

@@ -100,7 +100,7 @@ pub(crate) struct Inputs {
 /// Which steps take part, and which are drawn anew.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Selection {
-    /// Only this step; may be given several times
+    /// Only this step runs, the others are reused where they can be; may be given several times
     #[arg(long, value_name = "STEP")]
     pub only: Vec<String>,
     /// This step and all that it needs
@@ -132,7 +132,7 @@ pub(crate) struct Run {
     /// Start nothing more after the first failure
     #[arg(long)]
     pub fail_fast: bool,
-    /// Ask no live provider: use what the store has
+    /// Refuse when a leg would ask a live provider
     #[arg(long)]
     pub offline: bool,
     /// Do not ask before money is spent

@@ -14,6 +14,7 @@ mod finished;
 mod message;
 mod poll;
 mod progress;
+mod search;
 pub mod wire;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use finished::{Finished, Outcome, Source};
 pub use message::{Do, Facts, Fetched, Order, Progress, Told, learned};
 use poll::{backoff, elapsed};
 pub use progress::{LogText, fraction};
+pub use search::{Found, Search};
 
 /// How long a host that cannot be reached is tried before a create is given up.
 const UNREACHED: Duration = Duration::from_secs(20);

@@ -1,10 +1,14 @@
 //! The words in which calls are made and answered.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use castline_core::request::OutputShape;
-use castline_core::{Artifact, ModelRef, Value};
+use castline_core::{Artifact, Digest, ModelRef, Value};
 use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+
+pub use castline_core::prediction::{CallFault, Found, Search};
 
 /// What a provider can do; the ledger asks these, never a provider's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +42,26 @@ impl Capabilities {
     };
 }
 
+/// Where a provider can read bytes by itself: a URL for each digest that has one. What has
+/// none travels inside the request.
+pub type Links = BTreeMap<Digest, String>;
+
 /// What to create.
 #[derive(Debug, Clone)]
 pub struct Create<'a> {
     /// What runs.
     pub model: &'a ModelRef,
+    /// `owner/name` of the deployment that runs it, where the preset's route names one.
+    pub deployment: Option<&'a str>,
+    /// Our own name for this attempt, for providers that take one: 26 characters of
+    /// lower-case base32, the same whenever this attempt is named.
+    pub attempt: &'a str,
+    /// The name of the attempt before, which may still be running there after a crash.
+    pub former: Option<&'a str>,
     /// The resolved input by the model's field names.
     pub input: &'a IndexMap<String, Value>,
+    /// Where the provider finds files of the input.
+    pub links: &'a Links,
     /// What tells this request from the same one elsewhere. Never sent: a model draws anew
     /// by itself, a stand-in does not.
     pub draw: &'a [Value],
@@ -60,10 +77,51 @@ pub struct Create<'a> {
     pub cancel_after: Duration,
 }
 
+impl<'a> Create<'a> {
+    /// A create with nothing but what it must have, and an hour to live.
+    pub fn new(model: &'a ModelRef, input: &'a IndexMap<String, Value>, output: OutputShape) -> Self {
+        static NO_LINKS: Links = Links::new();
+        Self {
+            model,
+            deployment: None,
+            attempt: "",
+            former: None,
+            input,
+            links: &NO_LINKS,
+            draw: &[],
+            schema: None,
+            task: None,
+            output,
+            typical_seconds: None,
+            cancel_after: Duration::from_hours(1),
+        }
+    }
+}
+
 /// Where the bytes of artifacts are.
 pub trait MediaSource: Send + Sync {
     /// Reads a whole artifact.
     fn read(&self, artifact: &Artifact) -> std::io::Result<Vec<u8>>;
+}
+
+/// A file that a provider can read by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where.
+    pub url: String,
+    /// Until then, by our clock; none when it stays.
+    pub expires: Option<Timestamp>,
+}
+
+/// What a provider says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pong {
+    /// How long the answer took.
+    pub took: Duration,
+    /// Its clock minus ours, where its answer had a date.
+    pub clock: Option<SignedDuration>,
+    /// For people: who the token belongs to, or what the server runs.
+    pub about: String,
 }
 
 /// A finished download.
@@ -71,82 +129,4 @@ pub trait MediaSource: Send + Sync {
 pub struct Fetched {
     /// Length in bytes, checked against what the server said.
     pub bytes: u64,
-}
-
-/// Why a call gave no answer that can be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The request never left: no connection. Safe to send again.
-    #[error("cannot reach {host}: {cause}")]
-    NotSent {
-        /// Host and port.
-        host: String,
-        /// The operating system's or TLS library's words.
-        cause: String,
-    },
-    /// Sent, and the answer was lost: for a create nobody knows whether it was received.
-    #[error("the answer of {host} was lost: {cause}")]
-    Lost {
-        /// Host and port.
-        host: String,
-        /// What happened.
-        cause: String,
-    },
-    /// Refused for now: 429, or a server that is still loading.
-    #[error("{message}")]
-    Busy {
-        /// The server's words.
-        message: String,
-        /// When to come back, where the server said so.
-        retry_after: Option<Duration>,
-    },
-    /// The server failed: any 5xx, or something that is not JSON.
-    #[error("{message}")]
-    Server {
-        /// The server's words with the HTTP status.
-        message: String,
-        /// True when a create certainly was not accepted.
-        refused: bool,
-    },
-    /// Refused for good: 400, 401, 402, 403, 404 of a create, 413, 422.
-    #[error("{message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The server's words and what to do.
-        message: String,
-    },
-    /// There is no such prediction or file (404, 410), or not any more.
-    #[error("it is not there (any more)")]
-    Gone,
-    /// A download that would end the same way again: too large, or at an address that is
-    /// refused.
-    #[error("{0}")]
-    BadOutput(String),
-    /// A download that came empty, short or as an error page, or that stalled: the file is
-    /// paid for and the same download may well succeed.
-    #[error("{0}")]
-    IncompleteOutput(String),
-    /// An input that cannot be sent.
-    #[error("{0}")]
-    BadInput(String),
-    /// A local file could not be read or written.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-}
-
-impl CallError {
-    /// True when the same call could succeed later: for `get`, `cancel` and `fetch`, which
-    /// may be repeated freely. For a create look at the variants: [`CallError::Lost`] and an
-    /// unrefused [`CallError::Server`] may have been accepted.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::NotSent { .. }
-            | Self::Lost { .. }
-            | Self::Busy { .. }
-            | Self::Server { .. }
-            | Self::IncompleteOutput(_) => true,
-            Self::Refused { .. } | Self::Gone | Self::BadOutput(_) | Self::BadInput(_) | Self::Io(_) => false,
-        }
-    }
 }

@@ -14,8 +14,10 @@ pub mod std_tools;
 
 use std::path::Path;
 
-pub use call::{CallError, Capabilities, Create, Fetched, MediaSource};
-use castline_core::{PredictionId, Snapshot};
+pub use call::{CallFault, Capabilities, Create, Fetched, Found, Link, Links, MediaSource, Pong, Search};
+use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
+use jiff::SignedDuration;
+use serde_json::Value as Json;
 
 /// A service that runs models.
 pub enum Provider {
@@ -38,7 +40,7 @@ impl Provider {
 
     /// Creates a prediction; returns as soon as its id is known. The local providers do
     /// the work here and answer with a terminal snapshot.
-    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallError> {
+    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         match self {
             Self::Http(p) => p.create(create, media).await,
             Self::Sandbox(p) => p.create(create, media).await,
@@ -47,15 +49,15 @@ impl Provider {
     }
 
     /// Asks for a prediction's state once.
-    pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallError> {
+    pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallFault> {
         match self {
             Self::Http(p) => p.get(id).await,
-            Self::Sandbox(_) | Self::Std(_) => Err(CallError::Gone),
+            Self::Sandbox(_) | Self::Std(_) => Err(CallFault::Gone),
         }
     }
 
     /// Asks the provider to stop a prediction; its state is still to be read.
-    pub async fn cancel(&self, id: &PredictionId) -> Result<(), CallError> {
+    pub async fn cancel(&self, id: &PredictionId) -> Result<(), CallFault> {
         match self {
             Self::Http(p) => p.cancel(id).await,
             Self::Sandbox(_) | Self::Std(_) => Ok(()),
@@ -63,11 +65,76 @@ impl Provider {
     }
 
     /// Downloads one output into a new file. Never sends a token.
-    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
+    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
         match self {
             Self::Http(p) => p.fetch(uri, to).await,
             Self::Sandbox(p) => p.outputs().take(uri, to),
             Self::Std(p) => p.outputs().take(uri, to),
         }
     }
+
+    /// The files of an input that have to be uploaded before the create, because they have
+    /// no link and are too large to travel inside the request. Says so when they are, and
+    /// the provider takes no uploads.
+    pub fn uploads<'a>(&self, create: &'a Create<'_>) -> Result<Vec<&'a Artifact>, CallFault> {
+        match self {
+            Self::Http(p) => p.uploads(create),
+            Self::Sandbox(_) | Self::Std(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Uploads a file.
+    pub async fn upload(&self, artifact: &Artifact, media: &dyn MediaSource) -> Result<Link, CallFault> {
+        match self {
+            Self::Http(p) => p.upload(artifact, media).await,
+            Self::Sandbox(_) | Self::Std(_) => Err(none("uploads")),
+        }
+    }
+
+    /// The input as the create will send it, for [`Search::sent`]: where a file travels
+    /// inside the request stands `data:` and its digest.
+    pub fn sent(&self, create: &Create<'_>) -> Result<Json, CallFault> {
+        match self {
+            Self::Http(p) => p.sent(create),
+            Self::Sandbox(_) | Self::Std(_) => Ok(Json::Null),
+        }
+    }
+
+    /// Looks for a create in the provider's list of predictions.
+    pub async fn search(&self, search: &Search) -> Result<Found, CallFault> {
+        match self {
+            Self::Http(p) => p.search(search).await,
+            Self::Sandbox(_) | Self::Std(_) => Err(none("a list of predictions")),
+        }
+    }
+
+    /// The id of a community model's latest version.
+    pub async fn latest_version(&self, model: &ModelRef) -> Result<String, CallFault> {
+        match self {
+            Self::Http(p) => p.latest_version(model).await,
+            Self::Sandbox(_) | Self::Std(_) => Err(none("versions")),
+        }
+    }
+
+    /// Asks whether it is there and takes the token. Costs nothing.
+    pub async fn ping(&self) -> Result<Pong, CallFault> {
+        match self {
+            Self::Http(p) => p.ping().await,
+            Self::Sandbox(_) | Self::Std(_) => {
+                Ok(Pong { took: std::time::Duration::ZERO, clock: None, about: "embedded".to_owned() })
+            }
+        }
+    }
+
+    /// The provider's clock minus ours, as its last answer had it.
+    pub fn clock(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Http(p) => p.clock(),
+            Self::Sandbox(_) | Self::Std(_) => None,
+        }
+    }
+}
+
+fn none(what: &str) -> CallFault {
+    CallFault::Refused { status: 405, message: format!("this provider has no {what}") }
 }

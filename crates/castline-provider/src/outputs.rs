@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::call::{CallError, Fetched};
+use crate::call::{CallFault, Fetched};
 
 /// Bytes waiting to be fetched, by URI.
 #[derive(Debug, Default)]
@@ -23,13 +23,13 @@ impl Outputs {
     }
 
     /// Writes the bytes to a new file and forgets them.
-    pub fn take(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
+    pub fn take(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
         let bytes = self
             .waiting
             .lock()
             .expect("nobody panics while holding it")
             .remove(uri)
-            .ok_or(CallError::Gone)?;
+            .ok_or(CallFault::Gone)?;
         std::fs::write(to, &bytes)?;
         Ok(Fetched { bytes: bytes.len() as u64 })
     }

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use castline_core::{Artifact, Digest, ModelRef, Snapshot, Status, Value};
 use castline_provider::http::data_uri;
 use castline_provider::sandbox::Sandbox;
-use castline_provider::{CallError, Create, MediaSource};
+use castline_provider::{CallFault, Create, MediaSource};
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
@@ -43,21 +42,16 @@ impl Easel {
         }
     }
 
-    async fn drawn(&self, commission: &Commission, outputs: &Outputs) -> Result<Outcome, CallError> {
+    async fn drawn(&self, commission: &Commission, outputs: &Outputs) -> Result<Outcome, CallFault> {
         let mut files = Files::default();
         let read = |json: &Json| value(json, outputs, &mut files);
         let input: IndexMap<String, Value> =
             commission.input.keys().cloned().zip(commission.input.values().map(read)).collect();
+        // The server has its own latency.
         let create = Create {
-            model: &commission.model,
-            input: &input,
-            draw: &[],
             schema: commission.info.schema.as_ref(),
             task: commission.info.task.as_deref(),
-            output: commission.info.output,
-            // The server has its own latency.
-            typical_seconds: None,
-            cancel_after: Duration::from_hours(1),
+            ..Create::new(&commission.model, &input, commission.info.output)
         };
         let snapshot = self.sandbox.create(&create, &files).await?;
         self.outcome(snapshot, commission.fault, outputs)
@@ -68,7 +62,7 @@ impl Easel {
         snapshot: Snapshot,
         fault: Option<BadOutput>,
         outputs: &Outputs,
-    ) -> Result<Outcome, CallError> {
+    ) -> Result<Outcome, CallFault> {
         if snapshot.status != Status::Succeeded {
             return Ok(Outcome::Failed(snapshot.error));
         }
@@ -87,7 +81,7 @@ impl Easel {
         outputs: &Outputs,
         folder: &Path,
         nth: &mut usize,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), CallFault> {
         match output {
             Json::String(uri) if uri.starts_with("local:") => {
                 let file = folder.join(nth.to_string());

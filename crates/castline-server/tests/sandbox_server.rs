@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use castline_core::request::OutputShape;
 use castline_core::{Artifact, MediaType, ModelRef, PredictionId, Snapshot, Status, Value};
 use castline_provider::http::{Dialect, HttpOptions, HttpProvider, Limits, Token};
-use castline_provider::{CallError, Create, MediaSource};
+use castline_provider::{CallFault, Create, MediaSource};
 use castline_server::{ModelInfo, SandboxServer, ServerOptions};
 use castline_spec::preset::OutputKind;
 use indexmap::IndexMap;
@@ -85,23 +85,14 @@ fn plain_client() -> reqwest::Client {
 }
 
 impl Rehearsal {
-    async fn create(&self, model: &str) -> Result<Snapshot, CallError> {
+    async fn create(&self, model: &str) -> Result<Snapshot, CallFault> {
         self.create_until(model, Duration::from_mins(1)).await
     }
 
-    async fn create_until(&self, model: &str, cancel_after: Duration) -> Result<Snapshot, CallError> {
+    async fn create_until(&self, model: &str, cancel_after: Duration) -> Result<Snapshot, CallFault> {
         let model: ModelRef = model.parse().unwrap();
         let input = IndexMap::from([("prompt".to_owned(), Value::from("a red kite"))]);
-        let create = Create {
-            model: &model,
-            input: &input,
-            draw: &[],
-            schema: None,
-            task: None,
-            output: PICTURES,
-            typical_seconds: None,
-            cancel_after,
-        };
+        let create = Create { cancel_after, ..Create::new(&model, &input, PICTURES) };
         self.provider.create(&create, &NoMedia).await
     }
 
@@ -143,7 +134,7 @@ impl Rehearsal {
         first_file(&done["output"]).to_owned()
     }
 
-    async fn fetch(&self, snapshot: &Snapshot) -> Result<Vec<u8>, CallError> {
+    async fn fetch(&self, snapshot: &Snapshot) -> Result<Vec<u8>, CallFault> {
         let uri = first_file(snapshot.output.as_ref().expect("an output")).to_owned();
         let to: &Path = &self.folder.path().join("out");
         self.provider.fetch(&uri, to).await?;
@@ -222,7 +213,7 @@ async fn requests_are_remembered_without_the_token() {
 async fn a_version_is_found_by_the_model_that_it_was_given_out_for() {
     let rehearsal = rehearsal(&[]);
     let unknown = rehearsal.create("acme/paint:3f0e").await.unwrap_err();
-    assert!(matches!(unknown, CallError::Refused { status: 422, .. }), "{unknown:?}");
+    assert!(matches!(unknown, CallFault::Refused { status: 422, .. }), "{unknown:?}");
     let model = rehearsal.json("/v1/models/acme/paint").await;
     let version = model["latest_version"]["id"].as_str().unwrap();
     let route = format!("/v1/models/acme/paint/versions/{version}");
@@ -231,7 +222,7 @@ async fn a_version_is_found_by_the_model_that_it_was_given_out_for() {
     let shown = rehearsal.json(&format!("/v1/predictions/{}", created.id)).await;
     assert_eq!((&shown["model"], &shown["version"]), (&json!("acme/paint"), &json!(version)));
     let unserved = rehearsal.create("acme/sculpt").await.unwrap_err();
-    assert!(matches!(unserved, CallError::Refused { status: 404, .. }), "{unserved:?}");
+    assert!(matches!(unserved, CallFault::Refused { status: 404, .. }), "{unserved:?}");
 }
 
 #[tokio::test]
@@ -313,7 +304,7 @@ async fn the_list_is_newest_first_within_the_times_asked_for() {
 mod faults {
     use super::*;
 
-    async fn refusal(fault: &str) -> (CallError, Json) {
+    async fn refusal(fault: &str) -> (CallFault, Json) {
         let rehearsal = rehearsal(&[fault]);
         let error = rehearsal.create("acme/paint").await.unwrap_err();
         (error, rehearsal.counts().await["creates"].clone())
@@ -322,21 +313,21 @@ mod faults {
     #[tokio::test]
     async fn a_create_can_be_refused_in_every_way() {
         assert!(
-            matches!(refusal("create:401").await, (CallError::Refused { status: 401, .. }, Json::Number(n)) if n == 0.into())
+            matches!(refusal("create:401").await, (CallFault::Refused { status: 401, .. }, Json::Number(n)) if n == 0.into())
         );
-        assert!(matches!(refusal("create:402").await.0, CallError::Refused { status: 402, .. }));
-        assert!(matches!(refusal("create:html").await.0, CallError::Server { refused: true, .. }));
-        assert!(matches!(refusal("create:drop").await.0, CallError::Lost { .. }));
+        assert!(matches!(refusal("create:402").await.0, CallFault::Refused { status: 402, .. }));
+        assert!(matches!(refusal("create:html").await.0, CallFault::Server { refused: true, .. }));
+        assert!(matches!(refusal("create:drop").await.0, CallFault::Lost { .. }));
         let second = Some(Duration::from_secs(1));
         assert!(
-            matches!(refusal("create:429=1").await.0, CallError::Busy { retry_after, .. } if retry_after == second)
+            matches!(refusal("create:429=1").await.0, CallFault::Busy { retry_after, .. } if retry_after == second)
         );
     }
 
     #[tokio::test]
     async fn a_create_whose_answer_is_dropped_still_counts() {
         let (error, creates) = refusal("create:drop-after*1").await;
-        assert!(matches!(error, CallError::Lost { .. }), "{error:?}");
+        assert!(matches!(error, CallFault::Lost { .. }), "{error:?}");
         assert_eq!(creates, 1);
     }
 
@@ -346,7 +337,7 @@ mod faults {
         for _ in 0..2 {
             assert!(matches!(
                 rehearsal.create("acme/paint").await,
-                Err(CallError::Server { refused: false, .. })
+                Err(CallFault::Server { refused: false, .. })
             ));
         }
         assert!(rehearsal.create("acme/paint").await.is_ok());
@@ -379,12 +370,12 @@ mod faults {
             let rehearsal = rehearsal(&[&format!("{fault}*1")]);
             let done = rehearsal.made().await;
             let error = rehearsal.fetch(&done).await.unwrap_err();
-            assert!(matches!(error, CallError::IncompleteOutput(_)), "{fault}: {error:?}");
+            assert!(matches!(error, CallFault::BadOutput { retry: true, .. }), "{fault}: {error:?}");
             assert!(rehearsal.fetch(&done).await.is_ok(), "{fault}");
         }
         let rehearsal_404 = rehearsal(&["output:404"]);
         let done = rehearsal_404.made().await;
-        assert!(matches!(rehearsal_404.fetch(&done).await, Err(CallError::Gone)));
+        assert!(matches!(rehearsal_404.fetch(&done).await, Err(CallFault::Gone)));
         let done = rehearsal(&["output:null"]).made().await;
         assert_eq!((done.status, done.output), (Status::Succeeded, None));
         let wrong = rehearsal(&["output:wrong-type"]);

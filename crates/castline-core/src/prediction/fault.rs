@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// What a driver says of a call that failed. The error type of `castline-provider` is
-/// converted into this one, so that the core knows no HTTP.
+/// Why a call gave no answer that can be used. Providers speak in these words, so that the
+/// core knows no HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallFault {
     /// The request never left: no connection. Safe to send again.
@@ -49,12 +49,13 @@ pub enum CallFault {
     /// There is no such prediction, model or file, or not any more.
     #[error("it is not there (any more)")]
     Gone,
-    /// A download that is empty, short, too large or not the media that it should be.
+    /// A download that came empty, short or as an error page, that stalled, is too large, or
+    /// at an address that is refused.
     #[error("{message}")]
     BadOutput {
         /// What is wrong with it.
         message: String,
-        /// Another download may give a better one.
+        /// The file is paid for, and the same download may well succeed.
         retry: bool,
     },
     /// An input that cannot be sent.
@@ -63,4 +64,38 @@ pub enum CallFault {
     /// A local file could not be read or written.
     #[error("{0}")]
     Io(String),
+}
+
+impl CallFault {
+    /// A download that would end the same way again.
+    pub fn bad_output(message: impl Into<String>) -> Self {
+        Self::BadOutput { message: message.into(), retry: false }
+    }
+
+    /// A download that came incomplete: the same one may well succeed.
+    pub fn incomplete_output(message: impl Into<String>) -> Self {
+        Self::BadOutput { message: message.into(), retry: true }
+    }
+
+    /// True when the same call could succeed later: for all calls but a create, which may
+    /// be repeated freely. For a create look at the variants: [`CallFault::Lost`] and an
+    /// unrefused [`CallFault::Server`] may have been accepted.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NotSent { .. }
+            | Self::Lost { .. }
+            | Self::Busy { .. }
+            | Self::Server { .. }
+            | Self::BadOutput { retry: true, .. } => true,
+            Self::Refused { .. } | Self::Gone | Self::BadOutput { .. } | Self::BadInput(_) | Self::Io(_) => {
+                false
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for CallFault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
 }

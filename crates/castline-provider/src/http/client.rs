@@ -8,7 +8,7 @@ use reqwest::{Client, ClientBuilder, Url, redirect, retry};
 
 use super::base_url::host_and_port;
 use super::options::Limits;
-use crate::call::CallError;
+use crate::call::CallFault;
 
 /// Shorter than the keep-alive of the usual servers, so that a create is not written into a
 /// connection that is just being closed: its answer would be lost and the create in doubt.
@@ -24,12 +24,12 @@ impl LazyClient {
         &self,
         url: &Url,
         build: impl FnOnce() -> reqwest::Result<Client>,
-    ) -> Result<&Client, CallError> {
+    ) -> Result<&Client, CallFault> {
         if let Some(client) = self.0.get() {
             return Ok(client);
         }
         let client = build()
-            .map_err(|e| CallError::NotSent { host: host_and_port(url), cause: innermost(&e).to_string() })?;
+            .map_err(|e| CallFault::NotSent { host: host_and_port(url), cause: innermost(&e).to_string() })?;
         Ok(self.0.get_or_init(|| client))
     }
 }

@@ -18,7 +18,7 @@ use super::exchange::lost;
 use super::input::size;
 use super::options::Limits;
 use super::refusal::retry_after;
-use crate::call::{CallError, Fetched};
+use crate::call::{CallFault, Fetched};
 
 /// Delivery hosts use one or none.
 const REDIRECTS: usize = 5;
@@ -57,10 +57,10 @@ impl Downloads {
     }
 
     /// Downloads one output into a new file, which is gone again when that fails.
-    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
+    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
         if data_uri::is_data_uri(uri) {
             let bytes =
-                data_uri::decode(uri).map_err(|e| CallError::BadOutput(format!("the output is {e}")))?;
+                data_uri::decode(uri).map_err(|e| CallFault::bad_output(format!("the output is {e}")))?;
             let mut sink = Sink::create("the output", to, &self.limits).await?;
             sink.take(&bytes).await?;
             return sink.finish(None).await;
@@ -68,12 +68,12 @@ impl Downloads {
         let url = Url::parse(uri)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| CallError::BadOutput("the output is no http, https or data URI".to_owned()))?;
+            .ok_or_else(|| CallFault::bad_output("the output is no http, https or data URI".to_owned()))?;
         let response = self.follow(url).await?;
         self.save(response, to).await
     }
 
-    async fn follow(&self, mut url: Url) -> Result<Response, CallError> {
+    async fn follow(&self, mut url: Url) -> Result<Response, CallFault> {
         for _ in 0..=REDIRECTS {
             let response = self.ask(&url).await?;
             if !response.status().is_redirection() {
@@ -83,12 +83,12 @@ impl Downloads {
             url = to
                 .and_then(|to| url.join(to).ok())
                 .filter(|to| matches!(to.scheme(), "http" | "https"))
-                .ok_or_else(|| CallError::BadOutput(format!("{} redirects to nowhere", shown(&url))))?;
+                .ok_or_else(|| CallFault::bad_output(format!("{} redirects to nowhere", shown(&url))))?;
         }
-        Err(CallError::BadOutput(format!("{} is behind more than {REDIRECTS} redirects", shown(&url))))
+        Err(CallFault::bad_output(format!("{} is behind more than {REDIRECTS} redirects", shown(&url))))
     }
 
-    async fn ask(&self, url: &Url) -> Result<Response, CallError> {
+    async fn ask(&self, url: &Url) -> Result<Response, CallFault> {
         let client = self.client(url).await?;
         let started = Instant::now();
         let answer = client.get(url.clone()).header(ACCEPT_ENCODING, "identity").send().await;
@@ -102,7 +102,7 @@ impl Downloads {
     }
 
     /// The client for one hop; each hop is judged anew.
-    async fn client(&self, url: &Url) -> Result<&Client, CallError> {
+    async fn client(&self, url: &Url) -> Result<&Client, CallFault> {
         let builder = |near: Option<&str>| builder(&self.limits, near).read_timeout(self.limits.idle);
         let trusted = self.local || url.origin() == self.base.origin();
         if !trusted {
@@ -115,7 +115,7 @@ impl Downloads {
         self.open.get(url, || builder(None).build())
     }
 
-    async fn save(&self, mut response: Response, to: &Path) -> Result<Fetched, CallError> {
+    async fn save(&self, mut response: Response, to: &Path) -> Result<Fetched, CallFault> {
         let name = shown(response.url());
         let said = response.content_length();
         if said.is_some_and(|bytes| bytes > self.limits.output_bytes) {
@@ -132,26 +132,26 @@ impl Downloads {
     }
 }
 
-fn checked(url: &Url, response: Response) -> Result<Response, CallError> {
+fn checked(url: &Url, response: Response) -> Result<Response, CallFault> {
     let status = response.status();
     let name = shown(url);
     let encoding = response.headers().get(CONTENT_ENCODING).and_then(|e| e.to_str().ok());
     match status {
         StatusCode::OK if encoding.is_some_and(|e| e != "identity") => {
-            Err(CallError::BadOutput(format!("{name} came compressed although that was not asked for")))
+            Err(CallFault::bad_output(format!("{name} came compressed although that was not asked for")))
         }
         StatusCode::OK => Ok(response),
         // Storage answers 403 for signatures that ran out.
-        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN => Err(CallError::Gone),
-        StatusCode::NO_CONTENT => Err(CallError::IncompleteOutput(format!("{name} is empty"))),
-        StatusCode::TOO_MANY_REQUESTS => Err(CallError::Busy {
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN => Err(CallFault::Gone),
+        StatusCode::NO_CONTENT => Err(CallFault::incomplete_output(format!("{name} is empty"))),
+        StatusCode::TOO_MANY_REQUESTS => Err(CallFault::Busy {
             message: format!("{name} is busy (429)"),
             retry_after: retry_after(response.headers()),
         }),
         status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            Err(CallError::Server { message: format!("{name} answered {}", status.as_u16()), refused: false })
+            Err(CallFault::Server { message: format!("{name} answered {}", status.as_u16()), refused: false })
         }
-        status => Err(CallError::Refused {
+        status => Err(CallFault::Refused {
             status: status.as_u16(),
             message: format!("{name} answered {}", status.as_u16()),
         }),
@@ -169,14 +169,14 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    async fn create(name: &'a str, to: &Path, limits: &'a Limits) -> Result<Self, CallError> {
+    async fn create(name: &'a str, to: &Path, limits: &'a Limits) -> Result<Self, CallFault> {
         let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(to).await?;
         let guard = Unfinished(Some(to.to_owned()));
         let file = BufWriter::with_capacity(256 << 10, file);
         Ok(Self { name, limits, file, guard, head: Vec::new(), bytes: 0 })
     }
 
-    async fn take(&mut self, chunk: &[u8]) -> Result<(), CallError> {
+    async fn take(&mut self, chunk: &[u8]) -> Result<(), CallFault> {
         self.bytes += chunk.len() as u64;
         if self.bytes > self.limits.output_bytes {
             return Err(too_large(self.name, self.limits));
@@ -187,9 +187,9 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    async fn finish(mut self, said: Option<u64>) -> Result<Fetched, CallError> {
+    async fn finish(mut self, said: Option<u64>) -> Result<Fetched, CallFault> {
         if let Some(flaw) = self.flaw(said) {
-            return Err(CallError::IncompleteOutput(flaw));
+            return Err(CallFault::incomplete_output(flaw));
         }
         self.file.flush().await?;
         self.guard.0 = None;
@@ -207,14 +207,18 @@ impl<'a> Sink<'a> {
         page.then(|| format!("{} is a web page, not the output", self.name))
     }
 
-    fn broken(&self, error: &reqwest::Error, said: Option<u64>) -> CallError {
+    fn broken(&self, error: &reqwest::Error, said: Option<u64>) -> CallFault {
         let whole = said.map(|said| format!(" of {}", size(said))).unwrap_or_default();
         let cause = if error.is_timeout() {
             format!("nothing came for {} s", self.limits.idle.as_secs_f64())
         } else {
             innermost(error).to_string()
         };
-        CallError::IncompleteOutput(format!("{} ended after {}{whole}: {cause}", self.name, size(self.bytes)))
+        CallFault::incomplete_output(format!(
+            "{} ended after {}{whole}: {cause}",
+            self.name,
+            size(self.bytes)
+        ))
     }
 }
 
@@ -229,12 +233,12 @@ impl Drop for Unfinished {
     }
 }
 
-fn too_large(name: &str, limits: &Limits) -> CallError {
-    CallError::BadOutput(format!("{name} is larger than {}", size(limits.output_bytes)))
+fn too_large(name: &str, limits: &Limits) -> CallFault {
+    CallFault::bad_output(format!("{name} is larger than {}", size(limits.output_bytes)))
 }
 
-fn refused(private: &PrivateAddress) -> CallError {
-    CallError::BadOutput(format!(
+fn refused(private: &PrivateAddress) -> CallFault {
+    CallFault::bad_output(format!(
         "{private}, and outputs are fetched from there only for a provider on this machine"
     ))
 }

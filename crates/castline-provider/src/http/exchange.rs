@@ -7,7 +7,7 @@ use reqwest::{Client, Request, StatusCode};
 
 use super::base_url::host_and_port;
 use super::client::innermost;
-use crate::call::CallError;
+use crate::call::CallFault;
 
 /// More than any answer holds, outputs written as data URIs included.
 const ANSWER_BYTES: usize = 128 << 20;
@@ -29,7 +29,7 @@ impl Answer {
 
 /// Sends a request and reads its answer. An error tells whether the request can have
 /// arrived.
-pub(super) async fn exchange(client: &Client, request: Request) -> Result<Answer, CallError> {
+pub(super) async fn exchange(client: &Client, request: Request) -> Result<Answer, CallFault> {
     let started = Instant::now();
     let (method, mut url) = (request.method().clone(), request.url().clone());
     let host = host_and_port(&url);
@@ -49,7 +49,7 @@ async fn answered(
     request: Request,
     host: &str,
     limit: Option<Duration>,
-) -> Result<Answer, CallError> {
+) -> Result<Answer, CallFault> {
     let mut response = client.execute(request).await.map_err(|e| lost(host, &e, limit))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
@@ -57,7 +57,7 @@ async fn answered(
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES => {
                 let message = format!("{host} answered with more than {} MiB", ANSWER_BYTES >> 20);
-                return Err(CallError::Server { message, refused: false });
+                return Err(CallFault::Server { message, refused: false });
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Err(e) if status.is_success() => return Err(lost(host, &e, limit)),
@@ -68,7 +68,7 @@ async fn answered(
 }
 
 /// Only what failed while connecting was certainly not sent.
-pub(super) fn lost(host: &str, error: &reqwest::Error, limit: Option<Duration>) -> CallError {
+pub(super) fn lost(host: &str, error: &reqwest::Error, limit: Option<Duration>) -> CallFault {
     let host = host.to_owned();
     let cause = match limit {
         Some(limit) if error.is_timeout() && !error.is_connect() => {
@@ -77,8 +77,8 @@ pub(super) fn lost(host: &str, error: &reqwest::Error, limit: Option<Duration>) 
         _ => innermost(error).to_string(),
     };
     if error.is_connect() || error.is_builder() {
-        CallError::NotSent { host, cause }
+        CallFault::NotSent { host, cause }
     } else {
-        CallError::Lost { host, cause }
+        CallFault::Lost { host, cause }
     }
 }

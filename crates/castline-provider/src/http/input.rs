@@ -8,7 +8,7 @@ use serde_json::{Map, Number};
 
 use super::data_uri;
 use super::options::Limits;
-use crate::call::{CallError, MediaSource};
+use crate::call::{CallFault, MediaSource};
 
 /// Everything that is ever sent with a create. Closed, because hosts refuse members they
 /// do not know, and because nothing else may leak into it.
@@ -25,10 +25,10 @@ pub(super) fn body(
     input: &IndexMap<String, Value>,
     media: &dyn MediaSource,
     limits: &Limits,
-) -> Result<Vec<u8>, CallError> {
+) -> Result<Vec<u8>, CallFault> {
     let mut writer = Writer { media, limits, spent: 0 };
     let input = writer.map(input, "")?;
-    serde_json::to_vec(&Body { version, input }).map_err(|e| CallError::BadInput(e.to_string()))
+    serde_json::to_vec(&Body { version, input }).map_err(|e| CallFault::BadInput(e.to_string()))
 }
 
 struct Writer<'a> {
@@ -42,7 +42,7 @@ impl Writer<'_> {
         &mut self,
         map: &IndexMap<String, Value>,
         at: &str,
-    ) -> Result<Map<String, serde_json::Value>, CallError> {
+    ) -> Result<Map<String, serde_json::Value>, CallFault> {
         let mut written = Map::new();
         for (name, value) in map.iter().filter(|(_, v)| !v.is_null()) {
             let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
@@ -51,7 +51,7 @@ impl Writer<'_> {
         Ok(written)
     }
 
-    fn value(&mut self, value: &Value, at: &str) -> Result<serde_json::Value, CallError> {
+    fn value(&mut self, value: &Value, at: &str) -> Result<serde_json::Value, CallFault> {
         Ok(match value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(b) => (*b).into(),
@@ -67,9 +67,9 @@ impl Writer<'_> {
     }
 
     /// The length is checked before a byte is read: artifacts can be videos.
-    fn file(&mut self, artifact: &Artifact, at: &str) -> Result<String, CallError> {
+    fn file(&mut self, artifact: &Artifact, at: &str) -> Result<String, CallFault> {
         if artifact.bytes > self.limits.file_bytes {
-            return Err(CallError::BadInput(format!(
+            return Err(CallFault::BadInput(format!(
                 "the file in `{at}` has {}, and at most {} can travel inside a request; {}",
                 size(artifact.bytes),
                 size(self.limits.file_bytes),
@@ -78,7 +78,7 @@ impl Writer<'_> {
         }
         self.spent += data_uri::encoded_len(&artifact.media_type, artifact.bytes);
         if self.spent > self.limits.request_bytes {
-            return Err(CallError::BadInput(format!(
+            return Err(CallFault::BadInput(format!(
                 "with the file in `{at}` ({}) the files of this request take {} as they are sent, and at most {} \
                  can; send fewer of them, or make them smaller: {}",
                 size(artifact.bytes),

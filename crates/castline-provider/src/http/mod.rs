@@ -27,7 +27,7 @@ mod words;
 use std::path::Path;
 use std::time::Duration;
 
-use castline_core::{PredictionId, Snapshot};
+use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 
@@ -37,7 +37,7 @@ use self::client::LazyClient;
 use self::download::Downloads;
 use self::exchange::{Answer, exchange};
 use self::refusal::{Call, Refusals};
-use crate::call::{CallError, Capabilities, Create, Fetched, MediaSource};
+use crate::call::{CallFault, Capabilities, Create, Fetched, Found, Link, MediaSource, Pong, Search};
 
 pub use self::base_url::{BadBaseUrl, host};
 pub use self::options::{Dialect, HttpOptions, Limits};
@@ -81,13 +81,13 @@ impl HttpProvider {
     }
 
     /// Creates a prediction: by the model's name, or by its version where it has one.
-    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallError> {
+    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         let request = self.create_request(create, media)?;
         self.call(Call::Create(create.model), request, None).await
     }
 
     /// Asks for a prediction's state once.
-    pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallError> {
+    pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallFault> {
         let url = self.base.prediction(id);
         let request = self.request(Method::GET, &url, self.options.limits.get)?;
         self.call(Call::Get, built(&url, request)?, Some(id)).await
@@ -95,10 +95,10 @@ impl HttpProvider {
 
     /// Asks the provider to stop a prediction; its state is still to be read, also when
     /// the provider says that there is nothing to stop.
-    pub async fn cancel(&self, id: &PredictionId) -> Result<(), CallError> {
+    pub async fn cancel(&self, id: &PredictionId) -> Result<(), CallFault> {
         if !self.capabilities.cancel {
             let message = format!("{} has no way to cancel a prediction", self.options.name);
-            return Err(CallError::Refused { status: 405, message });
+            return Err(CallFault::Refused { status: 405, message });
         }
         let url = self.base.cancel(id);
         let request = self.request(Method::POST, &url, self.options.limits.create)?;
@@ -111,18 +111,60 @@ impl HttpProvider {
 
     /// Downloads one output into a new file: without the token, and from private addresses
     /// only when the provider is on this machine.
-    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallError> {
+    pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
         self.downloads.fetch(uri, to).await
     }
 
-    fn create_request(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Request, CallError> {
+    /// See [`crate::Provider::uploads`].
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "being written")]
+    pub fn uploads<'a>(&self, _create: &'a Create<'_>) -> Result<Vec<&'a Artifact>, CallFault> {
+        Ok(Vec::new())
+    }
+
+    /// See [`crate::Provider::upload`].
+    #[expect(clippy::unused_async, reason = "being written")]
+    pub async fn upload(&self, _artifact: &Artifact, _media: &dyn MediaSource) -> Result<Link, CallFault> {
+        Err(crate::none("uploads"))
+    }
+
+    /// See [`crate::Provider::sent`].
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "being written")]
+    pub fn sent(&self, _create: &Create<'_>) -> Result<serde_json::Value, CallFault> {
+        Ok(serde_json::Value::Null)
+    }
+
+    /// See [`crate::Provider::search`].
+    #[expect(clippy::unused_async, reason = "being written")]
+    pub async fn search(&self, _search: &Search) -> Result<Found, CallFault> {
+        Err(crate::none("a list of predictions"))
+    }
+
+    /// See [`crate::Provider::latest_version`].
+    #[expect(clippy::unused_async, reason = "being written")]
+    pub async fn latest_version(&self, _model: &ModelRef) -> Result<String, CallFault> {
+        Err(crate::none("versions"))
+    }
+
+    /// See [`crate::Provider::ping`].
+    #[expect(clippy::unused_async, reason = "being written")]
+    pub async fn ping(&self) -> Result<Pong, CallFault> {
+        Err(crate::none("a way to be asked"))
+    }
+
+    /// See [`crate::Provider::clock`].
+    #[expect(clippy::unused_self, reason = "being written")]
+    pub fn clock(&self) -> Option<jiff::SignedDuration> {
+        None
+    }
+
+    fn create_request(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Request, CallFault> {
         let version = create.model.version.as_deref();
         if version == Some("latest") {
             let message = format!(
                 "the version of `{}` is not pinned, and there is no version called `latest`",
                 create.model.path()
             );
-            return Err(CallError::BadInput(message));
+            return Err(CallFault::BadInput(message));
         }
         let body = input::body(version, create.input, media, &self.options.limits)?;
         if self.options.token.as_ref().is_some_and(|t| t.is_in(&body)) {
@@ -130,7 +172,7 @@ impl HttpProvider {
                 "the input holds the token of {}, which is never sent as an input",
                 self.options.name
             );
-            return Err(CallError::BadInput(message));
+            return Err(CallFault::BadInput(message));
         }
         let url = self.base.create(create.model);
         let mut request = self.request(Method::POST, &url, self.options.limits.create)?;
@@ -141,7 +183,7 @@ impl HttpProvider {
         built(&url, request.header(CONTENT_TYPE, "application/json").body(body))
     }
 
-    fn request(&self, method: Method, url: &Url, limit: Duration) -> Result<RequestBuilder, CallError> {
+    fn request(&self, method: Method, url: &Url, limit: Duration) -> Result<RequestBuilder, CallFault> {
         let request = self
             .client()?
             .request(method, url.clone())
@@ -159,7 +201,7 @@ impl HttpProvider {
         call: Call<'_>,
         request: Request,
         asked: Option<&PredictionId>,
-    ) -> Result<Snapshot, CallError> {
+    ) -> Result<Snapshot, CallFault> {
         let answer = exchange(self.client()?, request).await?;
         if !answer.status.is_success() {
             return Err(self.refusals().of(call, &answer));
@@ -176,7 +218,7 @@ impl HttpProvider {
         Refusals { options: &self.options, base: &self.base }
     }
 
-    fn client(&self) -> Result<&Client, CallError> {
+    fn client(&self) -> Result<&Client, CallFault> {
         let url = self.base.url();
         let near = self.is_local().then(|| url.scheme());
         self.client.get(url, || client::builder(&self.options.limits, near).build())
@@ -196,8 +238,8 @@ fn capabilities(dialect: Dialect) -> Capabilities {
     }
 }
 
-fn built(url: &Url, request: RequestBuilder) -> Result<Request, CallError> {
-    request.build().map_err(|e| CallError::NotSent {
+fn built(url: &Url, request: RequestBuilder) -> Result<Request, CallFault> {
+    request.build().map_err(|e| CallFault::NotSent {
         host: base_url::host_and_port(url),
         cause: e.without_url().to_string(),
     })

@@ -12,7 +12,7 @@ use super::base_url::BaseUrl;
 use super::exchange::Answer;
 use super::options::{Dialect, HttpOptions};
 use super::words::{Words, first_words};
-use crate::call::CallError;
+use crate::call::CallFault;
 
 /// Nobody is believed who wants to be asked again later than this.
 const LONGEST_DELAY: Duration = Duration::from_hours(1);
@@ -36,11 +36,11 @@ pub(super) struct Refusals<'a> {
 
 impl Refusals<'_> {
     /// The meaning of an answer whose status is not success.
-    pub fn of(&self, call: Call<'_>, answer: &Answer) -> CallError {
+    pub fn of(&self, call: Call<'_>, answer: &Answer) -> CallFault {
         let words = Words::of(&answer.body);
         let status = answer.status;
         match (call, status.as_u16()) {
-            (Call::Get, 404 | 410) => CallError::Gone,
+            (Call::Get, 404 | 410) => CallFault::Gone,
             (_, 429) => self.busy(answer, &words),
             (Call::Get | Call::Cancel, 503) if answer.header("retry-after").is_some() => {
                 self.busy(answer, &words)
@@ -55,7 +55,7 @@ impl Refusals<'_> {
     }
 
     /// A success whose body holds no prediction.
-    pub fn no_prediction(&self, call: Call<'_>, answer: &Answer) -> CallError {
+    pub fn no_prediction(&self, call: Call<'_>, answer: &Answer) -> CallFault {
         let words = Words::of(&answer.body);
         if matches!(call, Call::Create(_)) && self.is_request_problem(&words) {
             return self.refused(call, answer.status, &words);
@@ -73,7 +73,7 @@ impl Refusals<'_> {
                     ""
                 }
             );
-            return CallError::Server { message: self.scrubbed(message), refused: true };
+            return CallFault::Server { message: self.scrubbed(message), refused: true };
         }
         let message = format!(
             "{} answered {} without a prediction{}",
@@ -81,17 +81,17 @@ impl Refusals<'_> {
             answer.status.as_u16(),
             colon(&words.text)
         );
-        CallError::Server { message: self.scrubbed(message), refused: false }
+        CallFault::Server { message: self.scrubbed(message), refused: false }
     }
 
-    fn busy(&self, answer: &Answer, words: &Words) -> CallError {
+    fn busy(&self, answer: &Answer, words: &Words) -> CallFault {
         let retry_after = retry_after(&answer.headers).or(words.retry_after).map(|d| d.min(LONGEST_DELAY));
         let status = answer.status.as_u16();
         let message = format!("{} is busy ({status}){}", self.options.name, colon(&words.text));
-        CallError::Busy { message: self.scrubbed(message), retry_after }
+        CallFault::Busy { message: self.scrubbed(message), retry_after }
     }
 
-    fn redirect(&self, answer: &Answer) -> CallError {
+    fn redirect(&self, answer: &Answer) -> CallFault {
         let to = answer.header("location").map(|to| format!(" to {}", without_query(to))).unwrap_or_default();
         let message = format!(
             "{} answered {} and leads{to}; the base URL `{}` is probably wrong",
@@ -99,19 +99,19 @@ impl Refusals<'_> {
             answer.status.as_u16(),
             self.base.url(),
         );
-        CallError::Server { message: self.scrubbed(message), refused: true }
+        CallFault::Server { message: self.scrubbed(message), refused: true }
     }
 
-    fn server(&self, status: StatusCode, words: &Words) -> CallError {
+    fn server(&self, status: StatusCode, words: &Words) -> CallFault {
         let message = format!("{} answered {}{}", self.options.name, status.as_u16(), colon(&words.text));
-        CallError::Server { message: self.scrubbed(message), refused: false }
+        CallFault::Server { message: self.scrubbed(message), refused: false }
     }
 
-    fn refused(&self, call: Call<'_>, status: StatusCode, words: &Words) -> CallError {
+    fn refused(&self, call: Call<'_>, status: StatusCode, words: &Words) -> CallFault {
         let advice = self.advice(call, status, words).map(|a| format!("; {a}")).unwrap_or_default();
         let message =
             format!("{} refused this ({}){}{advice}", self.options.name, status.as_u16(), colon(&words.text));
-        CallError::Refused { status: status.as_u16(), message: self.scrubbed(message) }
+        CallFault::Refused { status: status.as_u16(), message: self.scrubbed(message) }
     }
 
     /// CometAPI calls what is wrong with a request a server error.
@@ -216,7 +216,7 @@ mod tests {
         Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
     }
 
-    fn meaning(dialect: Dialect, call: Call<'_>, answer: &Answer) -> CallError {
+    fn meaning(dialect: Dialect, call: Call<'_>, answer: &Answer) -> CallFault {
         let options = HttpOptions {
             name: "acme".into(),
             dialect,
@@ -281,7 +281,7 @@ mod tests {
             Call::Create(&model),
             &answer(402, &[], r#"{"title":"Billing required"}"#),
         );
-        assert!(matches!(refused, CallError::Refused { status: 402, .. }));
+        assert!(matches!(refused, CallFault::Refused { status: 402, .. }));
         assert_eq!(
             refused.to_string(),
             "acme refused this (402): Billing required; check the account's billing and credit; after a payment this can \
@@ -296,7 +296,7 @@ mod tests {
             Call::Get,
             &answer(429, headers, body),
         ) {
-            CallError::Busy { retry_after, .. } => retry_after.map(|d| d.as_secs()),
+            CallFault::Busy { retry_after, .. } => retry_after.map(|d| d.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(delay(&[("retry-after", "7")], r#"{"retry_after":5}"#), Some(7));
@@ -325,7 +325,7 @@ mod tests {
                 Call::Create(&model),
                 &answer(status, &[("retry-after", "1")], ""),
             );
-            assert!(matches!(error, CallError::Server { refused: false, .. }), "{error:?}");
+            assert!(matches!(error, CallFault::Server { refused: false, .. }), "{error:?}");
         }
     }
 
@@ -334,8 +334,8 @@ mod tests {
         let model = "acme/paint".parse().unwrap();
         let body = r#"{"error":{"message":"no good (request id: 2026-abc)","code":"invalid_request"}}"#;
         let of = |dialect| meaning(dialect, Call::Create(&model), &answer(500, &[], body));
-        assert!(matches!(of(Dialect::CometApi), CallError::Refused { status: 500, .. }));
-        assert!(matches!(of(Dialect::Replicate), CallError::Server { refused: false, .. }));
+        assert!(matches!(of(Dialect::CometApi), CallFault::Refused { status: 500, .. }));
+        assert!(matches!(of(Dialect::Replicate), CallFault::Server { refused: false, .. }));
         assert_eq!(
             of(Dialect::CometApi).to_string(),
             "acme refused this (500): no good (request id: 2026-abc)"
@@ -347,7 +347,7 @@ mod tests {
         let model = "acme/paint".parse().unwrap();
         let moved = answer(301, &[("location", "https://www.acme.test/login?next=x")], "");
         let error = meaning(Dialect::CometApi, Call::Create(&model), &moved);
-        assert!(matches!(error, CallError::Server { refused: true, .. }));
+        assert!(matches!(error, CallFault::Server { refused: true, .. }));
         assert_eq!(
             error.to_string(),
             "acme answered 301 and leads to https://www.acme.test/login; the base URL `https://api.acme.test/v1` is \
@@ -358,9 +358,9 @@ mod tests {
     #[test]
     fn polls_are_gone_refused_or_worth_repeating() {
         let get = |status| meaning(Dialect::Replicate, Call::Get, &answer(status, &[], ""));
-        assert!(matches!(get(404), CallError::Gone));
-        assert!(matches!(get(410), CallError::Gone));
-        assert!(matches!(get(401), CallError::Refused { status: 401, .. }));
+        assert!(matches!(get(404), CallFault::Gone));
+        assert!(matches!(get(410), CallFault::Gone));
+        assert!(matches!(get(401), CallFault::Refused { status: 401, .. }));
         assert!([429, 500, 502, 503].into_iter().all(|status| get(status).is_transient()));
     }
 }

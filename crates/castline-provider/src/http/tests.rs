@@ -11,7 +11,7 @@ use serde_json::json;
 use super::download::Downloads;
 use super::stub::{Reply, Stub, json, reply};
 use super::{Dialect, HttpOptions, HttpProvider, Limits, Token};
-use crate::call::{CallError, Create, MediaSource};
+use crate::call::{CallFault, Create, MediaSource};
 
 struct NoMedia;
 
@@ -44,7 +44,7 @@ fn provider(stub: &Stub, dialect: Dialect) -> HttpProvider {
     provider_at(&stub.url("/replicate/v1/"), dialect)
 }
 
-async fn create(provider: &HttpProvider, model: &str) -> Result<castline_core::Snapshot, CallError> {
+async fn create(provider: &HttpProvider, model: &str) -> Result<castline_core::Snapshot, CallFault> {
     create_with(provider, model, "a red kite").await
 }
 
@@ -52,19 +52,13 @@ async fn create_with(
     provider: &HttpProvider,
     model: &str,
     prompt: &str,
-) -> Result<castline_core::Snapshot, CallError> {
+) -> Result<castline_core::Snapshot, CallFault> {
     let model: ModelRef = model.parse().unwrap();
     let input =
         IndexMap::from([("prompt".to_owned(), Value::from(prompt)), ("mask".to_owned(), Value::Null)]);
     let create = Create {
-        model: &model,
-        input: &input,
-        draw: &[],
-        schema: None,
-        task: None,
-        output: OutputShape { kind: OutputKind::Image, many: true },
-        typical_seconds: None,
         cancel_after: Duration::from_millis(90_500),
+        ..Create::new(&model, &input, OutputShape { kind: OutputKind::Image, many: true })
     };
     provider.create(&create, &NoMedia).await
 }
@@ -112,7 +106,7 @@ async fn pitfall_3_the_model_decides_the_route_and_no_other_is_tried() {
     let provider = provider(&stub, Dialect::Replicate);
     assert!(matches!(
         create(&provider, "acme/paint:3f0e").await,
-        Err(CallError::Refused { status: 404, .. })
+        Err(CallFault::Refused { status: 404, .. })
     ));
     let sent = stub.requests();
     assert_eq!(sent.len(), 1);
@@ -137,7 +131,7 @@ async fn cometapi_gets_no_deadline_and_no_cancel() {
     let provider = provider(&stub, Dialect::CometApi);
     create(&provider, "acme/paint").await.unwrap();
     assert_eq!(stub.requests()[0].header("cancel-after"), None);
-    assert!(matches!(provider.cancel(&id()).await, Err(CallError::Refused { .. })));
+    assert!(matches!(provider.cancel(&id()).await, Err(CallFault::Refused { .. })));
     assert_eq!(stub.requests().len(), 1);
 }
 
@@ -147,7 +141,7 @@ async fn pitfall_1_a_create_is_sent_once_whatever_happens() {
     for lost in [Reply::HangUp, broken, Reply::Stall(vec![])] {
         let stub = Stub::start(vec![lost]).await;
         let error = create(&provider(&stub, Dialect::Replicate), "acme/paint").await.unwrap_err();
-        assert!(matches!(error, CallError::Lost { .. }), "{error:?}");
+        assert!(matches!(error, CallFault::Lost { .. }), "{error:?}");
         assert_eq!(stub.requests().len(), 1);
     }
 }
@@ -167,7 +161,7 @@ async fn what_never_connected_was_not_sent() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let provider = provider_at(&format!("http://{free}/v1"), Dialect::Replicate);
     let error = create(&provider, "acme/paint").await.unwrap_err();
-    assert!(matches!(&error, CallError::NotSent { host, .. } if *host == free.to_string()), "{error:?}");
+    assert!(matches!(&error, CallFault::NotSent { host, .. } if *host == free.to_string()), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 }
 
@@ -229,14 +223,14 @@ async fn pitfall_25_redirects_of_api_calls_are_not_followed() {
     let to_other = format!("location: {}\r\n", other.url("/v1/predictions/p1"));
     let stub = Stub::start(vec![reply("302 Found", &to_other, "")]).await;
     let error = provider(&stub, Dialect::Replicate).get(&id()).await.unwrap_err();
-    assert!(matches!(error, CallError::Server { refused: true, .. }), "{error:?}");
+    assert!(matches!(error, CallFault::Server { refused: true, .. }), "{error:?}");
     assert_eq!(other.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn a_prediction_that_is_not_there_is_gone() {
     let stub = Stub::start(vec![json("404 Not Found", &json!({ "detail": "no" }))]).await;
-    assert!(matches!(provider(&stub, Dialect::Replicate).get(&id()).await, Err(CallError::Gone)));
+    assert!(matches!(provider(&stub, Dialect::Replicate).get(&id()).await, Err(CallFault::Gone)));
 }
 
 #[tokio::test]
@@ -256,7 +250,7 @@ async fn pitfall_56_a_web_page_with_200_names_the_base_url() {
         Stub::start(vec![reply("200 OK", "content-type: text/html\r\n", "<html><title>Acme</title></html>")])
             .await;
     let error = create(&provider(&stub, Dialect::CometApi), "acme/paint").await.unwrap_err();
-    assert!(matches!(error, CallError::Server { refused: true, .. }));
+    assert!(matches!(error, CallFault::Server { refused: true, .. }));
     assert_eq!(
         error.to_string(),
         format!(
@@ -280,7 +274,7 @@ async fn pitfall_57_a_wrapped_poll_is_unwrapped() {
 async fn a_success_without_a_prediction_proves_nothing_about_a_create() {
     let stub = Stub::start(vec![json("200 OK", &json!({ "code": "error", "message": "no channel" }))]).await;
     let error = create(&provider(&stub, Dialect::CometApi), "acme/paint").await.unwrap_err();
-    assert!(matches!(&error, CallError::Server { refused: false, .. }));
+    assert!(matches!(&error, CallFault::Server { refused: false, .. }));
     assert_eq!(error.to_string(), "acme answered 200 without a prediction: no channel");
 }
 
@@ -290,14 +284,14 @@ mod outputs {
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand the rest of it";
 
     /// What a fetch gave, and what it left behind.
-    async fn fetch(provider: &HttpProvider, uri: &str) -> (Result<u64, CallError>, Option<Vec<u8>>) {
+    async fn fetch(provider: &HttpProvider, uri: &str) -> (Result<u64, CallFault>, Option<Vec<u8>>) {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("out");
         let fetched = provider.fetch(uri, &to).await.map(|f| f.bytes);
         (fetched, std::fs::read(to).ok())
     }
 
-    async fn fetch_from(replies: Vec<Reply>) -> (Result<u64, CallError>, Option<Vec<u8>>, Stub) {
+    async fn fetch_from(replies: Vec<Reply>) -> (Result<u64, CallFault>, Option<Vec<u8>>, Stub) {
         let stub = Stub::start(replies).await;
         let provider = provider(&stub, Dialect::Replicate);
         let (fetched, left) = fetch(&provider, &stub.url("/out.png?signature=x")).await;
@@ -319,7 +313,7 @@ mod outputs {
             Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n\x89PNG\r\n\x1a\n".to_vec());
         let (fetched, file, stub) = fetch_from(vec![short]).await;
         let error = fetched.unwrap_err();
-        assert!(matches!(error, CallError::IncompleteOutput(_)) && error.is_transient());
+        assert!(matches!(error, CallFault::BadOutput { retry: true, .. }) && error.is_transient());
         let start = format!("{}/out.png ended after 8 bytes of 5 KiB", stub.address);
         assert!(error.to_string().starts_with(&start), "{error}");
         assert_eq!(file, None);
@@ -370,13 +364,13 @@ mod outputs {
         let (fetched, file) = fetch(&provider, "data:image/png;base64,").await;
         assert_eq!((fetched.unwrap_err().to_string().as_str(), file), ("the output is empty", None));
         let (fetched, _) = fetch(&provider, "data:image/png;base64,%%%").await;
-        assert!(matches!(fetched, Err(CallError::BadOutput(_))));
+        assert!(matches!(fetched, Err(CallFault::BadOutput { retry: false, .. })));
     }
 
     #[tokio::test]
     async fn an_output_that_is_gone_is_told_from_a_server_that_fails() {
         for status in ["404 Not Found", "410 Gone", "403 Forbidden"] {
-            assert!(matches!(fetch_from(vec![reply(status, "", "no")]).await.0, Err(CallError::Gone)));
+            assert!(matches!(fetch_from(vec![reply(status, "", "no")]).await.0, Err(CallFault::Gone)));
         }
         for status in ["500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"] {
             let error = fetch_from(vec![reply(status, "", "no")]).await.0.unwrap_err();
@@ -415,7 +409,7 @@ mod outputs {
     async fn pitfall_47_a_redirect_to_another_scheme_leads_nowhere() {
         let (fetched, ..) =
             fetch_from(vec![reply("302 Found", "location: file:///etc/passwd\r\n", "")]).await;
-        assert!(matches!(fetched, Err(CallError::BadOutput(_))));
+        assert!(matches!(fetched, Err(CallFault::BadOutput { retry: false, .. })));
     }
 
     #[tokio::test]
@@ -425,7 +419,7 @@ mod outputs {
         for uri in [stub.url("/x"), stub.url("/x").replace("127.0.0.1", "localhost")] {
             let (fetched, file) = fetch(&provider, &uri).await;
             let error = fetched.unwrap_err();
-            assert!(matches!(error, CallError::BadOutput(_)), "{error:?}");
+            assert!(matches!(error, CallFault::BadOutput { retry: false, .. }), "{error:?}");
             assert!(error.to_string().contains("on a private network"), "{error}");
             assert_eq!(file, None);
         }
@@ -442,7 +436,7 @@ mod outputs {
         let downloads = Downloads::new(&base, false, &Limits::default());
         let folder = tempfile::tempdir().unwrap();
         let fetched = downloads.fetch(&stub.url("/out.png"), &folder.path().join("out")).await;
-        assert!(matches!(fetched, Err(CallError::BadOutput(_))), "{fetched:?}");
+        assert!(matches!(fetched, Err(CallFault::BadOutput { retry: false, .. })), "{fetched:?}");
         assert_eq!((stub.requests().len(), inside.requests().len()), (1, 0));
     }
 
@@ -453,7 +447,7 @@ mod outputs {
         let to = folder.path().join("out");
         std::fs::write(&to, "mine").unwrap();
         let fetched = provider(&stub, Dialect::Replicate).fetch(&stub.url("/x"), &to).await;
-        assert!(matches!(fetched, Err(CallError::Io(_))));
+        assert!(matches!(fetched, Err(CallFault::Io(_))));
         assert_eq!(std::fs::read(&to).unwrap(), b"mine");
     }
 }

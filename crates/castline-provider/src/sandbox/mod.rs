@@ -31,7 +31,7 @@ use std::time::Duration;
 use castline_core::Snapshot;
 use indexmap::IndexMap;
 
-use crate::call::{CallError, Create, MediaSource};
+use crate::call::{CallFault, Create, MediaSource};
 use crate::outputs::Outputs;
 use crate::std_tools::fields::Fields;
 use crate::std_tools::workbench;
@@ -69,7 +69,7 @@ impl Sandbox {
     }
 
     /// Does the work at once and answers with a terminal snapshot.
-    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallError> {
+    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         let job = Job {
             model: create.model.clone(),
             task: create.task.map(str::to_owned),

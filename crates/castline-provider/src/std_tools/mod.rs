@@ -25,7 +25,7 @@ pub(crate) mod workbench;
 
 use castline_core::Snapshot;
 
-use crate::call::{CallError, Create, MediaSource};
+use crate::call::{CallFault, Create, MediaSource};
 use crate::outputs::Outputs;
 use color::Color;
 use fault::Fault;
@@ -51,7 +51,7 @@ impl StdTools {
     }
 
     /// Does the work at once and answers with a terminal snapshot.
-    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallError> {
+    pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         let fields = Fields::of(create, media)?;
         let (tool, many) = (create.model.path(), create.output.many);
         let work = move || {

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use castline_core::request::OutputShape;
 use castline_core::{Artifact, Digest, ModelRef, Snapshot, Status, Value};
@@ -97,14 +96,9 @@ impl Ask {
     /// The call.
     pub(crate) fn create(&self) -> Create<'_> {
         Create {
-            model: &self.model,
-            input: &self.input,
-            draw: &[],
             schema: self.schema.as_ref(),
             task: self.task,
-            output: self.output,
-            typical_seconds: None,
-            cancel_after: Duration::from_mins(1),
+            ..Create::new(&self.model, &self.input, self.output)
         }
     }
 }

@@ -19,7 +19,7 @@ use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, ProviderName, Request, Snapshot};
-use castline_provider::{CallError, Capabilities, Create, MediaSource, Provider};
+use castline_provider::{Capabilities, Create, Links, MediaSource, Provider};
 use castline_store::Store;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -273,7 +273,7 @@ impl Hands {
             Do::Get { provider, prediction, after } => {
                 tokio::time::sleep(after).await;
                 let got = match self.provider(&provider) {
-                    Ok(provider) => provider.get(&prediction).await.map_err(fault),
+                    Ok(provider) => provider.get(&prediction).await,
                     Err(fault) => Err(fault),
                 };
                 Told::Got(got)
@@ -318,7 +318,11 @@ impl Hands {
     async fn create(&self) -> Result<Snapshot, CallFault> {
         let create = Create {
             model: &self.request.model,
+            deployment: None,
+            attempt: "",
+            former: None,
             input: &self.request.input,
+            links: &Links::new(),
             draw: &self.request.draw,
             schema: self.facts.schema.as_ref(),
             task: self.facts.task.as_deref(),
@@ -327,7 +331,7 @@ impl Hands {
             cancel_after: START + self.request.timeout + MARGIN,
         };
         let media = Stored(&self.world.store);
-        self.provider(&self.request.provider)?.create(&create, &media).await.map_err(fault)
+        self.provider(&self.request.provider)?.create(&create, &media).await
     }
 
     /// Downloads every file of an output into the store.
@@ -338,7 +342,7 @@ impl Hands {
         let mut artifacts: BTreeMap<String, Artifact> = BTreeMap::new();
         for uri in wire::files(&output, self.request.output).map_err(bad)? {
             let incoming = self.world.store.blobs().incoming();
-            provider.fetch(&uri, incoming.path()).await.map_err(fault)?;
+            provider.fetch(&uri, incoming.path()).await?;
             let artifact = tokio::task::spawn_blocking(move || incoming.finish())
                 .await
                 .map_err(|e| CallFault::Io(e.to_string()))?
@@ -363,20 +367,4 @@ impl MediaSource for Stored<'_> {
 #[allow(clippy::needless_pass_by_value)] // the shape that `map_err` asks for
 fn stored(e: castline_store::StoreError) -> CallFault {
     CallFault::Io(e.to_string())
-}
-
-/// A provider's fault in the core's words.
-fn fault(e: CallError) -> CallFault {
-    match e {
-        CallError::NotSent { host, cause } => CallFault::NotSent { host, cause },
-        CallError::Lost { host, cause } => CallFault::Lost { host, cause },
-        CallError::Busy { message, retry_after } => CallFault::Busy { message, retry_after },
-        CallError::Server { message, refused } => CallFault::Server { message, refused },
-        CallError::Refused { status, message } => CallFault::Refused { status, message },
-        CallError::Gone => CallFault::Gone,
-        CallError::BadOutput(message) => CallFault::BadOutput { message, retry: false },
-        CallError::IncompleteOutput(message) => CallFault::BadOutput { message, retry: true },
-        CallError::BadInput(message) => CallFault::BadInput(message),
-        CallError::Io(e) => CallFault::Io(e.to_string()),
-    }
 }

@@ -1,0 +1,35 @@
+//! How a create of which nothing was heard is looked for at its provider.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
+
+use crate::model::ModelRef;
+use crate::snapshot::PredictionId;
+
+/// What to look for in a provider's list of predictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// What was to run.
+    pub model: ModelRef,
+    /// The input as it was sent. Where a file travelled inside the request stands `data:` and
+    /// its digest; a list may show any text in its place. Secrets are left out.
+    pub sent: Arc<Json>,
+    /// When it was decided, by our clock: it was not received before.
+    pub from: Timestamp,
+    /// When its owner was seen dead or its answer lost, by our clock.
+    pub until: Timestamp,
+    /// The provider's clock minus ours at `from`, where it was known then.
+    pub clock: Option<SignedDuration>,
+}
+
+/// What a provider's list shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The predictions that can be it, the oldest first.
+    pub candidates: Vec<PredictionId>,
+    /// Why the list proves nothing about what is not in it: it does not reach back to the
+    /// window, or has predictions of this model without an input.
+    pub incomplete: Option<String>,
+}

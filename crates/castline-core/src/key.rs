@@ -46,6 +46,14 @@ impl Ingredients<'_> {
     }
 }
 
+/// Our own name for one attempt at a key: 26 characters of lower-case base32, as providers
+/// that take a name want it. The same for the same claim, so that it is known after a crash.
+pub fn attempt(key: &Key, claim: u64) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let digest = Digest::of(format!("{} {claim}", key.0.hex()).as_bytes());
+    digest.as_bytes().iter().take(26).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
 /// Visits every ingredient: a path, and a value tagged with its kind.
 fn walk(ingredients: &Ingredients<'_>, visit: &mut dyn FnMut(&str, Json)) {
     visit("format", json!(["number", FORMAT]));

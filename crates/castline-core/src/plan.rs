@@ -34,6 +34,8 @@ pub struct Choices {
     pub rerolls: Vec<Reroll>,
     /// `--only` and `--until`: steps that take part; all when empty.
     pub steps: Vec<usize>,
+    /// Pinned versions of community models, by `owner/name`.
+    pub pins: BTreeMap<String, String>,
     /// `prices:` of the project, by preset or model name.
     pub prices: IndexMap<String, Vec<castline_spec::preset::PriceRule>>,
 }

@@ -11,6 +11,7 @@ mod classify;
 mod course;
 mod fault;
 mod finished;
+mod hunt;
 mod message;
 mod poll;
 mod progress;
@@ -22,16 +23,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Arrival, Ask, Claim, Doubt, EndState, Ending, Entry, Verdict, Why};
+use crate::ledger::{Arrival, Ask, Claim, Doubt, EndState, Ending, Entry, Ruling, Sent, Verdict, Why};
 use crate::money::MicroUsd;
 use crate::request::{Failure, FailureKind, Request};
 use crate::snapshot::{Snapshot, Status};
 
 pub use classify::classify;
-use course::{Course, Quit};
+use course::{Course, Quit, Step};
 pub use fault::CallFault;
 use finished::outcome_of;
 pub use finished::{Finished, Outcome, Source};
+use hunt::{Finding, Hunt};
 pub use message::{Do, Facts, Fetched, Order, Progress, Told, learned};
 use poll::{backoff, elapsed};
 pub use progress::{LogText, fraction};
@@ -47,6 +49,8 @@ pub const START: Duration = Duration::from_mins(10);
 const STOPPING: Duration = Duration::from_mins(1);
 /// How often an id that was just given may be unknown.
 const UNKNOWN_IDS: u32 = 5;
+/// How often files are uploaded again.
+const UPLOADS: u32 = 5;
 /// How often a file is fetched again.
 const FETCHES: u32 = 5;
 /// How often a create whose answer was lost is repeated where that costs nothing.
@@ -66,6 +70,13 @@ pub struct Prediction {
     asked: Option<Asked>,
     /// The commit after that.
     next: Option<(Asked, Ask)>,
+    /// What was prepared to be sent.
+    sent: Option<Sent>,
+    /// The ledger has an intent of ours.
+    intended: bool,
+    tries: Tries,
+    /// Known while a lost create is looked for.
+    hunt: Option<Hunt>,
     /// Known from the time that the provider gave an id.
     course: Option<Course>,
     stop: bool,
@@ -74,14 +85,19 @@ pub struct Prediction {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
+    /// Files are uploaded and a turn is waited for; then it is sent for the first time, or
+    /// again.
+    Preparing,
     /// The ledger was asked.
     Claiming,
     /// Somebody else is at it.
     Waiting,
     /// The request was sent.
-    Creating(Tries),
+    Creating,
     /// The request will be sent.
-    Resting(Tries),
+    Resting,
+    /// It was sent, and is looked for in the provider's list.
+    Searching,
     /// The provider is asked now and then.
     Following,
     /// The files are on their way.
@@ -96,7 +112,11 @@ enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Claim,
+    Unsent { after: Duration },
+    Found,
     Created,
+    Stop,
+    GivenUp,
     Last,
 }
 
@@ -104,6 +124,7 @@ enum Asked {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Tries {
     count: u32,
+    uploads: u32,
     unreached_since: Option<Timestamp>,
     busy_since: Option<Timestamp>,
 }
@@ -117,11 +138,15 @@ impl Prediction {
             stage: Stage::Claiming,
             asked: None,
             next: None,
+            sent: None,
+            intended: false,
+            tries: Tries::default(),
+            hunt: None,
             course: None,
             stop: false,
             anew: 0,
         };
-        let dos = prediction.ask_for_claim();
+        let dos = prediction.begin();
         (prediction, dos)
     }
 
@@ -130,26 +155,31 @@ impl Prediction {
         match told {
             Told::Verdict(verdict) => match self.asked.take() {
                 Some(Asked::Claim) => self.claimed(verdict, now),
+                Some(Asked::Unsent { after }) => self.put_off(&verdict, after),
+                Some(Asked::Found) => self.matched(verdict, now),
                 Some(Asked::Created) => self.noted(&verdict),
+                Some(Asked::Stop) => self.may_stop(&verdict),
+                Some(Asked::GivenUp) => self.begin_anew(),
                 Some(Asked::Last) => self.closed(verdict),
                 None => vec![],
             },
-            Told::Created(answer) => match std::mem::replace(&mut self.stage, Stage::Finished) {
-                Stage::Creating(tries) => self.created(answer, tries, now),
-                other => self.stay(other),
-            },
+            Told::Prepared(answer) if self.stage == Stage::Preparing => self.prepared(answer),
+            Told::Created(answer) if self.stage == Stage::Creating => self.created(answer, now),
+            Told::Searched(answer) if self.stage == Stage::Searching => self.searched(answer, now),
             Told::Got(answer) if self.stage == Stage::Following => self.got(answer, now),
             Told::Fetched(answer) => match std::mem::replace(&mut self.stage, Stage::Finished) {
                 Stage::Fetching { snapshot, tries } => self.fetched(answer, snapshot, tries),
                 other => self.stay(other),
             },
-            Told::Rested => match std::mem::replace(&mut self.stage, Stage::Finished) {
-                Stage::Resting(tries) => self.create(tries),
-                other => self.stay(other),
-            },
-            Told::Changed if self.stage == Stage::Waiting => self.ask_for_claim(),
+            Told::Rested if self.stage == Stage::Resting => self.rested(),
+            Told::Changed if self.stage == Stage::Waiting => self.begin(),
             Told::Stop => self.stop(now),
-            Told::Got(_) | Told::Changed => vec![],
+            Told::Prepared(_)
+            | Told::Created(_)
+            | Told::Searched(_)
+            | Told::Got(_)
+            | Told::Rested
+            | Told::Changed => vec![],
         }
     }
 
@@ -158,13 +188,67 @@ impl Prediction {
         vec![]
     }
 
-    fn ask_for_claim(&mut self) -> Vec<Do> {
-        let Order { request, claim, facts, since, beyond } = &self.order;
-        self.stage = Stage::Claiming;
+    fn begin(&mut self) -> Vec<Do> {
+        self.claim = self.order.claim.clone();
         self.next = None;
-        self.claim = claim.clone();
         self.course = None;
-        let ask = Ask::Claim { request: request.clone(), terms: facts.terms, since: *since, beyond: *beyond };
+        self.hunt = None;
+        self.intended = false;
+        if self.order.facts.terms.remote { self.prepare() } else { self.ask_for_claim(None) }
+    }
+
+    fn prepare(&mut self) -> Vec<Do> {
+        self.stage = Stage::Preparing;
+        vec![Do::Prepare]
+    }
+
+    /// Once the ledger hears of it, nothing stands between the intent and the create.
+    fn prepared(&mut self, answer: Result<Sent, CallFault>) -> Vec<Do> {
+        match answer {
+            Ok(sent) => {
+                self.tries.uploads = 0;
+                self.sent = Some(sent.clone());
+                if self.intended {
+                    self.stage = Stage::Claiming;
+                    self.commit(Asked::Claim, Ask::Resend(sent))
+                } else {
+                    self.ask_for_claim(Some(sent))
+                }
+            }
+            Err(fault) if fault.is_transient() && self.tries.uploads < UPLOADS && !self.stop => {
+                let usual = backoff(Duration::from_secs(1), self.tries.uploads, Duration::from_secs(15));
+                self.tries.uploads += 1;
+                let after = match fault {
+                    CallFault::Busy { retry_after: Some(asked), .. } => asked,
+                    _ => usual,
+                };
+                self.rest(after, fault.to_string())
+            }
+            Err(fault) => {
+                let kind = match fault {
+                    CallFault::BadInput(_) => FailureKind::Input,
+                    CallFault::Refused { .. } | CallFault::Io(_) => FailureKind::Other,
+                    _ => FailureKind::Platform,
+                };
+                self.unprepared(Outcome::Failed(Failure::new(kind, fault.to_string())))
+            }
+        }
+    }
+
+    /// It will not be sent, or not again.
+    fn unprepared(&mut self, outcome: Outcome) -> Vec<Do> {
+        match outcome {
+            outcome if !self.intended => self.finish(self.unmade(outcome)),
+            Outcome::Failed(failure) => self.absent(failure, Outcome::Failed),
+            _ => self.never_sent(),
+        }
+    }
+
+    fn ask_for_claim(&mut self, sent: Option<Sent>) -> Vec<Do> {
+        let Order { request, facts, since, beyond, .. } = &self.order;
+        let ask =
+            Ask::Claim { request: request.clone(), terms: facts.terms, since: *since, beyond: *beyond, sent };
+        self.stage = Stage::Claiming;
         self.commit(Asked::Claim, ask)
     }
 
@@ -184,14 +268,11 @@ impl Prediction {
         match verdict {
             Verdict::Create(claim) => {
                 self.claim = claim;
-                if self.stop { self.never_sent() } else { self.create(Tries::default()) }
+                self.intended = true;
+                if self.stop { self.never_sent() } else { self.create() }
             }
             Verdict::Follow { claim, entry } => self.adopt(claim, &entry, now),
-            Verdict::Reconcile { claim, .. } => {
-                self.claim = claim;
-                let cause = "castline cannot search its list of predictions yet";
-                self.doubt(Why::CannotTell(cause.to_owned()))
-            }
+            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry),
             Verdict::Wait if self.stop => self.finish(self.unmade(Outcome::Canceled(stopped()))),
             Verdict::Wait => {
                 self.stage = Stage::Waiting;
@@ -201,9 +282,9 @@ impl Prediction {
                 let outcome = outcome_of(&entry);
                 self.finish(self.made(&entry, outcome, Source::Reused))
             }
-            Verdict::Doubt(doubt) => self.finish(self.in_doubt(doubt)),
+            Verdict::Doubt(doubt) => self.doubted(doubt),
             Verdict::Refused(refusal) => self.finish(self.unmade(Outcome::Refused(refusal))),
-            Verdict::Stale | Verdict::Done => self.begin_anew(),
+            Verdict::Stale | Verdict::Done | Verdict::Taken | Verdict::Cancel => self.begin_anew(),
         }
     }
 
@@ -214,23 +295,23 @@ impl Prediction {
                 Failure::new(FailureKind::Other, "the ledger's entry keeps changing under our hands");
             return self.finish(self.unmade(Outcome::Failed(failure)));
         }
-        self.ask_for_claim()
+        self.begin()
     }
 
     // The create.
 
-    fn create(&mut self, tries: Tries) -> Vec<Do> {
-        self.stage = Stage::Creating(tries);
+    fn create(&mut self) -> Vec<Do> {
+        self.stage = Stage::Creating;
         vec![Do::Create]
     }
 
-    fn created(&mut self, answer: Result<Snapshot, CallFault>, tries: Tries, now: Timestamp) -> Vec<Do> {
+    fn created(&mut self, answer: Result<Snapshot, CallFault>, now: Timestamp) -> Vec<Do> {
         match answer {
             Ok(snapshot) => self.accepted(snapshot, now),
-            Err(CallFault::NotSent { host, cause }) => self.unreached(&host, &cause, tries, now),
-            Err(CallFault::Busy { message, retry_after }) => self.busy(message, retry_after, tries, now),
+            Err(CallFault::NotSent { host, cause }) => self.unreached(&host, &cause, now),
+            Err(CallFault::Busy { message, retry_after }) => self.busy(message, retry_after, now),
             Err(fault @ (CallFault::Lost { .. } | CallFault::Server { refused: false, .. })) => {
-                self.lost(&fault, tries)
+                self.lost(&fault)
             }
             Err(fault) => self.turned_down(&fault),
         }
@@ -239,8 +320,8 @@ impl Prediction {
     fn accepted(&mut self, snapshot: Snapshot, now: Timestamp) -> Vec<Do> {
         let facts = self.order.facts;
         let mut course = Course::new(self.order.request.provider.clone(), snapshot.id.clone(), facts, now);
-        course.quit =
-            (self.stop && facts.terms.cancel).then_some(Quit { late: false, since: now, sent: false });
+        course.noted = !facts.terms.remote;
+        course.quit = (self.stop && facts.terms.cancel).then_some(Quit::new(false, now));
         let (provider, prediction) = (course.provider.clone(), course.prediction.clone());
         self.course = Some(course);
         self.stage = Stage::Following;
@@ -254,8 +335,8 @@ impl Prediction {
         dos
     }
 
-    fn unreached(&mut self, host: &str, cause: &str, tries: Tries, now: Timestamp) -> Vec<Do> {
-        let since = tries.unreached_since.unwrap_or(now);
+    fn unreached(&mut self, host: &str, cause: &str, now: Timestamp) -> Vec<Do> {
+        let since = self.tries.unreached_since.unwrap_or(now);
         if self.stop {
             return self.never_sent();
         }
@@ -263,13 +344,13 @@ impl Prediction {
             let message = format!("cannot reach {host} ({cause}): nothing was sent and nothing was spent");
             return self.absent(Failure::new(FailureKind::Other, message), Outcome::Failed);
         }
-        let after = backoff(Duration::from_secs(1), tries.count, Duration::from_secs(15));
-        let tries = Tries { count: tries.count + 1, unreached_since: Some(since), busy_since: None };
-        self.rest(after, format!("cannot reach {host} ({cause})"), tries)
+        let after = backoff(Duration::from_secs(1), self.tries.count, Duration::from_secs(15));
+        (self.tries.unreached_since, self.tries.busy_since) = (Some(since), None);
+        self.send_again(after, format!("cannot reach {host} ({cause})"))
     }
 
-    fn busy(&mut self, message: String, asked: Option<Duration>, tries: Tries, now: Timestamp) -> Vec<Do> {
-        let since = tries.busy_since.unwrap_or(now);
+    fn busy(&mut self, message: String, asked: Option<Duration>, now: Timestamp) -> Vec<Do> {
+        let since = self.tries.busy_since.unwrap_or(now);
         if self.stop {
             return self.never_sent();
         }
@@ -278,30 +359,108 @@ impl Prediction {
                 format!("the provider took no request for an hour, and nothing was spent: {message}");
             return self.absent(Failure::new(FailureKind::Platform, message), Outcome::Failed);
         }
-        let after =
-            asked.unwrap_or_else(|| backoff(Duration::from_secs(1), tries.count, Duration::from_secs(30)));
-        let tries = Tries { count: tries.count + 1, unreached_since: None, busy_since: Some(since) };
-        self.rest(after, message, tries)
+        let tries = self.tries.count;
+        let after = asked.unwrap_or_else(|| backoff(Duration::from_secs(1), tries, Duration::from_secs(30)));
+        (self.tries.unreached_since, self.tries.busy_since) = (None, Some(since));
+        self.send_again(after, message)
     }
 
-    fn rest(&mut self, after: Duration, why: String, tries: Tries) -> Vec<Do> {
-        self.stage = Stage::Resting(tries);
+    /// It was not received. Where that must be told from a lost create, the ledger hears it
+    /// before the rest, so that a crash in between leaves no doubt.
+    fn send_again(&mut self, after: Duration, why: String) -> Vec<Do> {
+        self.tries.count += 1;
+        let mut dos = vec![Do::Report(Progress::SentAgain { after, why })];
+        dos.extend(self.unsent(after));
+        dos
+    }
+
+    fn unsent(&mut self, after: Duration) -> Vec<Do> {
+        self.stage = Stage::Resting;
+        if !self.order.facts.terms.remote {
+            return vec![Do::Rest(after)];
+        }
+        self.commit(Asked::Unsent { after }, Ask::Unsent)
+    }
+
+    fn put_off(&mut self, verdict: &Verdict, after: Duration) -> Vec<Do> {
+        if !matches!(verdict, Verdict::Done) {
+            return self.begin_anew();
+        }
+        if self.stop { self.never_sent() } else { vec![Do::Rest(after)] }
+    }
+
+    fn rest(&mut self, after: Duration, why: String) -> Vec<Do> {
+        self.stage = Stage::Resting;
         vec![Do::Report(Progress::SentAgain { after, why }), Do::Rest(after)]
     }
 
+    fn rested(&mut self) -> Vec<Do> {
+        if self.order.facts.terms.remote { self.prepare() } else { self.create() }
+    }
+
     /// Sent, and nobody knows whether it was received.
-    fn lost(&mut self, fault: &CallFault, tries: Tries) -> Vec<Do> {
+    fn lost(&mut self, fault: &CallFault) -> Vec<Do> {
         if self.order.facts.terms.bills {
             return self.doubt(Why::AnswerLost(fault.to_string()));
         }
         if self.stop {
             return self.never_sent();
         }
-        if tries.count >= FREE_CREATES {
+        if self.tries.count >= FREE_CREATES {
             return self.end(EndState::Failed, Failure::new(FailureKind::Platform, fault.to_string()), None);
         }
-        let after = backoff(Duration::from_secs(1), tries.count, Duration::from_secs(15));
-        self.rest(after, fault.to_string(), Tries { count: tries.count + 1, ..tries })
+        let after = backoff(Duration::from_secs(1), self.tries.count, Duration::from_secs(15));
+        self.send_again(after, fault.to_string())
+    }
+
+    // The search for a lost create.
+
+    fn reconcile(&mut self, claim: Claim, entry: &Entry) -> Vec<Do> {
+        self.claim = claim;
+        self.intended = true;
+        let Some(hunt) = Hunt::new(entry) else {
+            return self.doubt(Why::CannotTell("it is not known what was sent".to_owned()));
+        };
+        let (provider, until) = (hunt.provider.clone(), hunt.listed);
+        self.hunt = Some(hunt);
+        let mut dos = vec![Do::Report(Progress::Searching { provider, until })];
+        dos.extend(self.look(Duration::ZERO));
+        dos
+    }
+
+    fn look(&mut self, after: Duration) -> Vec<Do> {
+        if self.stop {
+            return self.doubt(Why::CannotTell("the search was interrupted".to_owned()));
+        }
+        let Some(Hunt { provider, search, .. }) = self.hunt.clone() else { return self.begin_anew() };
+        self.stage = Stage::Searching;
+        vec![Do::Search { provider, search, after }]
+    }
+
+    fn searched(&mut self, answer: Result<Found, CallFault>, now: Timestamp) -> Vec<Do> {
+        let Some(hunt) = self.hunt.as_mut() else { return self.begin_anew() };
+        let finding = hunt.read(answer, now);
+        self.found(finding)
+    }
+
+    fn found(&mut self, finding: Finding) -> Vec<Do> {
+        match finding {
+            Finding::Candidate(id) => self.commit(Asked::Found, Ask::Found(id)),
+            Finding::Absent => self.unsent(Duration::ZERO),
+            Finding::CannotTell(why) => self.doubt(Why::CannotTell(why)),
+            Finding::Again(after) => self.look(after),
+        }
+    }
+
+    fn matched(&mut self, verdict: Verdict, now: Timestamp) -> Vec<Do> {
+        match (verdict, self.hunt.as_mut()) {
+            (Verdict::Follow { claim, entry }, _) => self.adopt(claim, &entry, now),
+            (Verdict::Taken, Some(hunt)) => {
+                let finding = hunt.taken(now);
+                self.found(finding)
+            }
+            _ => self.begin_anew(),
+        }
     }
 
     /// It certainly was not accepted, and would not be if it was sent again.
@@ -333,6 +492,14 @@ impl Prediction {
         // The words come with the verdict; a ledger that has moved on is asked anew.
         let failure = Failure::new(FailureKind::Other, why.to_string());
         self.close(Ask::Unclear(why), Outcome::Failed(failure))
+    }
+
+    /// The project may have decided beforehand what a person would be asked.
+    fn doubted(&mut self, doubt: Box<Doubt>) -> Vec<Do> {
+        if self.order.retry_lost && !self.stop && self.anew < ANEW {
+            return self.commit(Asked::GivenUp, Ask::Ruled(Ruling::Retry));
+        }
+        self.finish(self.in_doubt(doubt))
     }
 
     // The wait.
@@ -461,16 +628,21 @@ impl Prediction {
         if !course.terms.cancel {
             return self.gave_up(late);
         }
-        course.quit = Some(Quit { late, since: now, sent: false });
+        course.quit = Some(Quit::new(late, now));
         self.send_cancel()
     }
 
-    /// The ledger knows the id before the provider is told to stop.
+    /// The ledger knows the id before the provider is told to stop, and that nobody else
+    /// wants it.
     fn send_cancel(&mut self) -> Vec<Do> {
         let Course { provider, prediction, terms, noted, quit, .. } = self.course();
         match quit {
-            Some(quit) if terms.cancel && *noted && !quit.sent => {
-                quit.sent = true;
+            Some(quit) if terms.cancel && *noted && quit.step == Step::Wanted => {
+                if terms.remote && !quit.late {
+                    quit.step = Step::Asked;
+                    return self.commit(Asked::Stop, Ask::Stop);
+                }
+                quit.step = Step::Sent;
                 let (provider, prediction) = (provider.clone(), prediction.clone());
                 vec![Do::Report(Progress::Canceling), Do::Cancel { provider, prediction }]
             }
@@ -478,7 +650,33 @@ impl Prediction {
         }
     }
 
+    /// Somebody else may want what we do not: whoever waits for it goes on with it.
+    fn may_stop(&mut self, verdict: &Verdict) -> Vec<Do> {
+        match (verdict, self.next.take()) {
+            (_, Some((asked, ask))) => self.commit(asked, ask),
+            (Verdict::Cancel, None) if self.stage == Stage::Following => {
+                let course = self.course();
+                let (provider, prediction) = (course.provider.clone(), course.prediction.clone());
+                if let Some(quit) = &mut course.quit {
+                    quit.step = Step::Sent;
+                }
+                let cancel = Do::Cancel { provider, prediction };
+                vec![Do::Report(Progress::Canceling), cancel, self.get_soon()]
+            }
+            (Verdict::Cancel, None) => vec![],
+            (Verdict::Done, None) => {
+                let message = "another run waits for it and goes on with it";
+                self.finish(self.unmade(Outcome::Canceled(Failure::new(FailureKind::Other, message))))
+            }
+            _ => self.begin_anew(),
+        }
+    }
+
     fn gave_up(&mut self, late: bool) -> Vec<Do> {
+        if late && !self.course().terms.cancel {
+            let message = self.too_late().message;
+            return self.leave(FailureKind::Timeout, &message);
+        }
         if late {
             let failure = self.too_late();
             return self.end(EndState::Failed, failure, None);
@@ -495,8 +693,11 @@ impl Prediction {
             Some(_) => format!("still running after {}", words(timeout)),
             None => format!("not started after {}", words(START)),
         };
-        let message =
-            if course.terms.cancel { message } else { message + ", and the provider cannot be told to stop" };
+        let message = if course.terms.cancel {
+            message
+        } else {
+            message + ", and the provider cannot be told to stop: it goes on there, and is billed"
+        };
         let logs = course.tail.whole().and_then(classify::last_lines);
         Failure { kind: FailureKind::Timeout, message, logs }
     }
@@ -541,18 +742,27 @@ impl Prediction {
         let again = std::mem::replace(&mut self.stop, true);
         match &self.stage {
             _ if again => vec![],
-            Stage::Waiting => self.finish(self.unmade(Outcome::Canceled(stopped()))),
-            Stage::Resting(_) => self.never_sent(),
+            Stage::Waiting => {
+                self.stage = Stage::Closing(Outcome::Canceled(stopped()));
+                self.commit(Asked::Last, Ask::Unwanted)
+            }
+            // The verdict to come is heard first.
+            Stage::Resting if self.asked.is_some() => vec![],
+            Stage::Resting | Stage::Preparing => self.unprepared(Outcome::Canceled(stopped())),
+            Stage::Searching if self.asked.is_none() => {
+                self.doubt(Why::CannotTell("the search was interrupted".to_owned()))
+            }
             Stage::Following => {
                 let mut dos = self.quit(false, now);
-                if self.course().quit.is_some_and(|quit| quit.sent) {
+                if self.course().quit.is_some_and(|quit| quit.step == Step::Sent) {
                     dos.push(self.get_soon());
                 }
                 dos
             }
             // Of the claim and the create we must hear first; what is paid for is kept.
             Stage::Claiming
-            | Stage::Creating(_)
+            | Stage::Creating
+            | Stage::Searching
             | Stage::Fetching { .. }
             | Stage::Closing(_)
             | Stage::Finished => {
@@ -675,7 +885,8 @@ impl Prediction {
         let source = if adopted { Source::Adopted } else { Source::Fresh };
         match verdict {
             Verdict::Reuse(entry) | Verdict::Ended(entry) => self.finish(self.made(&entry, outcome, source)),
-            Verdict::Doubt(doubt) => self.finish(self.in_doubt(doubt)),
+            Verdict::Doubt(doubt) => self.doubted(doubt),
+            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry),
             Verdict::Done => self.finish(self.unmade(outcome)),
             _ => self.begin_anew(),
         }

@@ -408,8 +408,8 @@ struct Project {
     out: Option<String>,
     /// The folder of the ledger and of artifacts; `.castline` when absent.
     store: Option<String>,
-    /// What to do with a prediction that may have been lost. Of a later version of castline.
-    when_lost: Option<String>,
+    /// What to do about a create of which nobody can tell whether it was received; `ask` when absent.
+    when_lost: Option<WhenLost>,
 }
 
 /// A provider of your own.
@@ -428,12 +428,42 @@ struct Provider {
     parallel: Option<u32>,
     /// `public` shares results with the public providers.
     realm: Option<Realm>,
-    /// Its rate limits. Of a later version of castline.
-    rate: Option<Value>,
-    /// How it takes files. Of a later version of castline.
-    upload: Option<String>,
-    /// How long a prediction may be missing from its list. Of a later version of castline.
+    /// How often it may be called.
+    rate: Option<Rate>,
+    /// How it takes files that are too large for a request; `files` when absent.
+    upload: Option<Upload>,
+    /// How long a prediction may be missing from its list; 60s when absent.
     list_lag: Option<DurationText>,
+    /// `host:port` where a Cog server reaches castline; without it requests block until they are done.
+    webhook: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum WhenLost {
+    /// It is in doubt until a person decides.
+    Ask,
+    /// It is created again, and the first counts as spent.
+    Retry,
+}
+
+/// How often a provider may be called.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Rate {
+    /// Creates: `600/min`, `10/s`.
+    create: Option<String>,
+    /// Other calls: `3000/min`.
+    read: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Upload {
+    /// Uploaded to the provider's files.
+    Files,
+    /// Inside the request only.
+    DataUri,
 }
 
 #[derive(JsonSchema)]

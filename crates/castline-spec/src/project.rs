@@ -5,6 +5,8 @@
 //!
 //! Start reading at [`Project::parse`].
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostics};
@@ -28,8 +30,21 @@ pub const KEYS: &[&str] = &[
 ];
 
 /// The keys of a provider.
-pub const PROVIDER_KEYS: &[&str] =
-    &["kind", "base_url", "token_env", "models", "parallel", "realm", "rate", "upload", "list_lag"];
+pub const PROVIDER_KEYS: &[&str] = &[
+    "kind",
+    "base_url",
+    "token_env",
+    "models",
+    "parallel",
+    "realm",
+    "rate",
+    "upload",
+    "list_lag",
+    "webhook",
+];
+
+/// The keys of a provider's `rate`.
+pub const RATE_KEYS: &[&str] = &["create", "read"];
 
 /// The keys of `limits`.
 pub const LIMITS_KEYS: &[&str] = &["budget_usd", "budget_usd_per_day", "parallel", "confirm_above_usd"];
@@ -59,6 +74,9 @@ pub struct Project {
     pub prices: IndexMap<String, Vec<PriceRule>>,
     /// `sandbox`: how the stand-in models behave.
     pub sandbox: Sandbox,
+    /// `when_lost: retry`: a create of which nobody can tell whether it was received is sent
+    /// again, and the first counts as spent. Else a person is asked.
+    pub retry_lost: bool,
 }
 
 /// A provider that the user defines.
@@ -78,6 +96,23 @@ pub struct Provider {
     pub parallel: Option<u32>,
     /// `realm: public` shares results with the public providers.
     pub public_realm: bool,
+    /// `rate`: how often it may be called.
+    pub rate: Rate,
+    /// `upload: data-uri`: files travel inside requests only.
+    pub data_uris_only: bool,
+    /// `list_lag`: how long a prediction may be missing in its list.
+    pub list_lag: Option<Duration>,
+    /// `webhook`: host and port where a Cog server reaches us; without it requests block.
+    pub webhook: Option<Spanned<String>>,
+}
+
+/// `rate` of a provider; unlimited where absent, until it answers 429.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Rate {
+    /// Creates a minute.
+    pub create: Option<f64>,
+    /// Other calls a minute.
+    pub read: Option<f64>,
 }
 
 /// Which dialect of the prediction API a provider speaks.
@@ -125,9 +160,9 @@ impl Reader<'_> {
     fn project(&mut self, root: &Node) -> Option<Project> {
         let fields = self.fields(root, "a project", KEYS)?;
         self.language(&fields);
-        for key in ["libraries", "when_lost"] {
-            self.later(&fields, key);
-        }
+        self.later(&fields, "libraries");
+        let lost = &[("retry", true), ("ask", false)];
+        let lost = fields.get("when_lost").and_then(|node| self.choice(node, "`when_lost`", lost));
         Some(Project {
             source: self.source.clone(),
             provider: fields.get("provider").and_then(|node| self.spanned(node, "`provider`")),
@@ -137,6 +172,7 @@ impl Reader<'_> {
             store: fields.get("store").and_then(|node| self.spanned(node, "`store`")),
             prices: fields.get("prices").map(|node| self.own_prices(node)).unwrap_or_default(),
             sandbox: fields.get("sandbox").map(|node| self.sandbox(node)).unwrap_or_default(),
+            retry_lost: lost.unwrap_or(false),
         })
     }
 
@@ -157,9 +193,6 @@ impl Reader<'_> {
         let what = format!("provider `{}`", key.value);
         self.provider_name(key);
         let fields = self.fields(node, &what, PROVIDER_KEYS)?;
-        for name in ["rate", "upload", "list_lag"] {
-            self.later(&fields, name);
-        }
         for name in ["kind", "base_url"].into_iter().filter(|name| fields.get(name).is_none()) {
             self.missing_at(&fields, key.span, &what, name);
         }
@@ -174,6 +207,11 @@ impl Reader<'_> {
         let models = fields.get("models").map(|node| self.models(node)).unwrap_or_default();
         let parallel = fields.get("parallel").and_then(|node| self.whole(node, "`parallel`", 1));
         let realm = fields.get("realm").and_then(|node| self.choice(node, "`realm`", &[("public", true)]));
+        let rate = fields.get("rate").map(|node| self.rate(node)).unwrap_or_default();
+        let uploads = &[("data-uri", true), ("files", false)];
+        let upload = fields.get("upload").and_then(|node| self.choice(node, "`upload`", uploads));
+        let list_lag = fields.get("list_lag").and_then(|node| self.duration(node, "`list_lag`"));
+        let webhook = fields.get("webhook").and_then(|node| self.spanned(node, "`webhook`"));
         Some(Provider {
             name_span: key.span,
             kind: kind?,
@@ -182,7 +220,26 @@ impl Reader<'_> {
             models,
             parallel,
             public_realm: realm.unwrap_or(false),
+            rate,
+            data_uris_only: upload.unwrap_or(false),
+            list_lag,
+            webhook,
         })
+    }
+
+    fn rate(&mut self, node: &Node) -> Rate {
+        let Some(fields) = self.fields(node, "`rate`", RATE_KEYS) else { return Rate::default() };
+        let mut calls = |key: &str| {
+            let (node, what) = (fields.get(key)?, format!("`{key}`"));
+            let text = self.string(node, &what)?;
+            let rate = per_minute(&text);
+            if rate.is_none() {
+                let finding = self.error(Code::InvalidValue, node.span, format!("{what} cannot be `{text}`"));
+                self.push(finding.hint("a rate is `600/min` or `10/s`"));
+            }
+            rate
+        };
+        Rate { create: calls("create"), read: calls("read") }
     }
 
     fn provider_name(&mut self, key: &Key) {
@@ -242,6 +299,19 @@ impl Reader<'_> {
         let fail = fail.iter().filter_map(failure).collect();
         Sandbox { realistic_latency: latency.unwrap_or(false), fail }
     }
+}
+
+/// `600/min` or `10/s` as calls a minute.
+fn per_minute(text: &str) -> Option<f64> {
+    let (calls, unit) = text.split_once('/')?;
+    let minutes = match unit.trim() {
+        "min" => 1.0,
+        "s" => 60.0,
+        "h" => 1.0 / 60.0,
+        _ => return None,
+    };
+    let calls: f64 = calls.trim().parse().ok()?;
+    Some(calls * minutes).filter(|rate| rate.is_finite() && *rate > 0.0)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 mod blobs;
 mod error;
 mod ledger;
+mod links;
 mod owner;
 mod runs;
 mod space;
@@ -22,6 +23,7 @@ use castline_core::ledger::OwnerId;
 pub use blobs::{Blobs, Incoming};
 pub use error::StoreError;
 pub use ledger::{Brief, LEDGER_FILE, Ledger};
+pub use links::KnownLinks;
 use owner::Owners;
 pub use runs::{Journal, Runs};
 
@@ -64,6 +66,11 @@ impl Store {
     /// The files.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// Where providers can read artifacts by themselves.
+    pub fn links(&self) -> KnownLinks<'_> {
+        KnownLinks(&self.ledger)
     }
 
     /// The journals.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 const ROLE: &str = "CASTLINE_STORE_TEST_ROLE";
 const FOLDER: &str = "CASTLINE_STORE_TEST_FOLDER";
-const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, remote: true };
+const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, list_lag: 60, remote: true };
 const PRICE: MicroUsd = MicroUsd(10_000);
 
 fn key(name: &str) -> Key {
@@ -38,7 +38,7 @@ fn wish(name: &str) -> Ask {
         price: Some(PRICE),
         timeout: Duration::from_mins(30),
     };
-    Ask::Claim { request: Arc::new(request), terms: LIVE, since: Timestamp::now(), beyond: 0 }
+    Ask::Claim { request: Arc::new(request), terms: LIVE, since: Timestamp::now(), beyond: 0, sent: None }
 }
 
 async fn ask(store: &Store, name: &str, claim: &Claim, ask: Ask) -> Verdict {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ModelRef, ProviderName};
@@ -28,13 +28,26 @@ pub enum Ask {
         /// Failures of claims up to this one are created again all the same: the caller
         /// knows them and was told to retry. 0 at first.
         beyond: u64,
+        /// What will be sent; none where nothing outlives this process.
+        sent: Option<Sent>,
     },
+    /// The provider refused it for now, or was not reached: nothing was received. It stays
+    /// mine, and its money reserved, until I send it again.
+    Unsent,
+    /// I am about to send it again.
+    Resend(Sent),
     /// The provider gave an id.
     Created(PredictionId),
     /// The create certainly was not received, and why.
     Absent(Failure),
-    /// Nobody can tell whether the create was received.
+    /// It is not known whether the create was received.
     Unclear(Why),
+    /// This prediction in the provider's list can be it.
+    Found(PredictionId),
+    /// I do not want it any more: may I have it stopped?
+    Stop,
+    /// I do not wait for it any more.
+    Unwanted,
     /// It ended without an output.
     Ended(Ending),
     /// It succeeded and its files are in the store.
@@ -46,6 +59,16 @@ pub enum Ask {
     Missing,
     /// A person decided.
     Ruled(Ruling),
+}
+
+/// A request as it goes over the wire, to be found again in the provider's list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The input; where a file travels inside the request stands `data:` and its digest.
+    pub input: Arc<serde_json::Value>,
+    /// The provider's clock minus ours, where an answer has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<SignedDuration>,
 }
 
 /// How a prediction ended without an output.
@@ -217,17 +240,6 @@ fn named(account: &Account) -> &'static str {
     }
 }
 
-/// Where to look for a create of which nothing was heard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Who may have received it.
-    pub provider: ProviderName,
-    /// Not before it was decided, by our clock.
-    pub from: Timestamp,
-    /// Not after its owner was seen dead, by our clock.
-    pub until: Timestamp,
-}
-
 /// What the ledger answers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
@@ -248,9 +260,13 @@ pub enum Verdict {
     Reconcile {
         /// The claim from now on.
         claim: Claim,
-        /// Where to look.
-        window: Window,
+        /// The entry, with what was sent and since when it is an orphan.
+        entry: Box<Entry>,
     },
+    /// Another entry holds that prediction. Nothing was written.
+    Taken,
+    /// Nobody else wants it: have it stopped.
+    Cancel,
     /// Somebody who is alive works on it.
     Wait,
     /// Nobody can tell; a person has to decide.

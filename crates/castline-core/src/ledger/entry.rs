@@ -12,7 +12,7 @@ use crate::money::MicroUsd;
 use crate::request::{Failure, Key, Output, Request};
 use crate::snapshot::PredictionId;
 
-use super::ask::{Ruling, Why};
+use super::ask::{Ruling, Sent, Why};
 
 /// A run's name: a ULID, so that names sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -149,13 +149,17 @@ pub struct Terms {
     pub cancel: bool,
     /// It can list recent predictions, so that lost creates can be found.
     pub list: bool,
+    /// How long after its create a prediction may be missing in that list. Seconds.
+    #[serde(default)]
+    pub list_lag: u32,
     /// Predictions outlive the process that made them.
     pub remote: bool,
 }
 
 impl Terms {
     /// The embedded providers: free, at once, gone with the process.
-    pub const LOCAL: Self = Self { bills: false, get: false, cancel: false, list: false, remote: false };
+    pub const LOCAL: Self =
+        Self { bills: false, get: false, cancel: false, list: false, list_lag: 0, remote: false };
 }
 
 /// How far a prediction has come, as far as anybody knows.
@@ -275,7 +279,13 @@ pub struct Entry {
     /// When its end became known, by our clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
-    /// When its owner was first seen dead with the create's fate open.
+    /// What was sent, where it can be found again in a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+    /// The provider refused it for now: nothing is there, and it will be sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsent: bool,
+    /// When its owner was first seen dead, or its answer lost, with the create's fate open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphaned: Option<Timestamp>,
     /// Seconds of model time, as the provider says.

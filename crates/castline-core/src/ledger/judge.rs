@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::money::MicroUsd;
 use crate::request::{Failure, FailureKind, Request};
 use crate::snapshot::PredictionId;
 
-use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Verdict, Why, Window};
+use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Sent, Verdict, Why};
 use super::entry::{Account, Claim, Entry, Hold, OwnerId, State, Terms};
 
 /// What [`judge`] must know of the world, read in the same transaction.
@@ -25,6 +25,10 @@ pub struct View<'a> {
     pub owner_alive: bool,
     /// The asker's accounts.
     pub accounts: &'a [Held],
+    /// Another entry holds the prediction that the ask is about.
+    pub taken: bool,
+    /// Another living owner waits for the entry.
+    pub wanted: bool,
     /// Our clock.
     pub now: Timestamp,
 }
@@ -46,16 +50,21 @@ pub struct Held {
 /// nothing changes.
 pub fn judge(entry: Option<&Entry>, ask: &Ask, view: &View<'_>) -> (Verdict, Option<Entry>) {
     match (ask, entry) {
-        (Ask::Claim { request, terms, since, beyond }, entry) => {
-            Wish { request, terms, since: *since, beyond: *beyond, view }.judge(entry)
+        (Ask::Claim { request, terms, since, beyond, sent }, entry) => {
+            Wish { request, terms, since: *since, beyond: *beyond, sent: sent.as_ref(), view }.judge(entry)
         }
         (_, None) => (Verdict::Stale, None),
         (Ask::Ruled(ruling), Some(entry)) => ruled(entry, ruling, view),
         (Ask::Missing, Some(entry)) => missing(entry, view),
+        (Ask::Unwanted, Some(_)) => (Verdict::Done, None),
         (_, Some(entry)) if !holds(view.claim, entry) => (Verdict::Stale, None),
         (Ask::Created(id), Some(entry)) => created(entry, id, view),
+        (Ask::Found(id), Some(entry)) => found(entry, id, view),
         (Ask::Absent(failure), Some(entry)) => absent(entry, failure, view),
-        (Ask::Unclear(why), Some(entry)) => unclear(entry, why),
+        (Ask::Unsent, Some(entry)) => unsent(entry),
+        (Ask::Resend(sent), Some(entry)) => resend(entry, sent, view),
+        (Ask::Unclear(why), Some(entry)) => unclear(entry, why, view),
+        (Ask::Stop, Some(entry)) => stop(entry, view),
         (Ask::Ended(ending), Some(entry)) => ended(entry, ending, view),
         (Ask::Fetched(arrival), Some(entry)) => fetched(entry, arrival, view),
         (Ask::Left, Some(entry)) => left(entry),
@@ -73,6 +82,7 @@ struct Wish<'a> {
     terms: &'a Terms,
     since: Timestamp,
     beyond: u64,
+    sent: Option<&'a Sent>,
     view: &'a View<'a>,
 }
 
@@ -84,6 +94,7 @@ impl Wish<'_> {
         let alive = self.view.owner_alive;
         match entry.state {
             State::Intended | State::Created if alive => (Verdict::Wait, None),
+            State::Intended if entry.unsent => never_received(entry, self.view),
             State::Intended => self.orphan(entry, &Why::OwnerDied),
             State::Created if entry.terms.get => self.follow(entry),
             State::Created => self.orphan(entry, &Why::NotToBeAsked),
@@ -94,6 +105,7 @@ impl Wish<'_> {
             State::Failed | State::Canceled | State::Aborted | State::Expired => {
                 self.create(entry.claim.number + 1)
             }
+            State::InDoubt if self.worth_another_look(entry) => self.reconcile(entry),
             State::InDoubt => (Verdict::Doubt(Box::new(Doubt::of(entry))), None),
         }
     }
@@ -135,6 +147,8 @@ impl Wish<'_> {
             intended: now,
             created: None,
             ended: None,
+            sent: self.sent.cloned(),
+            unsent: false,
             orphaned: None,
             predict_seconds: None,
             output: None,
@@ -158,13 +172,42 @@ impl Wish<'_> {
         }
         let orphaned = entry.orphaned.unwrap_or(self.view.now);
         let entry = Entry { orphaned: Some(orphaned), ..entry.clone() };
-        if !entry.terms.list || entry.prediction.is_some() {
-            return doubt(&entry, why);
-        }
-        let claim = self.view.claim.numbered(entry.claim.number + 1);
-        let window = Window { provider: entry.provider().clone(), from: entry.intended, until: orphaned };
-        (Verdict::Reconcile { claim: claim.clone(), window }, Some(Entry { claim, ..entry }))
+        if can_be_found(&entry) { self.reconcile(&entry) } else { doubt(&entry, why) }
     }
+
+    /// A list that could not be read, or was given up, may be read today.
+    fn worth_another_look(&self, entry: &Entry) -> bool {
+        let young = self.view.now.duration_since(entry.intended) < LISTED;
+        can_be_found(entry) && young
+    }
+
+    fn reconcile(&self, entry: &Entry) -> (Verdict, Option<Entry>) {
+        let claim = self.view.claim.numbered(entry.claim.number + 1);
+        search(&Entry { claim, ..entry.clone() }, self.view)
+    }
+}
+
+/// Providers delete what identifies a prediction an hour after its end.
+const LISTED: SignedDuration = SignedDuration::from_hours(1);
+
+/// Its provider has a list, and it is known what to look for.
+fn can_be_found(entry: &Entry) -> bool {
+    entry.terms.list && entry.prediction.is_none() && entry.sent.is_some()
+}
+
+/// The provider's list is to be searched by whoever holds the entry.
+fn search(entry: &Entry, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    let orphaned = Some(entry.orphaned.unwrap_or(view.now));
+    let entry = Entry { state: State::Intended, orphaned, doubt: None, ..entry.clone() };
+    let verdict = Verdict::Reconcile { claim: entry.claim.clone(), entry: Box::new(entry.clone()) };
+    (verdict, Some(entry))
+}
+
+/// Its owner died while it waited to send it again. Whoever asked claims it anew.
+fn never_received(entry: &Entry, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    let failure = Failure::new(FailureKind::Other, "it was never received");
+    let (_, entry) = over(entry, State::Aborted, failure, Some(MicroUsd::ZERO), view);
+    (Verdict::Done, entry)
 }
 
 /// The first account that has no room for another `asked`.
@@ -187,10 +230,41 @@ fn created(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Optio
         state: State::Created,
         prediction: Some(id.clone()),
         created: Some(view.now),
+        unsent: false,
         doubt: None,
         ..entry.clone()
     };
     (Verdict::Follow { claim: entry.claim.clone(), entry: Box::new(entry.clone()) }, Some(entry))
+}
+
+/// One prediction belongs to one entry, however many lost creates look alike.
+fn found(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    if view.taken { (Verdict::Taken, None) } else { created(entry, id, view) }
+}
+
+fn unsent(entry: &Entry) -> (Verdict, Option<Entry>) {
+    if entry.state != State::Intended {
+        return (Verdict::Stale, None);
+    }
+    (Verdict::Done, Some(Entry { unsent: true, orphaned: None, ..entry.clone() }))
+}
+
+/// Nothing that was sent before was received, so that it counts as decided now.
+fn resend(entry: &Entry, sent: &Sent, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    if entry.state != State::Intended || !entry.unsent {
+        return (Verdict::Stale, None);
+    }
+    let entry = Entry { unsent: false, intended: view.now, sent: Some(sent.clone()), ..entry.clone() };
+    (Verdict::Create(entry.claim.clone()), Some(entry))
+}
+
+/// Whoever waits for it goes on with it; else it may be stopped.
+fn stop(entry: &Entry, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    match entry.state {
+        State::Created if view.wanted => left(entry),
+        State::Created => (Verdict::Cancel, None),
+        _ => (Verdict::Stale, None),
+    }
 }
 
 fn absent(entry: &Entry, failure: &Failure, view: &View<'_>) -> (Verdict, Option<Entry>) {
@@ -200,8 +274,12 @@ fn absent(entry: &Entry, failure: &Failure, view: &View<'_>) -> (Verdict, Option
     over(entry, State::Aborted, failure.clone(), Some(MicroUsd::ZERO), view)
 }
 
-fn unclear(entry: &Entry, why: &Why) -> (Verdict, Option<Entry>) {
-    if entry.state == State::Intended { doubt(entry, why) } else { (Verdict::Stale, None) }
+fn unclear(entry: &Entry, why: &Why, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    match why {
+        _ if entry.state != State::Intended => (Verdict::Stale, None),
+        Why::AnswerLost(_) if can_be_found(entry) => search(entry, view),
+        _ => doubt(entry, why),
+    }
 }
 
 fn doubt(entry: &Entry, why: &Why) -> (Verdict, Option<Entry>) {
@@ -233,6 +311,7 @@ fn over(
 ) -> (Verdict, Option<Entry>) {
     let entry = Entry {
         state,
+        unsent: false,
         failure: Some(failure),
         ended: Some(view.now),
         hold: Hold { settled, ..entry.hold.clone() },

@@ -10,7 +10,7 @@ mod ask;
 mod entry;
 mod judge;
 
-pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Verdict, Why, Window};
+pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Sent, Verdict, Why};
 pub use entry::{Account, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
 pub use judge::{Held, View, judge};
 

@@ -17,7 +17,7 @@ use crate::value::Value;
 
 use super::*;
 
-const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, remote: true };
+const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, list_lag: 60, remote: true };
 const LISTS: Terms = Terms { list: true, ..LIVE };
 const BLIND: Terms = Terms { get: false, ..LIVE };
 
@@ -44,7 +44,11 @@ fn claim_of(owner: &str) -> Claim {
 }
 
 fn wish(terms: Terms) -> Ask {
-    Ask::Claim { request: request(Some(4)), terms, since: at(0), beyond: 0 }
+    Ask::Claim { request: request(Some(4)), terms, since: at(0), beyond: 0, sent: Some(sent()) }
+}
+
+fn sent() -> Sent {
+    Sent { input: Arc::new(serde_json::json!({"prompt": "a boat"})), clock: None }
 }
 
 fn failure() -> Failure {
@@ -66,7 +70,7 @@ fn arrival(cost: Option<MicroUsd>) -> Ask {
 
 /// Judges, with a budget that allows everything.
 fn ask(entry: Option<&Entry>, ask: &Ask, claim: &Claim, owner_alive: bool) -> (Verdict, Option<Entry>) {
-    judge(entry, ask, &View { claim, owner_alive, accounts: &[], now: at(100) })
+    judge(entry, ask, &View { claim, owner_alive, accounts: &[], taken: false, wanted: false, now: at(100) })
 }
 
 /// An entry of `a` in a state, made the way it is made in life.
@@ -96,6 +100,8 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Wait => "wait",
         Verdict::Doubt(_) => "doubt",
         Verdict::Refused(_) => "refused",
+        Verdict::Taken => "taken",
+        Verdict::Cancel => "cancel",
         Verdict::Stale => "stale",
         Verdict::Done => "done",
     }
@@ -171,7 +177,7 @@ fn a_lost_intent_is_reconciled_where_the_provider_can_list() {
     canceled: create, then intended of b #2
     aborted: create, then intended of b #2
     expired: ended
-    in-doubt: doubt
+    in-doubt: reconcile, then intended of b #2
     ");
 }
 
@@ -413,8 +419,13 @@ fn an_adopted_prediction_stays_on_the_account_that_created_it() {
 #[test]
 fn a_failure_of_this_run_is_shared_and_an_old_one_is_not() {
     let failed = entry_in(State::Failed, LIVE);
-    let wish =
-        |since, beyond| Ask::Claim { request: request(Some(4)), terms: LIVE, since: at(since), beyond };
+    let wish = |since, beyond| Ask::Claim {
+        request: request(Some(4)),
+        terms: LIVE,
+        since: at(since),
+        beyond,
+        sent: None,
+    };
     let verdict = |told: &Ask| word(&ask(Some(&failed), told, &claim_of("b"), false).0);
     assert_eq!(verdict(&wish(100, 0)), "ended");
     assert_eq!(verdict(&wish(101, 0)), "create");
@@ -427,7 +438,8 @@ fn a_failure_of_this_run_is_shared_and_an_old_one_is_not() {
 #[test]
 fn an_expired_prediction_is_created_again_only_by_who_knows() {
     let expired = entry_in(State::Expired, LIVE);
-    let wish = |beyond| Ask::Claim { request: request(Some(4)), terms: LIVE, since: at(1_000), beyond };
+    let wish =
+        |beyond| Ask::Claim { request: request(Some(4)), terms: LIVE, since: at(1_000), beyond, sent: None };
     assert_eq!(word(&ask(Some(&expired), &wish(0), &claim_of("b"), false).0), "ended");
     assert_eq!(word(&ask(Some(&expired), &wish(1), &claim_of("b"), false).0), "create");
     let ruled = ask(Some(&expired), &Ask::Ruled(Ruling::Retry), &claim_of("b"), false).1.unwrap();
@@ -449,16 +461,23 @@ fn a_lost_intent_remembers_since_when_it_is_an_orphan() {
         judge(
             Some(entry),
             &wish(LISTS),
-            &View { claim: &claim, owner_alive: false, accounts: &[], now: at(now) },
+            &View {
+                claim: &claim,
+                owner_alive: false,
+                accounts: &[],
+                taken: false,
+                wanted: false,
+                now: at(now),
+            },
         )
     };
     let (verdict, first) = later(&lost, 200);
-    let Verdict::Reconcile { claim, window } = verdict else { panic!("{verdict:?}") };
-    assert_eq!((claim.number, window.from, window.until), (2, at(100), at(200)));
+    let Verdict::Reconcile { claim, entry } = verdict else { panic!("{verdict:?}") };
+    assert_eq!((claim.number, entry.intended, entry.orphaned), (2, at(100), Some(at(200))));
     // The second who finds it dead looks until the first saw it so.
     let (verdict, _) = later(&first.unwrap(), 300);
-    let Verdict::Reconcile { claim, window } = verdict else { panic!("{verdict:?}") };
-    assert_eq!((claim.number, window.until), (3, at(200)));
+    let Verdict::Reconcile { claim, entry } = verdict else { panic!("{verdict:?}") };
+    assert_eq!((claim.number, entry.orphaned), (3, Some(at(200))));
 }
 
 #[test]
@@ -515,8 +534,19 @@ fn held(limit: u64, held: u64, overcharge: u64) -> Held {
 
 fn with_money(account: Held, price: Option<u64>, terms: Terms) -> (Verdict, Option<Entry>) {
     let (claim, told) =
-        (claim_of("a"), Ask::Claim { request: request(price), terms, since: at(0), beyond: 0 });
-    judge(None, &told, &View { claim: &claim, owner_alive: false, accounts: &[account], now: at(100) })
+        (claim_of("a"), Ask::Claim { request: request(price), terms, since: at(0), beyond: 0, sent: None });
+    judge(
+        None,
+        &told,
+        &View {
+            claim: &claim,
+            owner_alive: false,
+            accounts: &[account],
+            taken: false,
+            wanted: false,
+            now: at(100),
+        },
+    )
 }
 
 #[test]
@@ -561,6 +591,8 @@ struct World {
     holds: BTreeMap<u64, MicroUsd>,
     /// Who was told to create and has not said what became of it.
     creating: Option<OwnerId>,
+    /// Another entry holds what is found next.
+    taken: bool,
     terms: Terms,
     now: i64,
 }
@@ -576,8 +608,13 @@ enum Step {
 #[derive(Debug, Clone)]
 enum Said {
     Created,
+    Found { taken: bool },
     Absent,
+    Unsent,
+    Resend,
+    Stop,
     Unclear,
+    Lost,
     Ended(EndState),
     Fetched(Option<u64>),
     Left,
@@ -589,7 +626,16 @@ const LIMIT: MicroUsd = MicroUsd(100_000);
 impl World {
     fn new(terms: Terms) -> Self {
         let claims = ["p0", "p1", "p2"].map(claim_of);
-        Self { entry: None, claims, born: 3, holds: BTreeMap::new(), creating: None, terms, now: 100 }
+        Self {
+            entry: None,
+            claims,
+            born: 3,
+            holds: BTreeMap::new(),
+            creating: None,
+            taken: false,
+            terms,
+            now: 100,
+        }
     }
 
     fn alive(&self, owner: &OwnerId) -> bool {
@@ -605,7 +651,9 @@ impl World {
             }
             Step::Claim { who, cents, since_now, beyond } => {
                 let since = at(if since_now { self.now } else { 0 });
-                let told = Ask::Claim { request: request(Some(cents)), terms: self.terms, since, beyond };
+                let sent = self.terms.remote.then(sent);
+                let told =
+                    Ask::Claim { request: request(Some(cents)), terms: self.terms, since, beyond, sent };
                 self.tell(who, &told);
             }
             Step::Say { who, what } => self.say(who, &what),
@@ -618,8 +666,16 @@ impl World {
     fn say(&mut self, who: usize, what: &Said) {
         let told = match what {
             Said::Created => Ask::Created(PredictionId(format!("p{}", self.now))),
+            Said::Found { taken } => {
+                self.taken = *taken;
+                Ask::Found(PredictionId(format!("p{}", self.now)))
+            }
             Said::Absent => Ask::Absent(failure()),
+            Said::Unsent => Ask::Unsent,
+            Said::Resend => Ask::Resend(sent()),
+            Said::Stop => Ask::Stop,
             Said::Unclear => Ask::Unclear(Why::OwnerDied),
+            Said::Lost => Ask::Unclear(Why::AnswerLost("reset".into())),
             Said::Ended(state) => ending(*state),
             // Providers that charge more than was reserved are another matter.
             Said::Fetched(cents) => {
@@ -636,7 +692,14 @@ impl World {
         let claim = self.claims[who].clone();
         let accounts = [Held { limit: Some(LIMIT), held: self.held(), ..held(0, 0, 0) }];
         let owner_alive = self.entry.as_ref().is_some_and(|entry| self.alive(&entry.claim.owner));
-        let view = View { claim: &claim, owner_alive, accounts: &accounts, now: at(self.now) };
+        let view = View {
+            claim: &claim,
+            owner_alive,
+            accounts: &accounts,
+            taken: self.taken,
+            wanted: false,
+            now: at(self.now),
+        };
         let (verdict, after) = judge(self.entry.as_ref(), told, &view);
         self.check(&claim, told, &verdict, after.as_ref());
         match &verdict {
@@ -665,7 +728,8 @@ impl World {
         if let Verdict::Create(_) = verdict {
             assert!(!self.creating.as_ref().is_some_and(|owner| self.alive(owner)), "two create at once");
             let open = before.state.is_open() || before.state == State::InDoubt;
-            assert!(!open || !self.terms.bills, "created again while {}", before.state);
+            let again = matches!(told, Ask::Resend(_)) && before.unsent;
+            assert!(!open || again || !self.terms.bills, "created again while {}", before.state);
         }
         let by_claim = !matches!(told, Ask::Claim { .. } | Ask::Ruled(_) | Ask::Missing);
         let replaced = (claim.number, &claim.owner) != (before.claim.number, &before.claim.owner);
@@ -691,6 +755,11 @@ fn said() -> impl Strategy<Value = Said> {
         1 => Just(Said::Absent),
         1 => Just(Said::Unclear),
         2 => proptest::sample::select(states.to_vec()).prop_map(Said::Ended),
+        1 => any::<bool>().prop_map(|taken| Said::Found { taken }),
+        1 => Just(Said::Unsent),
+        1 => Just(Said::Resend),
+        1 => Just(Said::Stop),
+        1 => Just(Said::Lost),
         2 => proptest::option::of(0..4u64).prop_map(Said::Fetched),
         1 => Just(Said::Left),
         1 => Just(Said::Missing),

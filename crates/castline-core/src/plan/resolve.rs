@@ -17,7 +17,7 @@ use crate::graph::{Closed, Feed, Step, misfit_finding};
 use crate::key::Ingredients;
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
-use crate::model::{ModelRef, Realm};
+use crate::model::{ModelRef, ProviderName, Realm};
 use crate::money::MicroUsd;
 use crate::price::{Estimate, estimate};
 use crate::request::Request;
@@ -139,13 +139,25 @@ impl Plan {
             let message = format!("`{}` cannot be run: {why}", step.callee.uses);
             error(Code::NotServed, message, "choose another provider with `--provider`, or another preset")
         })?;
-        if route.bills && reference.version.as_deref() == Some("latest") {
-            let message =
-                format!("`{}` runs by a version id, and its preset names none yet", step.callee.uses);
-            let hint = "give the step a `version:` with the id from the model's page";
-            return Err(error(Code::NotYet, message, hint));
+        // Only where versions matter: the stand-ins and tools have none.
+        if route.bills && is_latest(&reference) {
+            let pin = self.choices.pins.get(&reference.path()).cloned();
+            reference.version = pin.or(reference.version);
         }
         Ok((route, reference))
+    }
+
+    /// The models that would run by a version that is not pinned yet, and where.
+    pub fn unpinned(&self) -> Vec<(ModelRef, ProviderName)> {
+        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.legs.steps[*i].count > 0);
+        let mut found: Vec<(ModelRef, ProviderName)> = Vec::new();
+        for (_, step) in steps {
+            let Ok((route, reference)) = self.route(step) else { continue };
+            if route.bills && is_latest(&reference) && !found.iter().any(|(model, _)| *model == reference) {
+                found.push((reference, route.name.clone()));
+            }
+        }
+        found
     }
 
     /// The axes of a leg that are its draw, as values.
@@ -167,6 +179,10 @@ impl Plan {
             .rfind(|r| r.step == step && r.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label)))
             .map(|r| r.draw.as_str())
     }
+}
+
+fn is_latest(model: &ModelRef) -> bool {
+    model.version.as_deref() == Some("latest")
 }
 
 impl Work<'_> {
@@ -448,7 +464,7 @@ impl Work<'_> {
     ) -> Ready {
         let model = &self.step.callee.model;
         // Where versions do not matter, an unknown one is no ingredient.
-        let latest = reference.version.as_deref() == Some("latest");
+        let latest = is_latest(&reference);
         let keyed = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
         let free = matches!(route.realm, Realm::Std(_));
         let rules = self.plan.price_rules(model, route);

@@ -37,8 +37,24 @@ pub(super) struct Course {
 pub(super) struct Quit {
     pub(super) late: bool,
     pub(super) since: Timestamp,
-    /// The cancel was sent.
-    pub(super) sent: bool,
+    pub(super) step: Step,
+}
+
+/// How far a cancel has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is wanted.
+    Wanted,
+    /// The ledger was asked whether others want the prediction.
+    Asked,
+    /// The provider was told.
+    Sent,
+}
+
+impl Quit {
+    pub(super) fn new(late: bool, since: Timestamp) -> Self {
+        Self { late, since, step: Step::Wanted }
+    }
 }
 
 impl Course {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Ask, Claim, Terms, Verdict};
+use crate::ledger::{Ask, Claim, Sent, Terms, Verdict};
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
 use crate::request::{Output, Request};
@@ -14,6 +14,7 @@ use crate::snapshot::{PredictionId, Snapshot, Status};
 use super::fault::CallFault;
 use super::finished::Finished;
 use super::progress::LogText;
+use super::search::{Found, Search};
 
 /// What a driver wants done.
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ pub struct Order {
     pub since: Timestamp,
     /// See [`Ask::Claim`]: the claim whose failure is to be overcome, 0 at first.
     pub beyond: u64,
+    /// What is in doubt is created again, and the first counts as spent: the project said
+    /// `when_lost: retry`.
+    pub retry_lost: bool,
 }
 
 /// What the procedure must know of a provider.
@@ -51,8 +55,8 @@ pub fn learned(predict_seconds: &[f64]) -> Option<Duration> {
 
 /// What a driver does now, in this order.
 ///
-/// A driver has at most one of `Create`, `Get`, `Fetch`, `Rest` and `WaitForOwner` going on.
-/// A new one takes the place of an old `Get`, `Rest` or `WaitForOwner`, which is dropped; a
+/// A driver has at most one of `Prepare`, `Create`, `Search`, `Get`, `Fetch`, `Rest` and
+/// `WaitForOwner` going on. A new one takes the place of an old one, which is dropped; but a
 /// `Create` or `Fetch` is never dropped. There is at most one `Commit` at a time, next to
 /// all that.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,8 +68,22 @@ pub enum Do {
         /// This ask.
         ask: Ask,
     },
+    /// Do everything that must be done before the ledger hears that it will be sent: upload
+    /// files, wait for a turn. Tell [`Told::Prepared`]. The turn is given back when the
+    /// next verdict is not to create.
+    Prepare,
     /// Send the request and tell [`Told::Created`].
     Create,
+    /// Look for the request in the provider's list after a while and tell
+    /// [`Told::Searched`].
+    Search {
+        /// Where; not always the provider of the request.
+        provider: ProviderName,
+        /// For what.
+        search: Arc<Search>,
+        /// After so long.
+        after: Duration,
+    },
     /// Ask for the state after a while and tell [`Told::Got`].
     Get {
         /// Where; not always the provider of the request.
@@ -106,6 +124,10 @@ pub enum Do {
 pub enum Told {
     /// The ledger's answer to the commit.
     Verdict(Verdict),
+    /// What will be sent.
+    Prepared(Result<Sent, CallFault>),
+    /// What the provider's list shows.
+    Searched(Result<Found, CallFault>),
     /// The answer to a create.
     Created(Result<Snapshot, CallFault>),
     /// The answer to a get.
@@ -156,6 +178,13 @@ pub enum Progress {
         after: Duration,
         /// Why not now.
         why: String,
+    },
+    /// Its create was lost, and is looked for in the provider's list until then.
+    Searching {
+        /// Where.
+        provider: ProviderName,
+        /// When it is known that it is not there, if it is not.
+        until: Timestamp,
     },
     /// The files are fetched again after a while, and why.
     FetchedAgain {

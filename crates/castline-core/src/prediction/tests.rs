@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::digest::Digest;
-use crate::ledger::{Account, Ask, Claim, Entry, Held, State, Terms, Verdict, View, judge};
+use crate::ledger::{Account, Ask, Claim, Entry, Held, Sent, State, Terms, Verdict, View, judge};
 use crate::model::Realm;
 use crate::money::MicroUsd;
 use crate::request::{Key, Output, OutputShape, Request};
@@ -18,7 +18,8 @@ use crate::value::Value;
 
 use super::*;
 
-const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, remote: true };
+const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, list_lag: 60, remote: true };
+const LISTS: Terms = Terms { list: true, ..LIVE };
 const FREE: Terms = Terms { bills: false, ..LIVE };
 const NO_CANCEL: Terms = Terms { cancel: false, ..LIVE };
 
@@ -39,7 +40,14 @@ fn request() -> Arc<Request> {
 fn order(terms: Terms) -> Order {
     let claim = Claim::new("me".into(), "run-1".into(), vec![Account::Day]);
     let since = Timestamp::UNIX_EPOCH;
-    Order { request: request(), claim, facts: Facts { terms, p25: None }, since, beyond: 0 }
+    Order {
+        request: request(),
+        claim,
+        facts: Facts { terms, p25: None },
+        since,
+        beyond: 0,
+        retry_lost: false,
+    }
 }
 
 /// A prediction with a ledger of one entry beside it, and all that they say.
@@ -52,6 +60,12 @@ struct Scene {
     limit: Option<MicroUsd>,
     /// The ledger takes its time: commits wait here.
     slow: Option<Vec<(Claim, Ask)>>,
+    /// What is to be sent is not prepared by itself.
+    unprepared: bool,
+    /// Predictions that other entries hold.
+    taken: Vec<PredictionId>,
+    /// Another process waits for the entry.
+    wanted: bool,
     said: String,
 }
 
@@ -69,6 +83,9 @@ impl Scene {
             others_live: false,
             limit: None,
             slow: None,
+            unprepared: false,
+            taken: vec![],
+            wanted: false,
             said: String::new(),
         };
         prepare(&mut scene);
@@ -97,6 +114,12 @@ impl Scene {
     fn carry_out(&mut self, dos: Vec<Do>) {
         let mut commits = vec![];
         for act in dos {
+            // Most scenes begin after that.
+            if act == Do::Prepare && !self.unprepared {
+                let prepared = self.prediction.handle(Told::Prepared(Ok(sent())), self.now());
+                self.carry_out(prepared);
+                continue;
+            }
             writeln!(self.said, "{}", shown(&act)).unwrap();
             if let Do::Commit { claim, ask } = act {
                 commits.push((claim, ask));
@@ -118,7 +141,14 @@ impl Scene {
             held: MicroUsd::ZERO,
             overcharge: MicroUsd::ZERO,
         };
-        let view = View { claim, owner_alive, accounts: &[account], now: self.now() };
+        let view = View {
+            claim,
+            owner_alive,
+            accounts: &[account],
+            taken: matches!(ask, Ask::Found(id) if self.taken.contains(id)),
+            wanted: self.wanted,
+            now: self.now(),
+        };
         let (verdict, after) = judge(self.entry.as_ref(), ask, &view);
         self.entry = after.or(self.entry.take());
         let dos = self.prediction.handle(Told::Verdict(verdict), self.now());
@@ -146,7 +176,9 @@ impl Scene {
 fn shown(act: &Do) -> String {
     match act {
         Do::Commit { claim, ask } => format!("> commit {} #{}", asked(ask), claim.number),
+        Do::Prepare => "> prepare".to_owned(),
         Do::Create => "> create".to_owned(),
+        Do::Search { after, .. } => format!("> search after {after:?}"),
         Do::Get { prediction, after, .. } => format!("> get {prediction} after {after:?}"),
         Do::Fetch { after, .. } => format!("> fetch after {after:?}"),
         Do::Rest(after) => format!("> rest {after:?}"),
@@ -169,6 +201,11 @@ fn asked(ask: &Ask) -> String {
         Ask::Left => "left".to_owned(),
         Ask::Missing => "missing".to_owned(),
         Ask::Ruled(_) => "ruled".to_owned(),
+        Ask::Unsent => "unsent".to_owned(),
+        Ask::Resend(_) => "resend".to_owned(),
+        Ask::Found(id) => format!("found {id}"),
+        Ask::Stop => "stop".to_owned(),
+        Ask::Unwanted => "unwanted".to_owned(),
     }
 }
 
@@ -181,6 +218,7 @@ fn reported(progress: &Progress) -> String {
         Progress::Fraction(done) => format!("at {done}"),
         Progress::WaitingForOwner => "waiting for the owner".to_owned(),
         Progress::SentAgain { why, .. } => format!("sent again: {why}"),
+        Progress::Searching { provider, .. } => format!("searching at {provider}"),
         Progress::FetchedAgain { why, .. } => format!("fetched again: {why}"),
         Progress::Canceling => "canceling".to_owned(),
     }
@@ -200,6 +238,10 @@ fn ended(finished: &Finished) -> String {
 }
 
 // What providers say.
+
+fn sent() -> Sent {
+    Sent { input: Arc::new(json!({"prompt": "a boat"})), clock: None }
+}
 
 fn snapshot(status: Status) -> Snapshot {
     Snapshot {
@@ -359,7 +401,8 @@ fn a_success_tells_a_journal_all_it_needs() {
     let Told::Fetched(answer) = fetched() else { unreachable!() };
     let dos = scene.prediction.handle(Told::Fetched(answer), scene.now());
     let [Do::Commit { claim, ask }] = &dos[..] else { panic!("{dos:?}") };
-    let view = View { claim, owner_alive: true, accounts: &[], now: scene.now() };
+    let view =
+        View { claim, owner_alive: true, accounts: &[], taken: false, wanted: false, now: scene.now() };
     let (verdict, _) = judge(scene.entry.as_ref(), ask, &view);
     let dos = scene.prediction.handle(Told::Verdict(verdict), scene.now());
     let [Do::Finish(finished)] = &dos[..] else { panic!("{dos:?}") };
@@ -418,6 +461,7 @@ fn a_prediction_is_followed_at_the_provider_that_has_it() {
     let mut elsewhere = order(LIVE);
     elsewhere.request = Arc::new(Request { provider: "cometapi".into(), ..(*request()).clone() });
     let (mut prediction, _) = Prediction::start(elsewhere);
+    prediction.handle(Told::Prepared(Ok(sent())), Timestamp::UNIX_EPOCH);
     let entry = Box::new(entry_of_another(State::Created));
     let follow = Verdict::Follow { claim: entry.claim.clone(), entry };
     let dos = prediction.handle(Told::Verdict(follow), Timestamp::UNIX_EPOCH);
@@ -440,8 +484,8 @@ fn a_reconciliation_ends_in_doubt_for_the_time_being() {
     let scene = Scene::new(order(LIVE), Some(entry));
     insta::assert_snapshot!(scene.said, @r"
     > commit claim #0
-    > commit unclear: the provider cannot tell whether it was received (castline cannot search its list of predictions yet) #2
-    = in doubt: the provider cannot tell whether it was received (castline cannot search its list of predictions yet) [Fresh, 0.04 USD]
+    searching at studio
+    > search after 0ns
     ");
     assert_eq!(scene.held(), MicroUsd(40_000));
 }
@@ -481,19 +525,29 @@ fn a_host_that_cannot_be_reached_is_tried_for_a_while_and_nothing_is_spent() {
     }
     insta::assert_snapshot!(story, @r"
     sent again: cannot reach studio:443 (connection refused)
+    > commit unsent #1
     > rest 1s
+    > commit resend #1
     > create
     sent again: cannot reach studio:443 (connection refused)
+    > commit unsent #1
     > rest 2s
+    > commit resend #1
     > create
     sent again: cannot reach studio:443 (connection refused)
+    > commit unsent #1
     > rest 4s
+    > commit resend #1
     > create
     sent again: cannot reach studio:443 (connection refused)
+    > commit unsent #1
     > rest 8s
+    > commit resend #1
     > create
     sent again: cannot reach studio:443 (connection refused)
+    > commit unsent #1
     > rest 15s
+    > commit resend #1
     > create
     > commit absent: cannot reach studio:443 (connection refused): nothing was sent and nothing was spent #1
     = failed (Other): cannot reach studio:443 (connection refused): nothing was sent and nothing was spent [Fresh, 0.00 USD]
@@ -511,10 +565,14 @@ fn a_busy_provider_is_asked_again_when_it_says() {
     story += &scene.tell_at(302, created(snapshot(Status::Starting)));
     insta::assert_snapshot!(story, @r"
     sent again: throttled
+    > commit unsent #1
     > rest 300s
+    > commit resend #1
     > create
     sent again: throttled
+    > commit unsent #1
     > rest 2s
+    > commit resend #1
     > create
     > commit created p1 #1
     created p1
@@ -559,19 +617,29 @@ fn a_create_whose_answer_was_lost_is_sent_again_where_it_is_free() {
     }
     insta::assert_snapshot!(story, @r"
     sent again: the answer of studio:443 was lost: connection reset
+    > commit unsent #1
     > rest 1s
+    > commit resend #1
     > create
     sent again: the answer of studio:443 was lost: connection reset
+    > commit unsent #1
     > rest 2s
+    > commit resend #1
     > create
     sent again: the answer of studio:443 was lost: connection reset
+    > commit unsent #1
     > rest 4s
+    > commit resend #1
     > create
     sent again: the answer of studio:443 was lost: connection reset
+    > commit unsent #1
     > rest 8s
+    > commit resend #1
     > create
     sent again: the answer of studio:443 was lost: connection reset
+    > commit unsent #1
     > rest 15s
+    > commit resend #1
     > create
     > commit failed: the answer of studio:443 was lost: connection reset #1
     = failed (Platform): the answer of studio:443 was lost: connection reset [Fresh, 0.00 USD]
@@ -751,8 +819,8 @@ fn a_deadline_passes_while_the_provider_gives_no_answers() {
 fn a_late_prediction_that_cannot_be_canceled_is_given_up() {
     let mut scene = running(NO_CANCEL);
     insta::assert_snapshot!(scene.tell_at(1_800, got(snapshot(Status::Processing))), @r"
-    > commit failed: still running after 30 minutes, and the provider cannot be told to stop #1
-    = failed (Timeout): still running after 30 minutes, and the provider cannot be told to stop [Fresh, 0.04 USD]
+    > commit left #1
+    = failed (Timeout): still running after 30 minutes, and the provider cannot be told to stop: it goes on there, and is billed; nothing is lost while the provider keeps it (often an hour): run again to pick it up without paying again [Fresh, 0.04 USD]
     ");
 }
 
@@ -763,6 +831,7 @@ fn a_success_after_the_cancel_is_kept() {
     story += &scene.tell(got(done()));
     story += &scene.tell(fetched());
     insta::assert_snapshot!(story, @r"
+    > commit stop #1
     canceling
     > cancel p1
     > get p1 after 100ms
@@ -948,7 +1017,10 @@ fn a_stop_before_the_create_sends_nothing() {
 fn a_stop_while_another_process_is_at_it_ends_the_wait() {
     let mut scene =
         Scene::with(order(LIVE), Some(entry_of_another(State::Created)), |scene| scene.others_live = true);
-    insta::assert_snapshot!(scene.tell(Told::Stop), @"= canceled: stopped because its outcome is not wanted any more [Fresh, no cost]");
+    insta::assert_snapshot!(scene.tell(Told::Stop), @r"
+    > commit unwanted #0
+    = canceled: stopped because its outcome is not wanted any more [Fresh, no cost]
+    ");
 }
 
 #[test]
@@ -961,6 +1033,8 @@ fn a_stop_during_the_create_waits_for_its_answer() {
     > commit created p1 #1
     created p1
     status Starting
+    > get p1 after 100ms
+    > commit stop #1
     > get p1 after 100ms
     canceling
     > cancel p1
@@ -985,6 +1059,7 @@ fn a_stopped_prediction_is_canceled_and_followed_to_its_end() {
     story += &scene.tell(Told::Stop);
     story += &scene.tell(got(snapshot(Status::Canceled)));
     insta::assert_snapshot!(story, @r"
+    > commit stop #1
     canceling
     > cancel p1
     > get p1 after 100ms
@@ -1038,6 +1113,8 @@ fn polling_begins_before_the_id_is_flushed_and_the_cancel_waits_for_it() {
     status Starting
     > get p1 after 100ms
     flushed
+    > commit stop #1
+    > get p1 after 100ms
     canceling
     > cancel p1
     > get p1 after 100ms
@@ -1091,6 +1168,145 @@ fn times_are_learned_from_three_predictions_on() {
     assert_eq!(learned(&[5.0, 4.0, 3.0, 2.0, 1.0]), Some(Duration::from_secs(2)));
 }
 
+// A lost create is looked for.
+
+/// The answer to a create at a provider with a list was lost.
+fn lost_create() -> Scene {
+    let mut scene = creating(LISTS);
+    insta::assert_snapshot!(scene.tell(Told::Created(Err(lost()))), @r"
+    > commit unclear: the request was sent and its answer was lost (the answer of studio:443 was lost: connection reset) #1
+    searching at studio
+    > search after 0ns
+    ");
+    scene
+}
+
+fn in_list(ids: &[&str]) -> Told {
+    let candidates = ids.iter().map(|id| PredictionId((*id).to_owned())).collect();
+    Told::Searched(Ok(Found { candidates, incomplete: None }))
+}
+
+#[test]
+fn pitfall_1_a_lost_create_that_is_listed_is_adopted() {
+    let mut scene = lost_create();
+    insta::assert_snapshot!(scene.tell_at(1, in_list(&["p1"])), @r"
+    > commit found p1 #1
+    adopted p1
+    > get p1 after 0ns
+    ");
+    assert!(scene.tell_at(2, got(done())).contains("> fetch"));
+    insta::assert_snapshot!(scene.tell(fetched()), @r"
+    > commit fetched #1
+    = succeeded [Adopted, 0.03 USD]
+    ");
+}
+
+#[test]
+fn a_lost_create_is_absent_after_two_readings_past_the_lag() {
+    let mut scene = lost_create();
+    assert!(scene.tell_at(1, in_list(&[])).contains("> search after 5s"));
+    assert!(scene.tell_at(58, in_list(&[])).contains("> search after 2s"));
+    assert!(scene.tell_at(60, in_list(&[])).contains("> search after 5s"));
+    insta::assert_snapshot!(scene.tell_at(65, in_list(&[])), @r"
+    > commit unsent #1
+    > rest 0ns
+    ");
+    insta::assert_snapshot!(scene.tell(Told::Rested), @r"
+    > commit resend #1
+    > create
+    ");
+    assert_eq!(scene.held(), MicroUsd(40_000));
+}
+
+#[test]
+fn a_prediction_of_another_entry_is_not_taken() {
+    let mut scene = lost_create();
+    scene.taken = vec![PredictionId("p0".into())];
+    insta::assert_snapshot!(scene.tell_at(1, in_list(&["p0", "p1"])), @r"
+    > commit found p0 #1
+    > commit found p1 #1
+    adopted p1
+    > get p1 after 0ns
+    ");
+}
+
+#[test]
+fn a_list_that_proves_nothing_leaves_it_in_doubt() {
+    let mut scene = lost_create();
+    let unclear = || Found { candidates: vec![], incomplete: Some("some have no input".to_owned()) };
+    assert!(scene.tell_at(1, Told::Searched(Ok(unclear()))).contains("> search after 5s"));
+    insta::assert_snapshot!(scene.tell_at(61, Told::Searched(Ok(unclear()))), @r"
+    > commit unclear: the provider cannot tell whether it was received (some have no input) #1
+    = in doubt: the provider cannot tell whether it was received (some have no input) [Fresh, 0.04 USD]
+    ");
+    assert_eq!((scene.state(), scene.held()), (State::InDoubt, MicroUsd(40_000)));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_tried_for_ten_minutes() {
+    let mut scene = lost_create();
+    assert!(scene.tell_at(1, Told::Searched(Err(server(false)))).contains("> search after 1s"));
+    assert!(scene.tell_at(600, Told::Searched(Err(busy(Some(9))))).contains("> search after 9s"));
+    assert!(scene.tell_at(661, Told::Searched(Err(server(false)))).contains("= in doubt"));
+}
+
+#[test]
+fn a_search_that_is_stopped_is_taken_up_again_later() {
+    let mut scene = lost_create();
+    assert!(scene.tell_at(1, Told::Stop).contains("= in doubt: the provider cannot tell"));
+    let again = Scene::new(order(LISTS), scene.entry.clone());
+    assert!(again.said.contains("> search after 0ns"), "{}", again.said);
+}
+
+#[test]
+fn a_project_may_say_that_what_is_lost_is_created_again() {
+    let mut scene = Scene::new(Order { retry_lost: true, ..order(LIVE) }, None);
+    insta::assert_snapshot!(scene.tell(Told::Created(Err(lost()))), @r"
+    > commit unclear: the request was sent and its answer was lost (the answer of studio:443 was lost: connection reset) #1
+    > commit ruled #1
+    > commit claim #0
+    > create
+    ");
+    assert_eq!(scene.entry.as_ref().unwrap().claim.number, 3);
+}
+
+#[test]
+fn what_was_refused_for_now_is_never_in_doubt() {
+    let mut scene = creating(LIVE);
+    scene.tell(Told::Created(Err(busy(Some(30)))));
+    assert!(scene.entry.as_ref().unwrap().unsent);
+    // Its process dies in the rest; whoever comes next creates it.
+    let dead =
+        scene.entry.clone().map(|entry| Entry { claim: Claim { owner: "x".into(), ..entry.claim }, ..entry });
+    let next = Scene::new(order(LIVE), dead);
+    insta::assert_snapshot!(next.said, @r"
+    > commit claim #0
+    > commit claim #0
+    > create
+    ");
+}
+
+#[test]
+fn an_upload_that_fails_is_tried_again_and_nothing_is_reserved() {
+    let mut scene = Scene::with(order(LIVE), None, |scene| scene.unprepared = true);
+    assert!(scene.tell(Told::Prepared(Err(lost()))).contains("> rest 1s"));
+    assert!(scene.tell(Told::Rested).contains("> prepare"));
+    insta::assert_snapshot!(scene.tell(Told::Prepared(Err(CallFault::BadInput("too large".into())))), @"= failed (Input): too large [Fresh, no cost]");
+    assert_eq!(scene.entry, None);
+}
+
+#[test]
+fn what_another_process_waits_for_is_not_stopped() {
+    let mut scene = creating(LIVE);
+    scene.tell(created(snapshot(Status::Processing)));
+    scene.wanted = true;
+    insta::assert_snapshot!(scene.tell(Told::Stop), @r"
+    > commit stop #1
+    = canceled: another run waits for it and goes on with it [Fresh, 0.04 USD]
+    ");
+    assert_eq!(scene.state(), State::Created);
+}
+
 // Anything may be answered.
 
 fn any_status() -> impl Strategy<Value = Snapshot> {
@@ -1125,10 +1341,20 @@ fn any_answer() -> impl Strategy<Value = (Result<Snapshot, CallFault>, u16, bool
     (answer, 0..400u16, proptest::bool::weighted(0.05))
 }
 
+/// A list in which nothing, something, or nothing for sure is found.
+fn listed(snapshot: Snapshot) -> Found {
+    match snapshot.status {
+        Status::Succeeded => Found { candidates: vec![snapshot.id], incomplete: None },
+        Status::Failed => Found { candidates: vec![], incomplete: Some("it is too long".to_owned()) },
+        _ => Found { candidates: vec![], incomplete: None },
+    }
+}
+
 /// What a driver has going on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Going {
     Create,
+    Search,
     Get,
     Fetch,
     Rest,
@@ -1140,7 +1366,7 @@ proptest! {
 
     #[test]
     fn whatever_is_answered_a_prediction_goes_on_or_ends_and_creates_only_what_it_may(
-        terms in proptest::sample::select(vec![LIVE, FREE, NO_CANCEL, Terms::LOCAL]),
+        terms in proptest::sample::select(vec![LIVE, LISTS, FREE, NO_CANCEL, Terms::LOCAL]),
         answers in proptest::collection::vec(any_answer(), 1..200),
     ) {
         let mut scene = creating(terms);
@@ -1156,6 +1382,7 @@ proptest! {
                     Ok(_) => fetched(),
                     Err(fault) => Told::Fetched(Err(fault)),
                 },
+                (_, Some(Going::Search)) => Told::Searched(answer.clone().map(listed)),
                 (_, Some(Going::Rest)) => Told::Rested,
                 (_, Some(Going::Wait)) => Told::Changed,
             };
@@ -1178,6 +1405,7 @@ fn next(going: Option<Going>, said: &str, stopped: bool) -> Option<Going> {
     for line in said.lines() {
         next = match line.split_whitespace().take(2).collect::<Vec<_>>()[..] {
             [">", "create"] => Some(Going::Create),
+            [">", "search"] => Some(Going::Search),
             [">", "get"] => Some(Going::Get),
             [">", "fetch"] => Some(Going::Fetch),
             [">", "rest"] => Some(Going::Rest),

@@ -57,12 +57,12 @@ fn each_mistake_is_one_finding() {
         "provder: x",
         "provider: [x]",
         "libraries: {a: {path: ../b}}",
-        "when_lost: retry",
+        "when_lost: never",
         "providers: {replicate: {kind: cog, base_url: http://x}}",
         "providers: {My Own: {kind: cog, base_url: http://x}}",
         "providers: {a: {kind: cogg, base_url: ftp://x}}",
         "providers: {a: {knd: cog}}",
-        "providers: {a: {kind: cog, base_url: http://x, rate: {create: 1/min}, upload: data-uri, list_lag: 60s}}",
+        "providers: {a: {kind: cog, base_url: http://x, rate: {create: 1/day, rd: 1/s}, upload: ftp, list_lag: soon}}",
         "providers: {a: {kind: cog, base_url: http://x, parallel: 0, realm: private, models: me/x}}",
         "limits: {budget: 5, parallel: many}",
         "limits: {budget_usd: -5}",
@@ -80,8 +80,9 @@ fn each_mistake_is_one_finding() {
     error[wrong-type] 1:11-14 <[x]>: `provider` takes text, not a list
     --- libraries: {a: {path: ../b}}
     error[not-yet] 1:1-10 <libraries>: `libraries` belongs to a later version of castline
-    --- when_lost: retry
-    error[not-yet] 1:1-10 <when_lost>: `when_lost` belongs to a later version of castline
+    --- when_lost: never
+    error[invalid-value] 1:12-17 <never>: `when_lost` cannot be `never`
+      hint: known: `retry`, `ask`
     --- providers: {replicate: {kind: cog, base_url: http://x}}
     error[invalid-name] 1:13-22 <replicate>: `replicate` is a provider that castline brings along
       hint: give yours another name
@@ -98,10 +99,15 @@ fn each_mistake_is_one_finding() {
     error[missing-key] 1:13-14 <a>: provider `a` needs `base_url`
     error[unknown-key] 1:17-20 <knd>: provider `a` has no key `knd`
       hint: there is a key `kind`
-    --- providers: {a: {kind: cog, base_url: http://x, rate: {create: 1/min}, upload: data-uri, list_lag: 60s}}
-    error[not-yet] 1:48-52 <rate>: `rate` belongs to a later version of castline
-    error[not-yet] 1:71-77 <upload>: `upload` belongs to a later version of castline
-    error[not-yet] 1:89-97 <list_lag>: `list_lag` belongs to a later version of castline
+    --- providers: {a: {kind: cog, base_url: http://x, rate: {create: 1/day, rd: 1/s}, upload: ftp, list_lag: soon}}
+    error[invalid-value] 1:63-68 <1/day>: `create` cannot be `1/day`
+      hint: a rate is `600/min` or `10/s`
+    error[unknown-key] 1:70-72 <rd>: `rate` has no key `rd`
+      hint: known: `create`, `read`
+    error[invalid-value] 1:88-91 <ftp>: `upload` cannot be `ftp`
+      hint: known: `data-uri`, `files`
+    error[invalid-value] 1:103-107 <soon>: `list_lag` cannot be `soon`
+      hint: a duration is `30s`, `10m`, `1h30m`, or a number of seconds
     --- providers: {a: {kind: cog, base_url: http://x, parallel: 0, realm: private, models: me/x}}
     error[invalid-value] 1:58-59 <0>: `parallel` takes a whole number from 1 on, not 0
     error[invalid-value] 1:68-75 <private>: `realm` cannot be `private`

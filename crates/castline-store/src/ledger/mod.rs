@@ -25,7 +25,7 @@ use crate::owner::Owners;
 pub use rows::Brief;
 use rows::RowError;
 use watcher::{Waiter, Watcher};
-pub(crate) use writer::FileSeen;
+pub(crate) use writer::{FileSeen, LinkSeen};
 use writer::{Message, Work, Writer};
 
 /// The database's file in the store's folder.
@@ -172,6 +172,19 @@ impl Ledger {
 
     pub(crate) fn remember(&self, file: FileSeen) {
         drop(self.send(Work::File(file)));
+    }
+
+    pub(crate) fn link(
+        &self,
+        digest: &Digest,
+        provider: &ProviderName,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(|db| rows::link(db, digest, provider, now))
+    }
+
+    pub(crate) fn remember_link(&self, link: LinkSeen) {
+        drop(self.send(Work::Link(link)));
     }
 
     pub(crate) fn kept(&self) -> Result<Vec<Digest>, StoreError> {

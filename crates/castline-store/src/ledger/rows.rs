@@ -4,12 +4,14 @@
 //! and its output, so that a plan of thousands of legs reads no more than it needs.
 
 use castline_core::ledger::{Account, Entry, Held, OwnerId, State};
-use castline_core::{Digest, Key, MicroUsd, Output, PredictionId};
+use castline_core::{Digest, Key, MicroUsd, Output, PredictionId, ProviderName};
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::StoreError;
+
+use super::writer::LinkSeen;
 
 /// Milliseconds of the rolling account.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -72,6 +74,67 @@ pub(crate) fn hands(db: &Connection, key: &Key) -> Result<Option<(State, OwnerId
     let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let found: Option<(String, String)> = find.query_row([&key.0.as_bytes()[..]], columns).optional()?;
     found.map(|(state, owner)| Ok((state_of(&state, key)?, OwnerId::from(owner.as_str())))).transpose()
+}
+
+/// True when an entry holds this prediction of a provider.
+pub(crate) fn holds_prediction(
+    db: &Connection,
+    provider: &ProviderName,
+    id: &PredictionId,
+) -> Result<bool, RowError> {
+    let mut find =
+        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE provider = ?1 AND prediction = ?2)")?;
+    Ok(find.query_row(params![&*provider.0, id.0], |row| row.get(0))?)
+}
+
+/// The owners who wait for an entry, the dead ones among them.
+pub(crate) fn wants(db: &Connection, key: &Key) -> Result<Vec<OwnerId>, RowError> {
+    let mut find = db.prepare_cached("SELECT owner FROM wants WHERE key = ?1")?;
+    let rows = find.query_map([&key.0.as_bytes()[..]], |row| row.get::<_, String>(0))?;
+    Ok(rows.map(|owner| owner.map(|owner| OwnerId::from(owner.as_str()))).collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn put_want(db: &Connection, key: &Key, owner: &OwnerId) -> Result<(), RowError> {
+    let mut put = db.prepare_cached("INSERT OR IGNORE INTO wants (key, owner) VALUES (?1, ?2)")?;
+    put.execute(params![&key.0.as_bytes()[..], &*owner.0])?;
+    Ok(())
+}
+
+pub(crate) fn forget_want(db: &Connection, key: &Key, owner: &OwnerId) -> Result<(), RowError> {
+    let mut forget = db.prepare_cached("DELETE FROM wants WHERE key = ?1 AND owner = ?2")?;
+    forget.execute(params![&key.0.as_bytes()[..], &*owner.0])?;
+    Ok(())
+}
+
+/// It has ended: nobody waits any more.
+pub(crate) fn forget_wants(db: &Connection, key: &Key) -> Result<(), RowError> {
+    db.prepare_cached("DELETE FROM wants WHERE key = ?1")?.execute([&key.0.as_bytes()[..]])?;
+    Ok(())
+}
+
+/// Where a provider reads an artifact beyond `now`.
+pub(crate) fn link(
+    db: &Connection,
+    digest: &Digest,
+    provider: &ProviderName,
+    now: Timestamp,
+) -> Result<Option<String>, RowError> {
+    let mut find = db.prepare_cached(
+        "SELECT url FROM links WHERE digest = ?1 AND provider = ?2 AND (until IS NULL OR until > ?3)",
+    )?;
+    let values = params![&digest.as_bytes()[..], &*provider.0, now.as_millisecond()];
+    Ok(find.query_row(values, |row| row.get(0)).optional()?)
+}
+
+/// Writes a link over a former one, and forgets those that have expired.
+pub(crate) fn put_link(db: &Connection, link: &LinkSeen, now: Timestamp) -> Result<(), RowError> {
+    db.prepare_cached("DELETE FROM links WHERE until <= ?1")?.execute([now.as_millisecond()])?;
+    let mut put = db.prepare_cached(
+        "INSERT OR REPLACE INTO links (digest, provider, url, until) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    let until = link.until.map(Timestamp::as_millisecond);
+    put.execute(params![&link.digest.as_bytes()[..], &*link.provider.0, link.url, until])?;
+    Ok(())
 }
 
 fn state_of(word: &str, key: &Key) -> Result<State, RowError> {

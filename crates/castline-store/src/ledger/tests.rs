@@ -17,7 +17,7 @@ use crate::{Store, StoreError};
 
 use super::*;
 
-const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, remote: true };
+const LIVE: Terms = Terms { bills: true, get: true, cancel: true, list: false, list_lag: 60, remote: true };
 const RUN: Account = Account::Day;
 
 fn store() -> (TempDir, Store) {
@@ -49,7 +49,7 @@ fn claim(store: &Store) -> Claim {
 }
 
 fn wish(name: &str, terms: Terms) -> Ask {
-    Ask::Claim { request: request(name), terms, since: Timestamp::now(), beyond: 0 }
+    Ask::Claim { request: request(name), terms, since: Timestamp::now(), beyond: 0, sent: None }
 }
 
 fn arrival(text: &str) -> Ask {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use castline_core::ledger::{Account, Ask, Claim, Entry, Held, Verdict, View, judge};
-use castline_core::{Artifact, Digest, Key, MicroUsd};
+use castline_core::ledger::{Account, Ask, Claim, Entry, Held, OwnerId, Verdict, View, judge};
+use castline_core::{Artifact, Digest, Key, MicroUsd, ProviderName};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -47,6 +47,8 @@ pub(crate) enum Work {
     Kept(Vec<(Digest, u64)>),
     /// A user's file has this artifact.
     File(FileSeen),
+    /// A provider reads an artifact there.
+    Link(LinkSeen),
     /// Nothing: everything so far must survive a power cut.
     Settle,
 }
@@ -61,18 +63,27 @@ pub(crate) struct FileSeen {
     pub(crate) artifact: Artifact,
 }
 
+/// Where a provider reads an artifact by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LinkSeen {
+    pub(crate) digest: Digest,
+    pub(crate) provider: ProviderName,
+    pub(crate) url: String,
+    pub(crate) until: Option<Timestamp>,
+}
+
 impl Work {
     /// An intent or an id that is lost in a power cut is a prediction paid for and lost.
     fn must_last(&self) -> bool {
         let paid = |ask: &Ask| match ask {
             Ask::Claim { terms, .. } => terms.bills,
-            Ask::Created(_) | Ask::Ruled(_) => true,
+            Ask::Created(_) | Ask::Found(_) | Ask::Resend(_) | Ask::Ruled(_) => true,
             _ => false,
         };
         match self {
             Self::Commit(asks) => asks.iter().any(|(_, _, ask)| paid(ask)),
             Self::Settle => true,
-            Self::Account(..) | Self::Kept(_) | Self::File(_) => false,
+            Self::Account(..) | Self::Kept(_) | Self::File(_) | Self::Link(_) => false,
         }
     }
 }
@@ -206,6 +217,7 @@ impl Writer {
             }
             Work::Kept(blobs) => self.put_kept(blobs)?,
             Work::File(file) => self.put_file(file)?,
+            Work::Link(link) => rows::put_link(&self.db, link, now)?,
             Work::Settle => {}
         }
         Ok(vec![])
@@ -215,13 +227,39 @@ impl Writer {
         let entry = rows::entry(&self.db, key)?;
         let accounts = self.accounts(claim, ask, now)?;
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
-        let (verdict, written) =
-            judge(entry.as_ref(), ask, &View { claim, owner_alive, accounts: &accounts, now });
+        let taken = self.taken(entry.as_ref(), ask)?;
+        let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
+        let view = View { claim, owner_alive, accounts: &accounts, taken, wanted, now };
+        let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
             rows::put(&self.db, &written)?;
             self.put_hold(entry.as_ref(), &written)?;
+            if !written.state.is_open() {
+                rows::forget_wants(&self.db, key)?;
+            }
+        }
+        match (ask, &verdict) {
+            (Ask::Claim { .. }, Verdict::Wait) => rows::put_want(&self.db, key, &claim.owner)?,
+            (Ask::Unwanted, _) | (Ask::Claim { .. }, Verdict::Follow { .. }) => {
+                rows::forget_want(&self.db, key, &claim.owner)?;
+            }
+            _ => {}
         }
         Ok(verdict)
+    }
+
+    /// Another entry holds the prediction that was found.
+    fn taken(&self, entry: Option<&Entry>, ask: &Ask) -> Result<bool, RowError> {
+        match (entry, ask) {
+            (Some(entry), Ask::Found(id)) => rows::holds_prediction(&self.db, entry.provider(), id),
+            _ => Ok(false),
+        }
+    }
+
+    /// Another living process waits for it.
+    fn wanted(&self, key: &Key, owner: &OwnerId) -> Result<bool, RowError> {
+        let wants = rows::wants(&self.db, key)?;
+        Ok(wants.iter().any(|other| other != owner && self.owners.alive(other)))
     }
 
     /// Money is only asked about where some may be spent.

@@ -1,0 +1,122 @@
+//! A create of which nothing was heard, while it is looked for in the provider's list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ledger::Entry;
+use crate::model::ProviderName;
+use crate::snapshot::PredictionId;
+
+use super::fault::CallFault;
+use super::poll::backoff;
+use super::search::{Found, Search};
+
+/// So many complete readings without it, after the provider's lag, prove that it is absent.
+const PROOF: u32 = 2;
+/// How long a list may be unreadable after the lag.
+const UNREADABLE: SignedDuration = SignedDuration::from_mins(10);
+/// Often enough for people, seldom enough for a list of a hundred predictions.
+const READING: Duration = Duration::from_secs(5);
+
+/// What one reading of the list means.
+#[derive(Debug, PartialEq)]
+pub(super) enum Finding {
+    /// This one can be it.
+    Candidate(PredictionId),
+    /// It certainly was not received.
+    Absent,
+    /// The list proves nothing, and will not.
+    CannotTell(String),
+    /// To be read again after a while.
+    Again(Duration),
+}
+
+/// The search for one lost create.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Hunt {
+    pub(super) provider: ProviderName,
+    pub(super) search: Arc<Search>,
+    /// When everything that was received is listed, by our clock.
+    pub(super) listed: Timestamp,
+    lag: Duration,
+    /// Complete readings without it after that.
+    without: u32,
+    faults: u32,
+    /// Of the last reading, the oldest last.
+    candidates: Vec<PredictionId>,
+}
+
+impl Hunt {
+    /// For an entry whose create was lost; none when it does not say what was sent.
+    pub(super) fn new(entry: &Entry) -> Option<Self> {
+        let sent = entry.sent.as_ref()?;
+        let orphaned = entry.orphaned?;
+        let lag = Duration::from_secs(entry.terms.list_lag.into());
+        let search = Search {
+            model: entry.request.model.clone(),
+            sent: sent.input.clone(),
+            from: entry.intended,
+            until: orphaned,
+            clock: sent.clock,
+        };
+        Some(Self {
+            provider: entry.provider().clone(),
+            search: Arc::new(search),
+            listed: orphaned.saturating_add(SignedDuration::try_from(lag).ok()?).ok()?,
+            lag,
+            without: 0,
+            faults: 0,
+            candidates: Vec::new(),
+        })
+    }
+
+    /// What a reading shows.
+    pub(super) fn read(&mut self, answer: Result<Found, CallFault>, now: Timestamp) -> Finding {
+        match answer {
+            Ok(found) => {
+                self.faults = 0;
+                self.candidates = found.candidates;
+                self.candidates.reverse();
+                match (self.candidates.pop(), found.incomplete) {
+                    (Some(id), _) => Finding::Candidate(id),
+                    (None, None) => self.not_there(now),
+                    (None, Some(why)) if now >= self.listed => Finding::CannotTell(why),
+                    (None, Some(_)) => self.again(now),
+                }
+            }
+            Err(fault) if fault.is_transient() && now.duration_since(self.listed) < UNREADABLE => {
+                let usual = backoff(Duration::from_secs(1), self.faults, Duration::from_secs(30));
+                self.faults += 1;
+                Finding::Again(match fault {
+                    CallFault::Busy { retry_after: Some(asked), .. } => asked,
+                    _ => usual,
+                })
+            }
+            Err(fault) => Finding::CannotTell(fault.to_string()),
+        }
+    }
+
+    /// The candidate belongs to another entry: the next one, if there is one.
+    pub(super) fn taken(&mut self, now: Timestamp) -> Finding {
+        match self.candidates.pop() {
+            Some(id) => Finding::Candidate(id),
+            None => self.not_there(now),
+        }
+    }
+
+    fn not_there(&mut self, now: Timestamp) -> Finding {
+        if now >= self.listed {
+            self.without += 1;
+        }
+        if self.without >= PROOF { Finding::Absent } else { self.again(now) }
+    }
+
+    /// A last reading falls on the moment from which it counts.
+    fn again(&self, now: Timestamp) -> Finding {
+        let left = Duration::try_from(self.listed.duration_since(now)).unwrap_or_default();
+        let usual = (self.lag / 12).clamp(Duration::from_millis(50), READING);
+        Finding::Again(if left.is_zero() { usual } else { usual.min(left) })
+    }
+}

@@ -7,6 +7,7 @@
 //! Start reading at [`Provider::create`].
 
 pub mod call;
+pub mod cog;
 pub mod http;
 pub mod outputs;
 pub mod sandbox;
@@ -21,8 +22,10 @@ use serde_json::Value as Json;
 
 /// A service that runs models.
 pub enum Provider {
-    /// Replicate, CometAPI, Cog, or anything with their routes.
+    /// Replicate, CometAPI, or anything with their routes.
     Http(http::HttpProvider),
+    /// A Cog server.
+    Cog(cog::CogProvider),
     /// The embedded stand-ins.
     Sandbox(sandbox::Sandbox),
     /// The local image tools.
@@ -34,6 +37,7 @@ impl Provider {
     pub fn capabilities(&self) -> &Capabilities {
         match self {
             Self::Http(p) => p.capabilities(),
+            Self::Cog(p) => p.capabilities(),
             Self::Sandbox(_) | Self::Std(_) => &Capabilities::LOCAL,
         }
     }
@@ -43,6 +47,7 @@ impl Provider {
     pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         match self {
             Self::Http(p) => p.create(create, media).await,
+            Self::Cog(p) => p.create(create, media).await,
             Self::Sandbox(p) => p.create(create, media).await,
             Self::Std(p) => p.create(create, media).await,
         }
@@ -52,6 +57,7 @@ impl Provider {
     pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallFault> {
         match self {
             Self::Http(p) => p.get(id).await,
+            Self::Cog(p) => p.get(id).await,
             Self::Sandbox(_) | Self::Std(_) => Err(CallFault::Gone),
         }
     }
@@ -60,6 +66,7 @@ impl Provider {
     pub async fn cancel(&self, id: &PredictionId) -> Result<(), CallFault> {
         match self {
             Self::Http(p) => p.cancel(id).await,
+            Self::Cog(p) => p.cancel(id).await,
             Self::Sandbox(_) | Self::Std(_) => Ok(()),
         }
     }
@@ -68,6 +75,7 @@ impl Provider {
     pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
         match self {
             Self::Http(p) => p.fetch(uri, to).await,
+            Self::Cog(p) => p.fetch(uri, to).await,
             Self::Sandbox(p) => p.outputs().take(uri, to),
             Self::Std(p) => p.outputs().take(uri, to),
         }
@@ -79,7 +87,7 @@ impl Provider {
     pub fn uploads<'a>(&self, create: &'a Create<'_>) -> Result<Vec<&'a Artifact>, CallFault> {
         match self {
             Self::Http(p) => p.uploads(create),
-            Self::Sandbox(_) | Self::Std(_) => Ok(Vec::new()),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Ok(Vec::new()),
         }
     }
 
@@ -87,7 +95,7 @@ impl Provider {
     pub async fn upload(&self, artifact: &Artifact, media: &dyn MediaSource) -> Result<Link, CallFault> {
         match self {
             Self::Http(p) => p.upload(artifact, media).await,
-            Self::Sandbox(_) | Self::Std(_) => Err(none("uploads")),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Err(none("uploads")),
         }
     }
 
@@ -96,7 +104,7 @@ impl Provider {
     pub fn sent(&self, create: &Create<'_>) -> Result<Json, CallFault> {
         match self {
             Self::Http(p) => p.sent(create),
-            Self::Sandbox(_) | Self::Std(_) => Ok(Json::Null),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Ok(Json::Null),
         }
     }
 
@@ -104,7 +112,7 @@ impl Provider {
     pub async fn search(&self, search: &Search) -> Result<Found, CallFault> {
         match self {
             Self::Http(p) => p.search(search).await,
-            Self::Sandbox(_) | Self::Std(_) => Err(none("a list of predictions")),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Err(none("list of predictions")),
         }
     }
 
@@ -112,7 +120,7 @@ impl Provider {
     pub async fn latest_version(&self, model: &ModelRef) -> Result<String, CallFault> {
         match self {
             Self::Http(p) => p.latest_version(model).await,
-            Self::Sandbox(_) | Self::Std(_) => Err(none("versions")),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Err(none("versions")),
         }
     }
 
@@ -120,6 +128,7 @@ impl Provider {
     pub async fn ping(&self) -> Result<Pong, CallFault> {
         match self {
             Self::Http(p) => p.ping().await,
+            Self::Cog(p) => p.ping().await,
             Self::Sandbox(_) | Self::Std(_) => {
                 Ok(Pong { took: std::time::Duration::ZERO, clock: None, about: "embedded".to_owned() })
             }
@@ -130,7 +139,7 @@ impl Provider {
     pub fn clock(&self) -> Option<SignedDuration> {
         match self {
             Self::Http(p) => p.clock(),
-            Self::Sandbox(_) | Self::Std(_) => None,
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => None,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Resolve for PublicOnly {
 }
 
 /// True for URLs that lead to this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match address_of(url) {
         Some(address) => plain(address).is_loopback(),
         None => url.host_str().is_some_and(|h| h == "localhost" || h.ends_with(".localhost")),

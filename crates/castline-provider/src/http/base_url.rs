@@ -3,9 +3,11 @@
 use castline_core::{ModelRef, PredictionId};
 use reqwest::Url;
 
+use super::route::Route;
+
 /// The configured beginning of every route, without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BaseUrl(Url);
+pub(crate) struct BaseUrl(Url);
 
 /// A text that is no base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,12 +64,38 @@ impl BaseUrl {
         &self.0
     }
 
-    /// Where a prediction is created: by the model's name, or by version where it has one.
-    pub fn create(&self, model: &ModelRef) -> Url {
-        match model.version {
-            None => self.below(&["models", &model.owner, &model.name, "predictions"]),
-            Some(_) => self.below(&["predictions"]),
+    /// Where a prediction is created.
+    pub fn create(&self, route: Route<'_>) -> Url {
+        match route {
+            Route::Name(model) => self.below(&["models", &model.owner, &model.name, "predictions"]),
+            Route::Version(..) => self.predictions(),
+            Route::Deployment(owner, name) => self.below(&["deployments", owner, name, "predictions"]),
         }
+    }
+
+    /// Where predictions are listed.
+    pub fn predictions(&self) -> Url {
+        self.below(&["predictions"])
+    }
+
+    /// Where files are uploaded.
+    pub fn files(&self) -> Url {
+        self.below(&["files"])
+    }
+
+    /// Where a model is described.
+    pub fn model(&self, model: &ModelRef) -> Url {
+        self.below(&["models", &model.owner, &model.name])
+    }
+
+    /// Where a model's versions are listed.
+    pub fn versions(&self, model: &ModelRef) -> Url {
+        self.below(&["models", &model.owner, &model.name, "versions"])
+    }
+
+    /// Where a token says whose it is.
+    pub fn account(&self) -> Url {
+        self.below(&["account"])
     }
 
     /// Where a prediction is read. Always below the configured base: the URLs inside
@@ -81,7 +109,7 @@ impl BaseUrl {
         self.below(&["predictions", &id.0, "cancel"])
     }
 
-    fn below(&self, segments: &[&str]) -> Url {
+    pub(crate) fn below(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
         url.path_segments_mut().expect("http URLs have a path").pop_if_empty().extend(segments);
         url
@@ -95,7 +123,7 @@ pub fn host(base_url: &str) -> Result<String, BadBaseUrl> {
 }
 
 /// Host and port as people write them; the port only where it is not the scheme's own.
-pub(super) fn host_and_port(url: &Url) -> String {
+pub(crate) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -108,11 +136,11 @@ mod tests {
     fn pitfall_58_every_spelling_of_a_base_url_leads_to_the_same_route() {
         for base in ["http://h:81/replicate/v1", "http://h:81/replicate/v1/", " http://h:81/replicate/v1//\n"]
         {
-            let url = BaseUrl::parse(base).unwrap().create(&"acme/paint".parse().unwrap());
+            let url = BaseUrl::parse(base).unwrap().create(Route::Name(&"acme/paint".parse().unwrap()));
             assert_eq!(url.as_str(), "http://h:81/replicate/v1/models/acme/paint/predictions");
         }
         let bare = BaseUrl::parse("http://h:5000").unwrap();
-        assert_eq!(bare.create(&"acme/paint:3f0e".parse().unwrap()).as_str(), "http://h:5000/predictions");
+        assert_eq!(bare.account().as_str(), "http://h:5000/account");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// A client that is built when it is first asked for.
 #[derive(Debug, Default)]
-pub(super) struct LazyClient(OnceLock<Client>);
+pub(crate) struct LazyClient(OnceLock<Client>);
 
 impl LazyClient {
     /// The client; `build` is called the first time.
@@ -38,7 +38,7 @@ impl LazyClient {
 ///
 /// Whoever calls decides about redirects and retries, because here nobody knows whether a
 /// second request costs money or leads to a forbidden address.
-pub(super) fn builder(limits: &Limits, to_this_machine: Option<&str>) -> ClientBuilder {
+pub(crate) fn builder(limits: &Limits, to_this_machine: Option<&str>) -> ClientBuilder {
     // Fails when somebody installed one before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()

@@ -12,6 +12,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// So many characters of base64 are no secret and no picture.
+const SHOWN: usize = 32;
+
 /// A text that looks like a data URI and is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a data URI that cannot be read: {0}")]
@@ -48,6 +51,23 @@ pub fn decode(uri: &str) -> Result<Vec<u8>, BadDataUri> {
     LENIENT.decode(packed).map_err(|_| BadDataUri("its base64 is damaged"))
 }
 
+/// A text for people: of what it says in data URIs only the beginning.
+pub(super) fn shortened(text: &str) -> String {
+    const MARK: &str = ";base64,";
+    let mut short = String::with_capacity(text.len().min(1024));
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        let (before, packed) = rest.split_at(at + MARK.len());
+        let length =
+            packed.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"+/=%-_".contains(b)).count();
+        short.push_str(before);
+        short.push_str(if length > SHOWN { "..." } else { &packed[..length] });
+        rest = &packed[length..];
+    }
+    short.push_str(rest);
+    short
+}
+
 fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -80,6 +100,15 @@ mod tests {
             assert_eq!(uri.len() as u64, encoded_len(&MediaType::new("image/png"), length as u64));
             assert_eq!(decode(&uri).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn pitfall_60_data_uris_are_cut_short_for_people() {
+        let uri = encode(&MediaType::new("image/png"), &[7; 4000]);
+        assert_eq!(
+            shortened(&format!("`{uri}` and data:text/plain;base64,aGk= are no pictures")),
+            "`data:image/png;base64,...` and data:text/plain;base64,aGk= are no pictures"
+        );
     }
 
     #[test]

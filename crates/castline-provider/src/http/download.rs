@@ -28,7 +28,7 @@ const HEAD: usize = 1024;
 
 /// Fetches the outputs of one provider.
 #[derive(Debug)]
-pub(super) struct Downloads {
+pub(crate) struct Downloads {
     base: Url,
     local: bool,
     limits: Limits,
@@ -69,8 +69,12 @@ impl Downloads {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| CallFault::bad_output("the output is no http, https or data URI".to_owned()))?;
-        let response = self.follow(url).await?;
-        self.save(response, to).await
+        let (name, limit) = (shown(&url), self.limits.download);
+        let fetched = async { self.save(self.follow(url).await?, to).await };
+        tokio::time::timeout(limit, fetched).await.unwrap_or_else(|_| {
+            let message = format!("{name} was not there as a whole after {} s", limit.as_secs_f64());
+            Err(CallFault::incomplete_output(message))
+        })
     }
 
     async fn follow(&self, mut url: Url) -> Result<Response, CallFault> {

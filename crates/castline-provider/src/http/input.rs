@@ -1,14 +1,17 @@
-//! The body of a create, with files written into it.
+//! The input of a create as it is sent, and where its files travel: under an address that
+//! the provider reads by itself, or written into the request.
+//!
+//! Start reading at [`Sending::body`].
 
 use castline_core::{Artifact, MediaType, Value};
 use castline_spec::schema::MediaKind;
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::{Map, Number};
+use serde_json::{Map, Number, Value as Json};
 
 use super::data_uri;
 use super::options::Limits;
-use crate::call::{CallFault, MediaSource};
+use crate::call::{CallFault, Links, MediaSource};
 
 /// Everything that is ever sent with a create. Closed, because hosts refuse members they
 /// do not know, and because nothing else may leak into it.
@@ -16,58 +19,132 @@ use crate::call::{CallFault, MediaSource};
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
-    input: Map<String, serde_json::Value>,
+    input: Map<String, Json>,
 }
 
-/// Writes the body of a create.
-pub(super) fn body(
+/// Writes the body of a create whose files all travel inside it.
+pub(crate) fn body(
     version: Option<&str>,
     input: &IndexMap<String, Value>,
     media: &dyn MediaSource,
     limits: &Limits,
 ) -> Result<Vec<u8>, CallFault> {
-    let mut writer = Writer { media, limits, spent: 0 };
-    let input = writer.map(input, "")?;
-    serde_json::to_vec(&Body { version, input }).map_err(|e| CallFault::BadInput(e.to_string()))
+    Sending { input, links: &Links::new(), limits }.body(version, media)
 }
 
-struct Writer<'a> {
-    media: &'a dyn MediaSource,
-    limits: &'a Limits,
-    spent: u64,
+/// An input on its way into a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending<'a, 'l> {
+    /// By the model's field names.
+    pub input: &'a IndexMap<String, Value>,
+    /// Files that the provider reads by itself.
+    pub links: &'a Links,
+    /// What fits into a request.
+    pub limits: &'l Limits,
 }
 
-impl Writer<'_> {
+impl<'a, 'l> Sending<'a, 'l> {
+    /// The body of the create. What does not fit is refused before a byte of it is read:
+    /// artifacts can be videos.
+    pub fn body(&self, version: Option<&str>, media: &dyn MediaSource) -> Result<Vec<u8>, CallFault> {
+        let mut room = self.room();
+        let input = self.written(&mut |artifact, at| {
+            room.take(artifact, at)?;
+            let bytes = media.read(artifact)?;
+            Ok(data_uri::encode(&MediaType::sniff(&bytes), &bytes))
+        })?;
+        serde_json::to_vec(&Body { version, input }).map_err(|e| CallFault::BadInput(e.to_string()))
+    }
+
+    /// The input as [`Self::body`] sends it, with a digest in place of the bytes of each
+    /// file that travels inside it.
+    pub fn sent(&self) -> Result<Json, CallFault> {
+        let mut room = self.room();
+        let input = self.written(&mut |artifact, at| {
+            room.take(artifact, at)?;
+            Ok(format!("data:{}", artifact.digest))
+        })?;
+        Ok(Json::Object(input))
+    }
+
+    /// Every file without a link once, where it stands first, and what it adds to the
+    /// request when it travels inside.
+    pub fn loose(&self) -> Result<Vec<Loose<'a>>, CallFault> {
+        let mut loose: IndexMap<_, Loose<'a>> = IndexMap::new();
+        self.written(&mut |artifact, at| {
+            let first = || Loose { artifact, at: at.to_owned(), inside: 0 };
+            loose.entry(artifact.digest).or_insert_with(first).inside += inside(artifact);
+            Ok(String::new())
+        })?;
+        Ok(loose.into_values().collect())
+    }
+
+    fn room(&self) -> Room<'l> {
+        Room { limits: self.limits, spent: 0 }
+    }
+
+    fn written(&self, inline: Inline<'_, 'a>) -> Result<Map<String, Json>, CallFault> {
+        self.map(self.input, "", inline)
+    }
+
     fn map(
-        &mut self,
-        map: &IndexMap<String, Value>,
+        &self,
+        map: &'a IndexMap<String, Value>,
         at: &str,
-    ) -> Result<Map<String, serde_json::Value>, CallFault> {
+        inline: Inline<'_, 'a>,
+    ) -> Result<Map<String, Json>, CallFault> {
         let mut written = Map::new();
         for (name, value) in map.iter().filter(|(_, v)| !v.is_null()) {
             let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            written.insert(name.clone(), self.value(value, &at)?);
+            written.insert(name.clone(), self.value(value, &at, inline)?);
         }
         Ok(written)
     }
 
-    fn value(&mut self, value: &Value, at: &str) -> Result<serde_json::Value, CallFault> {
+    fn value(&self, value: &'a Value, at: &str, inline: Inline<'_, 'a>) -> Result<Json, CallFault> {
         Ok(match value {
-            Value::Null => serde_json::Value::Null,
+            Value::Null => Json::Null,
             Value::Bool(b) => (*b).into(),
             Value::Number(n) => whole(n).into(),
             Value::String(s) => s.as_str().into(),
             Value::List(items) => {
                 let kept = items.iter().filter(|v| !v.is_null()).enumerate();
-                kept.map(|(i, v)| self.value(v, &format!("{at}[{i}]"))).collect::<Result<_, _>>()?
+                kept.map(|(i, v)| self.value(v, &format!("{at}[{i}]"), inline)).collect::<Result<_, _>>()?
             }
-            Value::Map(map) => self.map(map, at)?.into(),
-            Value::Media(artifact) => self.file(artifact, at)?.into(),
+            Value::Map(map) => self.map(map, at, inline)?.into(),
+            Value::Media(artifact) => match self.links.get(&artifact.digest) {
+                Some(url) => url.as_str().into(),
+                None => inline(artifact, at)?.into(),
+            },
         })
     }
+}
 
-    /// The length is checked before a byte is read: artifacts can be videos.
-    fn file(&mut self, artifact: &Artifact, at: &str) -> Result<String, CallFault> {
+/// Writes a file into the request; it is told in which field.
+type Inline<'f, 'a> = &'f mut dyn FnMut(&'a Artifact, &str) -> Result<String, CallFault>;
+
+/// A file without a link.
+#[derive(Debug)]
+pub(crate) struct Loose<'a> {
+    pub artifact: &'a Artifact,
+    /// The field in which it stands first.
+    pub at: String,
+    /// What it adds to the request wherever it stands in it. Bytes.
+    pub inside: u64,
+}
+
+fn inside(artifact: &Artifact) -> u64 {
+    data_uri::encoded_len(&artifact.media_type, artifact.bytes)
+}
+
+/// What is left of a request for files.
+struct Room<'a> {
+    limits: &'a Limits,
+    spent: u64,
+}
+
+impl Room<'_> {
+    fn take(&mut self, artifact: &Artifact, at: &str) -> Result<(), CallFault> {
         if artifact.bytes > self.limits.file_bytes {
             return Err(CallFault::BadInput(format!(
                 "the file in `{at}` has {}, and at most {} can travel inside a request; {}",
@@ -76,27 +153,30 @@ impl Writer<'_> {
                 smaller(artifact)
             )));
         }
-        self.spent += data_uri::encoded_len(&artifact.media_type, artifact.bytes);
+        self.spent += inside(artifact);
         if self.spent > self.limits.request_bytes {
             return Err(CallFault::BadInput(format!(
                 "with the file in `{at}` ({}) the files of this request take {} as they are sent, and at most {} \
-                 can; send fewer of them, or make them smaller: {}",
+                 can; send fewer of them, or {}",
                 size(artifact.bytes),
                 size(self.spent),
                 size(self.limits.request_bytes),
                 smaller(artifact)
             )));
         }
-        let bytes = self.media.read(artifact)?;
-        Ok(data_uri::encode(&MediaType::sniff(&bytes), &bytes))
+        Ok(())
     }
 }
 
-fn smaller(artifact: &Artifact) -> &'static str {
-    match artifact.kind() {
+/// What would work instead.
+fn smaller(artifact: &Artifact) -> String {
+    let smaller = match artifact.kind() {
         MediaKind::Image => "put `std/resize` before this step, or `std/convert` to webp or jpg",
-        _ => "give a shorter or more compressed file, or the text of a public https address of it",
-    }
+        _ => "give a shorter or more compressed file",
+    };
+    format!(
+        "{smaller}; or give the text of a public https address of it, or use a provider that takes uploads"
+    )
 }
 
 /// Servers written in Python refuse `1.0` where they want an integer.
@@ -181,7 +261,8 @@ mod tests {
         assert_eq!(
             written(None, &[("input_image", picture(3 << 19))]).unwrap_err(),
             "the file in `input_image` has 1.5 MiB, and at most 256 KiB can travel inside a request; put `std/resize` \
-             before this step, or `std/convert` to webp or jpg"
+             before this step, or `std/convert` to webp or jpg; or give the text of a public https address of it, or \
+             use a provider that takes uploads"
         );
     }
 
@@ -192,8 +273,8 @@ mod tests {
         assert_eq!(
             written(None, &[("refs", refs(4))]).unwrap_err(),
             "with the file in `refs[2]` (256 KiB) the files of this request take 1.0 MiB as they are sent, and at most \
-             1.0 MiB can; send fewer of them, or make them smaller: put `std/resize` before this step, or `std/convert` \
-             to webp or jpg"
+             1.0 MiB can; send fewer of them, or put `std/resize` before this step, or `std/convert` to webp or jpg; or \
+             give the text of a public https address of it, or use a provider that takes uploads"
         );
     }
 }

@@ -7,37 +7,47 @@
 //!
 //! Start reading at [`HttpProvider::create`].
 
-mod address;
-mod base_url;
-mod client;
+pub(crate) mod address;
+pub(crate) mod base_url;
+pub(crate) mod client;
+mod clock;
 pub mod data_uri;
-mod download;
-mod exchange;
-mod input;
+pub(crate) mod download;
+pub(crate) mod exchange;
+pub(crate) mod input;
+mod likeness;
+mod list;
+mod models;
 mod options;
-mod prediction;
+pub(crate) mod prediction;
 mod refusal;
+mod route;
 #[cfg(test)]
-mod stub;
+pub(crate) mod stub;
 #[cfg(test)]
 mod tests;
 mod token;
-mod words;
+mod upload;
+pub(crate) mod words;
 
 use std::path::Path;
 use std::time::Duration;
 
-use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
+use castline_core::{PredictionId, Snapshot};
+use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 
 use self::address::is_loopback;
 use self::base_url::BaseUrl;
 use self::client::LazyClient;
+use self::clock::Clock;
 use self::download::Downloads;
 use self::exchange::{Answer, exchange};
+use self::input::Sending;
 use self::refusal::{Call, Refusals};
-use crate::call::{CallFault, Capabilities, Create, Fetched, Found, Link, MediaSource, Pong, Search};
+use self::route::Route;
+use crate::call::{CallFault, Capabilities, Create, Fetched, MediaSource};
 
 pub use self::base_url::{BadBaseUrl, host};
 pub use self::options::{Dialect, HttpOptions, Limits};
@@ -54,6 +64,7 @@ pub struct HttpProvider {
     capabilities: Capabilities,
     client: LazyClient,
     downloads: Box<Downloads>,
+    clock: Clock,
 }
 
 impl HttpProvider {
@@ -63,9 +74,10 @@ impl HttpProvider {
         let downloads = Downloads::new(base.url(), is_loopback(base.url()), &options.limits);
         Ok(Self {
             base,
-            capabilities: capabilities(options.dialect),
+            capabilities: capabilities(&options),
             client: LazyClient::default(),
             downloads: Box::new(downloads),
+            clock: Clock::default(),
             options: Box::new(options),
         })
     }
@@ -80,10 +92,12 @@ impl HttpProvider {
         is_loopback(self.base.url())
     }
 
-    /// Creates a prediction: by the model's name, or by its version where it has one.
+    /// Creates a prediction: by the model's name, by its version where it has one, or on a
+    /// deployment where one is named.
     pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
-        let request = self.create_request(create, media)?;
-        self.call(Call::Create(create.model), request, None).await
+        let route = self.route(create)?;
+        let request = self.create_request(route, create, media)?;
+        self.call(Call::Create(route), request, None).await
     }
 
     /// Asks for a prediction's state once.
@@ -102,7 +116,7 @@ impl HttpProvider {
         }
         let url = self.base.cancel(id);
         let request = self.request(Method::POST, &url, self.options.limits.create)?;
-        let answer = exchange(self.client()?, built(&url, request)?).await?;
+        let answer = self.exchange(built(&url, request)?).await?;
         match answer.status.as_u16() {
             200..300 | 400 | 404..=428 | 430..500 => Ok(()),
             _ => Err(self.refusals().of(Call::Cancel, &answer)),
@@ -112,69 +126,54 @@ impl HttpProvider {
     /// Downloads one output into a new file: without the token, and from private addresses
     /// only when the provider is on this machine.
     pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
-        self.downloads.fetch(uri, to).await
+        self.downloads.fetch(uri, to).await.map_err(|fault| self.refusals().without_token(fault))
     }
 
-    /// See [`crate::Provider::uploads`].
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "being written")]
-    pub fn uploads<'a>(&self, _create: &'a Create<'_>) -> Result<Vec<&'a Artifact>, CallFault> {
-        Ok(Vec::new())
+    /// The input as [`Self::create`] sends it, without reading a file: where one travels inside
+    /// the request stands `data:` and its digest.
+    pub fn sent(&self, create: &Create<'_>) -> Result<serde_json::Value, CallFault> {
+        let sent = self.sending(create).sent()?;
+        self.check_for_token(sent.to_string().as_bytes())?;
+        Ok(sent)
     }
 
-    /// See [`crate::Provider::upload`].
-    #[expect(clippy::unused_async, reason = "being written")]
-    pub async fn upload(&self, _artifact: &Artifact, _media: &dyn MediaSource) -> Result<Link, CallFault> {
-        Err(crate::none("uploads"))
+    /// The provider's clock minus ours, as its last answer had it.
+    pub fn clock(&self) -> Option<SignedDuration> {
+        self.clock.offset()
     }
 
-    /// See [`crate::Provider::sent`].
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "being written")]
-    pub fn sent(&self, _create: &Create<'_>) -> Result<serde_json::Value, CallFault> {
-        Ok(serde_json::Value::Null)
-    }
-
-    /// See [`crate::Provider::search`].
-    #[expect(clippy::unused_async, reason = "being written")]
-    pub async fn search(&self, _search: &Search) -> Result<Found, CallFault> {
-        Err(crate::none("a list of predictions"))
-    }
-
-    /// See [`crate::Provider::latest_version`].
-    #[expect(clippy::unused_async, reason = "being written")]
-    pub async fn latest_version(&self, _model: &ModelRef) -> Result<String, CallFault> {
-        Err(crate::none("versions"))
-    }
-
-    /// See [`crate::Provider::ping`].
-    #[expect(clippy::unused_async, reason = "being written")]
-    pub async fn ping(&self) -> Result<Pong, CallFault> {
-        Err(crate::none("a way to be asked"))
-    }
-
-    /// See [`crate::Provider::clock`].
-    #[expect(clippy::unused_self, reason = "being written")]
-    pub fn clock(&self) -> Option<jiff::SignedDuration> {
-        None
-    }
-
-    fn create_request(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Request, CallFault> {
-        let version = create.model.version.as_deref();
-        if version == Some("latest") {
-            let message = format!(
-                "the version of `{}` is not pinned, and there is no version called `latest`",
-                create.model.path()
-            );
-            return Err(CallFault::BadInput(message));
+    fn route<'a>(&self, create: &Create<'a>) -> Result<Route<'a>, CallFault> {
+        match Route::of(create)? {
+            Route::Deployment(..) if self.options.dialect == Dialect::CometApi => {
+                Err(CallFault::BadInput(format!("{} has no deployments", self.options.name)))
+            }
+            route => Ok(route),
         }
-        let body = input::body(version, create.input, media, &self.options.limits)?;
-        if self.options.token.as_ref().is_some_and(|t| t.is_in(&body)) {
-            let message = format!(
-                "the input holds the token of {}, which is never sent as an input",
-                self.options.name
-            );
-            return Err(CallFault::BadInput(message));
+    }
+
+    fn sending<'a>(&self, create: &'a Create<'_>) -> Sending<'a, '_> {
+        Sending { input: create.input, links: create.links, limits: &self.options.limits }
+    }
+
+    fn check_for_token(&self, sent: &[u8]) -> Result<(), CallFault> {
+        if !self.options.token.as_ref().is_some_and(|t| t.is_in(sent)) {
+            return Ok(());
         }
-        let url = self.base.create(create.model);
+        let name = &self.options.name;
+        Err(CallFault::BadInput(format!(
+            "the input holds the token of {name}, which is never sent as an input"
+        )))
+    }
+
+    fn create_request(
+        &self,
+        route: Route<'_>,
+        create: &Create<'_>,
+        media: &dyn MediaSource,
+    ) -> Result<Request, CallFault> {
+        let body = self.sending(create).body(route.version(), media)?;
+        self.check_for_token(&body)?;
+        let url = self.base.create(route);
         let mut request = self.request(Method::POST, &url, self.options.limits.create)?;
         if self.capabilities.cancel_after {
             let seconds = create.cancel_after.max(SHORTEST_DEADLINE).as_secs_f64().ceil();
@@ -202,16 +201,40 @@ impl HttpProvider {
         request: Request,
         asked: Option<&PredictionId>,
     ) -> Result<Snapshot, CallFault> {
-        let answer = exchange(self.client()?, request).await?;
+        let answer = self.exchange(request).await?;
         if !answer.status.is_success() {
             return Err(self.refusals().of(call, &answer));
         }
-        self.read(&answer, asked).ok_or_else(|| self.refusals().no_prediction(call, &answer))
+        self.read(&answer, asked).ok_or_else(|| self.refusals().empty(call, &answer))
     }
 
     fn read(&self, answer: &Answer, asked: Option<&PredictionId>) -> Option<Snapshot> {
         let body = serde_json::from_slice(&answer.body).ok()?;
-        prediction::read(&body, self.options.dialect, asked)
+        let mut snapshot = prediction::read(&body, self.options.dialect, asked)?;
+        for words in [&mut snapshot.error, &mut snapshot.logs].into_iter().flatten() {
+            *words = self.refusals().scrubbed(data_uri::shortened(words));
+        }
+        Some(snapshot)
+    }
+
+    /// A question that is answered with JSON.
+    async fn ask(&self, call: Call<'_>, url: &Url) -> Result<serde_json::Value, CallFault> {
+        let request = built(url, self.request(Method::GET, url, self.options.limits.get)?)?;
+        let answer = self.exchange(request).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusals().of(call, &answer));
+        }
+        serde_json::from_slice(&answer.body)
+            .ok()
+            .filter(serde_json::Value::is_object)
+            .ok_or_else(|| self.refusals().empty(call, &answer))
+    }
+
+    /// Every call but a download goes through here.
+    async fn exchange(&self, request: Request) -> Result<Answer, CallFault> {
+        let answer = exchange(self.client()?, request).await?;
+        self.clock.see(answer.clock);
+        Ok(answer)
     }
 
     fn refusals(&self) -> Refusals<'_> {
@@ -225,15 +248,15 @@ impl HttpProvider {
     }
 }
 
-fn capabilities(dialect: Dialect) -> Capabilities {
-    let replicate = dialect == Dialect::Replicate;
+fn capabilities(options: &HttpOptions) -> Capabilities {
+    let replicate = options.dialect == Dialect::Replicate;
     Capabilities {
         bills: true,
         get: true,
         list: replicate,
         cancel: replicate,
         cancel_after: replicate,
-        upload: false,
+        upload: replicate && options.uploads,
         remote: true,
     }
 }

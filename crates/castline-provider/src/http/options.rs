@@ -28,6 +28,9 @@ pub struct HttpOptions {
     pub token: Option<Token>,
     /// The environment variable the token comes from, for messages.
     pub token_env: Option<String>,
+    /// Files that do not fit into a request are uploaded, where the service has a route for
+    /// them: Replicate's own has, and not every server that speaks like it.
+    pub uploads: bool,
     /// Times and sizes.
     pub limits: Limits,
 }
@@ -41,10 +44,16 @@ pub struct Limits {
     pub create: Duration,
     /// For one poll and its whole answer: CometAPI's are slow.
     pub get: Duration,
+    /// For an upload and its whole answer, before its size is counted.
+    pub upload: Duration,
     /// Between two pieces of a download.
     pub idle: Duration,
+    /// For a whole download: outputs are kept for no longer.
+    pub download: Duration,
     /// The largest output that is downloaded.
     pub output_bytes: u64,
+    /// The largest file that is uploaded.
+    pub upload_bytes: u64,
     /// The largest file that travels inside a request.
     pub file_bytes: u64,
     /// The most that files may add to one request, as they are written there.
@@ -57,8 +66,11 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             create: Duration::from_mins(1),
             get: Duration::from_secs(90),
+            upload: Duration::from_secs(30),
             idle: Duration::from_mins(1),
+            download: Duration::from_hours(1),
             output_bytes: 2 << 30,
+            upload_bytes: 100 << 20,
             file_bytes: 256 << 10,
             request_bytes: 1 << 20,
         }

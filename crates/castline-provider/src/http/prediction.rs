@@ -1,6 +1,7 @@
 //! Reads predictions out of answers, in every shape that servers were seen to give them.
 
 use castline_core::{PredictionId, Snapshot, Status};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::options::Dialect;
@@ -12,7 +13,7 @@ const DEPTH: usize = 4;
 ///
 /// `asked` is the id that was asked for: it stays the id, whatever a gateway calls the
 /// prediction on its other side.
-pub(super) fn read(body: &Value, dialect: Dialect, asked: Option<&PredictionId>) -> Option<Snapshot> {
+pub(crate) fn read(body: &Value, dialect: Dialect, asked: Option<&PredictionId>) -> Option<Snapshot> {
     let outer = body.as_object()?;
     match status_of(outer, dialect) {
         Some(status) => Some(snapshot(outer, id_of(outer, asked)?, status)),
@@ -82,7 +83,7 @@ fn id_of(object: &Map<String, Value>, asked: Option<&PredictionId>) -> Option<Pr
 }
 
 fn snapshot(object: &Map<String, Value>, id: PredictionId, status: Status) -> Snapshot {
-    let time = |name: &str| object.get(name)?.as_str()?.parse().ok();
+    let time = |name: &str| time(object.get(name)?);
     Snapshot {
         id,
         status,
@@ -95,6 +96,11 @@ fn snapshot(object: &Map<String, Value>, id: PredictionId, status: Status) -> Sn
         completed_at: time("completed_at"),
         data_removed: object.get("data_removed").and_then(Value::as_bool).unwrap_or(false),
     }
+}
+
+/// A time as servers write it, with its offset from UTC.
+pub(super) fn time(text: &Value) -> Option<Timestamp> {
+    text.as_str()?.parse().ok()
 }
 
 /// An error is text by the books, and an object in practice too.
@@ -190,6 +196,14 @@ mod tests {
     }
 
     #[test]
+    fn pitfall_23_every_end_is_an_end() {
+        for status in ["succeeded", "failed", "canceled", "aborted"] {
+            let found = read(&json!({ "id": "p1", "status": status }), Dialect::Replicate, None).unwrap();
+            assert!(found.status.is_terminal(), "{status}");
+        }
+    }
+
+    #[test]
     fn pitfall_5_a_running_prediction_with_output_is_still_running() {
         let found = read(
             &json!({ "id": "p", "status": "processing", "output": ["https://x/1"] }),
@@ -235,6 +249,15 @@ mod tests {
         ] {
             assert_eq!(read(&body, Dialect::CometApi, None), None);
         }
+    }
+
+    #[test]
+    fn pitfall_37_an_output_that_was_deleted_is_told_from_one_that_never_was() {
+        let of = |removed: bool| {
+            let body = json!({ "id": "p", "status": "succeeded", "output": null, "data_removed": removed });
+            read(&body, Dialect::Replicate, None).unwrap()
+        };
+        assert_eq!([of(true).data_removed, of(false).data_removed], [true, false]);
     }
 
     #[test]

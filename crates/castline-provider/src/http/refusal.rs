@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use castline_core::{MediaType, ModelRef};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::base_url::BaseUrl;
+use super::clock::date;
 use super::exchange::Answer;
+use super::input::size;
 use super::options::{Dialect, HttpOptions};
+use super::route::Route;
 use super::words::{Words, first_words};
 use crate::call::CallFault;
 
@@ -20,12 +22,33 @@ const LONGEST_DELAY: Duration = Duration::from_hours(1);
 /// The call that was answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Call<'a> {
-    /// A create, of this model.
-    Create(&'a ModelRef),
+    /// A create, on this route.
+    Create(Route<'a>),
     /// A poll.
     Get,
     /// A cancel.
     Cancel,
+    /// A page of the list of predictions.
+    List,
+    /// An upload.
+    Upload,
+    /// A question about this model.
+    Model(&'a ModelRef),
+    /// A question whose token it is.
+    Account,
+}
+
+impl Call<'_> {
+    /// What a success has to bring.
+    fn wanted(self) -> &'static str {
+        match self {
+            Self::Create(_) | Self::Get | Self::Cancel => "a prediction",
+            Self::List => "a list of predictions",
+            Self::Upload => "the address of the file",
+            Self::Model(_) => "a model or its versions",
+            Self::Account => "an account",
+        }
+    }
 }
 
 /// Explains answers of one provider.
@@ -37,26 +60,25 @@ pub(super) struct Refusals<'a> {
 impl Refusals<'_> {
     /// The meaning of an answer whose status is not success.
     pub fn of(&self, call: Call<'_>, answer: &Answer) -> CallFault {
-        let words = Words::of(&answer.body);
+        let words = self.words(answer);
         let status = answer.status;
         match (call, status.as_u16()) {
             (Call::Get, 404 | 410) => CallFault::Gone,
             (_, 429) => self.busy(answer, &words),
-            (Call::Get | Call::Cancel, 503) if answer.header("retry-after").is_some() => {
-                self.busy(answer, &words)
-            }
             (_, 300..400) => self.redirect(answer),
             // The body never arrived as a whole, which proves nothing about what did.
             (_, 408) => self.server(status, &words),
             (_, 400..500) => self.refused(call, status, &words),
             (Call::Create(_), 500..) if self.is_request_problem(&words) => self.refused(call, status, &words),
+            (Call::Create(_), 500..) => self.server(status, &words),
+            (_, 503) if answer.header("retry-after").is_some() => self.busy(answer, &words),
             _ => self.server(status, &words),
         }
     }
 
-    /// A success whose body holds no prediction.
-    pub fn no_prediction(&self, call: Call<'_>, answer: &Answer) -> CallFault {
-        let words = Words::of(&answer.body);
+    /// A success whose body does not hold what was asked for.
+    pub fn empty(&self, call: Call<'_>, answer: &Answer) -> CallFault {
+        let words = self.words(answer);
         if matches!(call, Call::Create(_)) && self.is_request_problem(&words) {
             return self.refused(call, answer.status, &words);
         }
@@ -76,12 +98,19 @@ impl Refusals<'_> {
             return CallFault::Server { message: self.scrubbed(message), refused: true };
         }
         let message = format!(
-            "{} answered {} without a prediction{}",
+            "{} answered {} without {}{}",
             self.options.name,
             answer.status.as_u16(),
+            call.wanted(),
             colon(&words.text)
         );
         CallFault::Server { message: self.scrubbed(message), refused: false }
+    }
+
+    /// The server's words without the token, which is taken out before they are cut short:
+    /// half a token would not be recognised.
+    fn words(&self, answer: &Answer) -> Words {
+        Words::of(self.scrubbed(String::from_utf8_lossy(&answer.body).into_owned()).as_bytes())
     }
 
     fn busy(&self, answer: &Answer, words: &Words) -> CallFault {
@@ -114,6 +143,11 @@ impl Refusals<'_> {
         CallFault::Refused { status: status.as_u16(), message: self.scrubbed(message) }
     }
 
+    /// True where CometAPI answers with a server error and means the request.
+    pub fn is_about_request(&self, answer: &Answer) -> bool {
+        self.is_request_problem(&self.words(answer))
+    }
+
     /// CometAPI calls what is wrong with a request a server error.
     fn is_request_problem(&self, words: &Words) -> bool {
         self.options.dialect == Dialect::CometApi && words.code.as_deref() == Some("invalid_request")
@@ -129,13 +163,28 @@ impl Refusals<'_> {
                     .to_owned(),
             ),
             (403, _) => Some("the token is not allowed to do this".to_owned()),
-            (404, Call::Create(model)) => Some(route_advice(model)),
+            (404, Call::Create(route)) => Some(route_advice(route)),
+            (404, Call::Model(model)) => {
+                Some(format!("`{}` is misspelt, private, or not there any more", model.path()))
+            }
+            (404 | 405, Call::Upload) => Some(
+                "it has no route for files; with `upload: data-uri` they travel inside the request"
+                    .to_owned(),
+            ),
+            (404 | 405, Call::List) => Some("it has no list of predictions".to_owned()),
+            (404 | 405, Call::Account) => {
+                Some(format!("the base URL `{}` is probably wrong", self.base.url()))
+            }
             (400, Call::Create(_)) if text.contains("eof") => {
                 Some("the files in the request may be too large".to_owned())
             }
+            (413, Call::Upload) => Some(format!(
+                "files of up to {} are uploaded, and this server takes less; make the file smaller",
+                size(self.options.limits.upload_bytes)
+            )),
             (413, _) => Some("make the files in the request smaller".to_owned()),
-            (422, Call::Create(model)) if text.contains("invalid version") => Some(format!(
-                "one of four: `{model}` is misspelt, it is private, this version was deleted, or {} is not a valid token",
+            (422, Call::Create(route)) if text.contains("invalid version") => Some(format!(
+                "one of four: `{route}` is misspelt, it is private, this version was deleted, or {} is not a valid token",
                 self.variable()
             )),
             _ => None,
@@ -155,7 +204,27 @@ impl Refusals<'_> {
             .map_or_else(|| "the provider's `token_env`".to_owned(), |v| format!("`{v}`"))
     }
 
-    fn scrubbed(&self, message: String) -> String {
+    /// A fault of a call that knew no token, whose words may still be somebody else's.
+    pub fn without_token(&self, fault: CallFault) -> CallFault {
+        match fault {
+            CallFault::BadOutput { message, retry } => {
+                CallFault::BadOutput { message: self.scrubbed(message), retry }
+            }
+            CallFault::Server { message, refused } => {
+                CallFault::Server { message: self.scrubbed(message), refused }
+            }
+            CallFault::Refused { status, message } => {
+                CallFault::Refused { status, message: self.scrubbed(message) }
+            }
+            CallFault::Busy { message, retry_after } => {
+                CallFault::Busy { message: self.scrubbed(message), retry_after }
+            }
+            other => other,
+        }
+    }
+
+    /// A text without the token.
+    pub fn scrubbed(&self, message: String) -> String {
         match &self.options.token {
             Some(token) => token.scrub(&message),
             None => message,
@@ -163,16 +232,19 @@ impl Refusals<'_> {
     }
 }
 
-fn route_advice(model: &ModelRef) -> String {
-    match &model.version {
-        None => format!(
+fn route_advice(route: Route<'_>) -> String {
+    match route {
+        Route::Name(model) => format!(
             "`{model}` was called by its name, which only official models answer to; a community model needs its \
              version, `{model}:VERSION`"
         ),
-        Some(_) => format!(
+        Route::Version(model, _) => format!(
             "`{}` was called by its version, which may be gone; an official model is called without one",
             model.path()
         ),
+        Route::Deployment(..) => {
+            format!("`{route}` was called as a deployment; there is none of that name, or it is not yours")
+        }
     }
 }
 
@@ -197,10 +269,6 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(date(text)?.duration_since(now)).unwrap_or_default())
 }
 
-fn date(text: &str) -> Option<Timestamp> {
-    Some(rfc2822::parse(text).ok()?.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
     use reqwest::header::{HeaderName, HeaderValue};
@@ -213,7 +281,7 @@ mod tests {
             .iter()
             .map(|(k, v)| (HeaderName::try_from(*k).unwrap(), HeaderValue::try_from(*v).unwrap()))
             .collect();
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(), clock: None }
     }
 
     fn meaning(dialect: Dialect, call: Call<'_>, answer: &Answer) -> CallFault {
@@ -223,6 +291,7 @@ mod tests {
             base_url: String::new(),
             token: Some(Token::new("sekret-token").unwrap()),
             token_env: Some("ACME_KEY".into()),
+            uploads: true,
             limits: crate::http::Limits::default(),
         };
         let base = BaseUrl::parse("https://api.acme.test/v1").unwrap();
@@ -230,8 +299,8 @@ mod tests {
     }
 
     fn message(status: u16, body: &str) -> String {
-        let model = "acme/paint".parse().unwrap();
-        meaning(Dialect::Replicate, Call::Create(&model), &answer(status, &[], body)).to_string()
+        let model: ModelRef = "acme/paint".parse().unwrap();
+        meaning(Dialect::Replicate, Call::Create(Route::Name(&model)), &answer(status, &[], body)).to_string()
     }
 
     #[test]
@@ -267,18 +336,22 @@ mod tests {
             "acme refused this (404): The requested resource could not be found; `acme/paint` was called by its name, \
              which only official models answer to; a community model needs its version, `acme/paint:VERSION`"
         );
-        let model = "acme/paint:3f0e".parse().unwrap();
-        let by_version =
-            meaning(Dialect::Replicate, Call::Create(&model), &answer(404, &[], body)).to_string();
+        let model: ModelRef = "acme/paint:3f0e".parse().unwrap();
+        let by_version = meaning(
+            Dialect::Replicate,
+            Call::Create(Route::Version(&model, "3f0e")),
+            &answer(404, &[], body),
+        )
+        .to_string();
         assert!(by_version.ends_with("an official model is called without one"), "{by_version}");
     }
 
     #[test]
     fn pitfall_8_a_402_is_refused_for_good_and_speaks_of_billing() {
-        let model = "acme/paint".parse().unwrap();
+        let model: ModelRef = "acme/paint".parse().unwrap();
         let refused = meaning(
             Dialect::Replicate,
-            Call::Create(&model),
+            Call::Create(Route::Name(&model)),
             &answer(402, &[], r#"{"title":"Billing required"}"#),
         );
         assert!(matches!(refused, CallFault::Refused { status: 402, .. }));
@@ -318,11 +391,11 @@ mod tests {
 
     #[test]
     fn pitfall_1_a_server_error_after_a_create_proves_nothing() {
-        let model = "acme/paint".parse().unwrap();
+        let model: ModelRef = "acme/paint".parse().unwrap();
         for status in [408, 500, 502, 503, 504, 524] {
             let error = meaning(
                 Dialect::Replicate,
-                Call::Create(&model),
+                Call::Create(Route::Name(&model)),
                 &answer(status, &[("retry-after", "1")], ""),
             );
             assert!(matches!(error, CallFault::Server { refused: false, .. }), "{error:?}");
@@ -331,9 +404,9 @@ mod tests {
 
     #[test]
     fn cometapi_reports_bad_requests_as_500() {
-        let model = "acme/paint".parse().unwrap();
+        let model: ModelRef = "acme/paint".parse().unwrap();
         let body = r#"{"error":{"message":"no good (request id: 2026-abc)","code":"invalid_request"}}"#;
-        let of = |dialect| meaning(dialect, Call::Create(&model), &answer(500, &[], body));
+        let of = |dialect| meaning(dialect, Call::Create(Route::Name(&model)), &answer(500, &[], body));
         assert!(matches!(of(Dialect::CometApi), CallFault::Refused { status: 500, .. }));
         assert!(matches!(of(Dialect::Replicate), CallFault::Server { refused: false, .. }));
         assert_eq!(
@@ -344,9 +417,9 @@ mod tests {
 
     #[test]
     fn pitfall_56_a_redirect_names_the_base_url() {
-        let model = "acme/paint".parse().unwrap();
+        let model: ModelRef = "acme/paint".parse().unwrap();
         let moved = answer(301, &[("location", "https://www.acme.test/login?next=x")], "");
-        let error = meaning(Dialect::CometApi, Call::Create(&model), &moved);
+        let error = meaning(Dialect::CometApi, Call::Create(Route::Name(&model)), &moved);
         assert!(matches!(error, CallFault::Server { refused: true, .. }));
         assert_eq!(
             error.to_string(),

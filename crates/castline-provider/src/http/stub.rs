@@ -3,24 +3,27 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What happens after a request was read.
 #[derive(Debug, Clone)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
     /// The end of the connection.
     HangUp,
     /// These bytes, and then nothing for ever.
     Stall(Vec<u8>),
+    /// These bytes, and then a blank every few milliseconds for ever.
+    Dribble(Vec<u8>),
 }
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// `POST /v1/predictions`.
     pub line: String,
     /// Header lines, as sent.
@@ -39,7 +42,7 @@ impl Received {
 }
 
 /// A running server; it ends with the test.
-pub(super) struct Stub {
+pub(crate) struct Stub {
     pub address: SocketAddr,
     requests: Arc<Mutex<Vec<Received>>>,
 }
@@ -87,6 +90,13 @@ async fn serve(mut stream: TcpStream, replies: Vec<Reply>, log: Arc<Mutex<Vec<Re
             let _ = stream.write_all(bytes).await;
             std::future::pending::<()>().await;
         }
+        Reply::Dribble(bytes) => {
+            let mut sent = stream.write_all(bytes).await;
+            while sent.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                sent = stream.write_all(b" ").await;
+            }
+        }
     }
 }
 
@@ -103,17 +113,18 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
 }
 
 fn parsed(bytes: &[u8]) -> Option<Received> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let (head, body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + 4..]);
     let mut lines = head.lines().map(str::to_owned);
     let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
-    let received = Received { line, headers: lines.collect(), body: body.to_owned() };
+    let text = String::from_utf8_lossy(body).into_owned();
+    let received = Received { line, headers: lines.collect(), body: text };
     let length = received.header("content-length").map_or(0, |l| l.parse().expect("a length"));
-    (received.body.len() >= length).then_some(received)
+    (body.len() >= length).then_some(received)
 }
 
 /// A reply with a body of its right length.
-pub(super) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Reply {
+pub(crate) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let mut bytes =
         format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n", body.len())
@@ -123,6 +134,6 @@ pub(super) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Repl
 }
 
 /// A JSON answer.
-pub(super) fn json(status: &str, body: &serde_json::Value) -> Reply {
+pub(crate) fn json(status: &str, body: &serde_json::Value) -> Reply {
     reply(status, "content-type: application/json\r\n", body.to_string())
 }

@@ -35,23 +35,50 @@ impl Token {
     }
 
     /// The value of the `Authorization` header.
-    pub(super) fn bearer(&self) -> HeaderValue {
+    pub(crate) fn bearer(&self) -> HeaderValue {
         let mut value =
             HeaderValue::try_from(format!("Bearer {}", self.0)).expect("a token is graphic ASCII");
         value.set_sensitive(true);
         value
     }
 
-    /// Takes the token out of somebody else's words.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        text.replace(&self.0, "[token]")
+    /// Takes the token out of somebody else's words, also where a URL has it
+    /// percent-encoded.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let mut scrubbed = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((at, length)) = self.find(rest.as_bytes()) {
+            scrubbed.push_str(&rest[..at]);
+            scrubbed.push_str("[token]");
+            rest = &rest[at + length..];
+        }
+        scrubbed.push_str(rest);
+        scrubbed
+    }
+
+    /// Where the token is, and how long it is there.
+    fn find(&self, text: &[u8]) -> Option<(usize, usize)> {
+        (0..text.len()).find_map(|at| Some((at, self.begins(&text[at..])?)))
+    }
+
+    /// How long the token at the beginning of a text is there, if it is there.
+    fn begins(&self, text: &[u8]) -> Option<usize> {
+        self.0.bytes().try_fold(0, |at, wanted| match text.get(at..)? {
+            [found, ..] if *found == wanted => Some(at + 1),
+            [b'%', high, low, ..] if hex(*high)? * 16 + hex(*low)? == wanted => Some(at + 3),
+            _ => None,
+        })
     }
 
     /// True when the token stands in bytes that are about to leave. Short tokens are those
     /// of tests and local servers, and would be found in anything.
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         self.0.len() >= 16 && bytes.windows(self.0.len()).any(|window| window == self.0.as_bytes())
     }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|d| d as u8)
 }
 
 impl fmt::Debug for Token {
@@ -83,5 +110,15 @@ mod tests {
         let token = Token::new("r8_secret_and_long_enough").unwrap();
         assert_eq!(format!("{token} {token:?} {:?}", token.bearer()), "[token] [token] Sensitive");
         assert_eq!(token.scrub("bad key r8_secret_and_long_enough!"), "bad key [token]!");
+    }
+
+    #[test]
+    fn pitfall_60_the_token_is_taken_out_of_urls_however_it_is_encoded() {
+        let token = Token::new("r8/se+cret=").unwrap();
+        for text in ["r8/se+cret=", "r8%2Fse%2bcret%3D", "%72%38/se+cret%3d"] {
+            let url = format!("grüße von https://h/?key={text}&x=%72");
+            assert_eq!(token.scrub(&url), "grüße von https://h/?key=[token]&x=%72");
+        }
+        assert_eq!(token.scrub("r8%2Fse%2"), "r8%2Fse%2");
     }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use castline_core::MediaType;
 use serde_json::Value;
 
+use super::data_uri;
+
 /// Words longer than this are cut: servers echo whole requests.
 const LENGTH: usize = 300;
 
 /// A refusal in the server's words.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// For people; empty when the server said nothing.
     pub text: String,
     /// `invalid_request`, where there is a code.
@@ -99,9 +101,10 @@ fn without_tags(page: &str) -> String {
 }
 
 fn cut(text: &str) -> String {
+    let text = data_uri::shortened(text);
     match text.char_indices().nth(LENGTH) {
         Some((end, _)) => format!("{}...", text[..end].trim_end()),
-        None => text.to_owned(),
+        None => text,
     }
 }
 
@@ -158,6 +161,12 @@ mod tests {
         assert_eq!(delay(r#"{"detail":"Throttled. Your rate limit resets in ~30s."}"#), Some(30));
         assert_eq!(delay(r#"{"detail":"Expected available in 1 second."}"#), Some(1));
         assert_eq!(delay(r#"{"detail":"Not in time, in 5 minutes."}"#), None);
+    }
+
+    #[test]
+    fn pitfall_60_a_file_that_a_server_echoes_is_not_printed() {
+        let echoed = format!(r#"{{"detail":"data:image/png;base64,{} is no uri"}}"#, "A".repeat(99));
+        assert_eq!(said(&echoed), "data:image/png;base64,... is no uri");
     }
 
     #[test]

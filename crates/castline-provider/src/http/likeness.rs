@@ -1,0 +1,126 @@
+//! Whether a listed input is the one that was sent.
+//!
+//! Both mistakes cost money: taking somebody else's prediction for ours gives a wrong
+//! result, and the lost one is created again; not recognising ours pays for it twice. So
+//! there is a third answer, [`Likeness::Unclear`], and a person decides then.
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::data_uri::is_data_uri;
+
+/// What a comparison shows, the weakest answer last: of several it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Likeness {
+    /// Every field is there as it was sent.
+    Same,
+    /// What is there of a file tells nothing.
+    Unclear,
+    /// Another request.
+    Different,
+}
+
+/// Compares the fields that were sent with those of a listed input; more fields may be
+/// there, see [`extra`].
+pub(super) fn likeness(sent: &Map<String, Json>, listed: &Map<String, Json>) -> Likeness {
+    let fields = sent.iter().filter(|(_, value)| !value.is_null());
+    weakest(fields.map(|(name, value)| alike(value, listed.get(name).unwrap_or(&Json::Null))))
+}
+
+/// The fields of a listed input that were not sent. A server may have filled in defaults.
+pub(super) fn extra<'a>(sent: &Map<String, Json>, listed: &'a Map<String, Json>) -> Vec<&'a str> {
+    let extra = listed.iter().filter(|(name, value)| !value.is_null() && !holds(sent, name));
+    extra.map(|(name, _)| name.as_str()).collect()
+}
+
+/// True where a field has a value.
+pub(super) fn holds(input: &Map<String, Json>, name: &str) -> bool {
+    input.get(name).is_some_and(|value| !value.is_null())
+}
+
+fn weakest(all: impl Iterator<Item = Likeness>) -> Likeness {
+    all.max().unwrap_or(Likeness::Same)
+}
+
+fn alike(sent: &Json, listed: &Json) -> Likeness {
+    match (sent, listed) {
+        // Lists may show a file's data shortened, or an address in its place.
+        (Json::String(text), _) if is_file(text) => {
+            if listed.is_string() {
+                Likeness::Same
+            } else {
+                Likeness::Unclear
+            }
+        }
+        (Json::Number(sent), Json::Number(listed)) => same_if(is_equal(sent, listed)),
+        (Json::Array(sent), Json::Array(listed)) if sent.len() == listed.len() => {
+            weakest(sent.iter().zip(listed).map(|(sent, listed)| alike(sent, listed)))
+        }
+        // Defaults are of a model's fields, not of what is inside one.
+        (Json::Object(sent), Json::Object(listed)) if extra(sent, listed).is_empty() => {
+            likeness(sent, listed)
+        }
+        _ => same_if(sent == listed),
+    }
+}
+
+/// True for what stands for a file inside a request, and for a file that a person wrote out.
+fn is_file(text: &str) -> bool {
+    text.starts_with("data:sha256:") || (is_data_uri(text) && text.contains(";base64,"))
+}
+
+fn same_if(same: bool) -> Likeness {
+    if same { Likeness::Same } else { Likeness::Different }
+}
+
+/// `1` and `1.0` are one number.
+fn is_equal(one: &Number, other: &Number) -> bool {
+    one == other || ((one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn compared(sent: Json, listed: Json) -> Likeness {
+        let (Json::Object(sent), Json::Object(listed)) = (sent, listed) else { panic!("two inputs") };
+        likeness(&sent, &listed)
+    }
+
+    #[test]
+    fn fields_are_the_same_in_any_order_and_spelling_of_numbers() {
+        let sent =
+            json!({ "prompt": "kite", "n": 1, "seed": u64::MAX, "none": null, "refs": [{ "a": 1.0 }] });
+        let listed = json!({ "refs": [{ "a": 1, "b": null }], "seed": u64::MAX, "prompt": "kite", "n": 1.0 });
+        assert_eq!(compared(sent, listed), Likeness::Same);
+    }
+
+    #[test]
+    fn another_value_a_missing_field_or_more_inside_a_field_is_another_request() {
+        for (sent, listed) in [
+            (json!({ "prompt": "kite" }), json!({ "prompt": "Kite" })),
+            (json!({ "prompt": "kite" }), json!({})),
+            (json!({ "seed": u64::MAX }), json!({ "seed": u64::MAX - 1 })),
+            (json!({ "n": "1" }), json!({ "n": 1 })),
+            (json!({ "refs": ["a"] }), json!({ "refs": ["a", "b"] })),
+            (json!({ "options": { "a": 1 } }), json!({ "options": { "a": 1, "b": 2 } })),
+        ] {
+            assert_eq!(compared(sent.clone(), listed.clone()), Likeness::Different, "{sent} {listed}");
+        }
+    }
+
+    #[test]
+    fn any_text_stands_for_a_file_and_its_absence_proves_nothing() {
+        let sent = || json!({ "image": "data:sha256:00", "prompt": "kite" });
+        for shown in ["https://files.test/x", "data:image/png;base64,iVBOR...", ""] {
+            assert_eq!(compared(sent(), json!({ "image": shown, "prompt": "kite" })), Likeness::Same);
+        }
+        assert_eq!(compared(sent(), json!({ "image": null, "prompt": "kite" })), Likeness::Unclear);
+        assert_eq!(compared(sent(), json!({ "prompt": "boat" })), Likeness::Different);
+        let written =
+            |text: &str| compared(json!({ "image": text }), json!({ "image": "https://files.test/x" }));
+        assert_eq!(written("data:image/png;base64,iVBORw0KGgo="), Likeness::Same);
+        assert_eq!(written("data: a chart"), Likeness::Different);
+    }
+}

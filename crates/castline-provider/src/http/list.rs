@@ -1,0 +1,269 @@
+//! Looks through a provider's list of predictions for a create of which nothing was heard.
+//!
+//! What is in the list can be adopted. What is not there was not received, but only if the
+//! list is complete: read to the beginning of the window, with an input for everything that
+//! can be it. [`Found::incomplete`] says why it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use castline_core::PredictionId;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use serde_json::{Map, Value as Json};
+
+use super::HttpProvider;
+use super::likeness::{Likeness, extra, holds, likeness};
+use super::prediction::time;
+use super::refusal::Call;
+use crate::call::{CallFault, Found, Search};
+
+/// A hundred predictions each.
+const PAGES: usize = 50;
+
+/// What the provider's clock may have drifted since it was compared with ours, and what a
+/// create may take to be received.
+const MARGIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// The same where the clocks were compared only now: ours may have been set since.
+const WIDE_MARGIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Inputs are deleted an hour after a prediction is completed.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+impl HttpProvider {
+    /// Looks for a create in the list of predictions.
+    pub async fn search(&self, search: &Search) -> Result<Found, CallFault> {
+        if !self.capabilities.list {
+            return Err(crate::none("list of predictions"));
+        }
+        if search.clock.is_none() {
+            // Only for the date of its answer.
+            self.ask(Call::List, &self.base.predictions()).await?;
+        }
+        let window = Window::of(search, self.clock());
+        let mut reading = Reading::new(search, window);
+        let mut url = self.base.predictions();
+        url.query_pairs_mut()
+            .append_pair("created_after", &window.from.to_string())
+            .append_pair("created_before", &window.until.to_string());
+        for _ in 0..PAGES {
+            let page = self.ask(Call::List, &url).await?;
+            match reading.read(&page) {
+                // Its host is not asked: it may be another one, which must not see the token.
+                Step::Next(query) => url.set_query(Some(&query)),
+                Step::Done => return Ok(reading.found(self.clock())),
+                Step::NoList => {
+                    let message = format!("{} answered without a list of predictions", self.options.name);
+                    return Err(CallFault::Server { message, refused: false });
+                }
+            }
+        }
+        reading.doubt(format!("it is longer than {PAGES} pages"));
+        Ok(reading.found(self.clock()))
+    }
+}
+
+/// When the create can have been received, by the provider's clock.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Window {
+    /// `now` is the offset of the provider's clock that its answers show now. Its offset when
+    /// the create was decided counts, but either may hold at the end of the window.
+    fn of(search: &Search, now: Option<SignedDuration>) -> Self {
+        let margin = if search.clock.is_some() { MARGIN } else { WIDE_MARGIN };
+        let then = search.clock.or(now).unwrap_or_default();
+        let last = now.map_or(then, |now| now.max(then));
+        let from = search.from.saturating_add(then - margin).unwrap_or(Timestamp::MIN);
+        let until = search.until.max(search.from).saturating_add(last + margin).unwrap_or(Timestamp::MAX);
+        Self { from, until }
+    }
+
+    fn holds(&self, time: Timestamp) -> bool {
+        (self.from..=self.until).contains(&time)
+    }
+}
+
+/// A prediction of the list that may be of the model.
+struct Listed {
+    id: PredictionId,
+    version: Option<String>,
+    created: Timestamp,
+    input: Map<String, Json>,
+    removed: bool,
+}
+
+/// What a page leads to.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// The page with this query.
+    Next(String),
+    /// Everything was read.
+    Done,
+    /// It is no page of a list.
+    NoList,
+}
+
+/// A list while it is read.
+struct Reading<'a> {
+    search: &'a Search,
+    window: Window,
+    seen: BTreeSet<String>,
+    listed: Vec<Listed>,
+    incomplete: Option<String>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(search: &'a Search, window: Window) -> Self {
+        Self { search, window, seen: BTreeSet::new(), listed: Vec::new(), incomplete: None }
+    }
+
+    /// The first reason is enough.
+    fn doubt(&mut self, why: String) {
+        self.incomplete.get_or_insert(why);
+    }
+
+    fn read(&mut self, page: &Json) -> Step {
+        let Some(items) = page.get("results").and_then(Json::as_array) else { return Step::NoList };
+        for item in items {
+            self.item(item);
+        }
+        match page.get("next").and_then(Json::as_str) {
+            None => Step::Done,
+            Some(_) if self.is_past(items) => Step::Done,
+            Some(next) => self.next(next),
+        }
+    }
+
+    fn next(&mut self, next: &str) -> Step {
+        match query(next) {
+            Some(query) if self.seen.insert(query.clone()) => Step::Next(query),
+            _ => {
+                self.doubt(format!("it does not lead back to {}", self.window.from));
+                Step::Done
+            }
+        }
+    }
+
+    /// True when a page, and with it all that follow, is older than the window. A list that
+    /// is not newest first is read to its end.
+    fn is_past(&self, items: &[Json]) -> bool {
+        let dates: Option<Vec<_>> = items.iter().map(|item| item.get("created_at").and_then(time)).collect();
+        dates.is_some_and(|dates| {
+            dates.first().is_some_and(|newest| *newest < self.window.from)
+                && dates.is_sorted_by(|later, earlier| later >= earlier)
+        })
+    }
+
+    fn item(&mut self, item: &Json) {
+        if !self.can_be_ours(item) {
+            return;
+        }
+        let text = |name: &str| item.get(name)?.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
+        let Some(id) = text("id").filter(|id| id != "." && id != "..") else {
+            return self.doubt("a prediction in it has no id".to_owned());
+        };
+        let Some(created) = item.get("created_at").and_then(time) else {
+            return self.doubt(format!("it does not say when `{id}` was created"));
+        };
+        self.listed.push(Listed {
+            id: PredictionId(id),
+            version: text("version"),
+            created,
+            input: item.get("input").and_then(Json::as_object).cloned().unwrap_or_default(),
+            removed: item.get("data_removed").and_then(Json::as_bool).unwrap_or_default(),
+        });
+    }
+
+    /// Whether an item is of our model and made by a program. A deployment may run a model
+    /// under another name, and who leaves a name out denies nothing: their input decides.
+    fn can_be_ours(&self, item: &Json) -> bool {
+        let text = |name: &str| item.get(name).and_then(Json::as_str);
+        let model = &self.search.model;
+        let same_model = text("model").is_none_or(|name| name.eq_ignore_ascii_case(&model.path()));
+        let other_version = match (&model.version, text("version")) {
+            (Some(ours), Some(theirs)) => is_version(ours) && is_version(theirs) && ours != theirs,
+            _ => false,
+        };
+        text("source").is_none_or(|source| source == "api")
+            && ((same_model && !other_version) || text("deployment").is_some())
+    }
+
+    /// What the list shows; `clock` is the offset of the provider's clock now.
+    fn found(mut self, clock: Option<SignedDuration>) -> Found {
+        self.check_age(clock.or(self.search.clock));
+        let (search, window, listed) = (self.search, self.window, std::mem::take(&mut self.listed));
+        // By their ids, because pages move while they are read.
+        let mut candidates = BTreeMap::new();
+        for one in listed.iter().filter(|one| window.holds(one.created)) {
+            match judge(search, one, &listed) {
+                Ok(true) => drop(candidates.insert(one.id.clone(), one.created)),
+                Ok(false) => {}
+                Err(why) => self.doubt(why),
+            }
+        }
+        let mut candidates: Vec<_> = candidates.into_iter().collect();
+        candidates.sort_by_key(|(_, created)| *created);
+        Found { candidates: candidates.into_iter().map(|(id, _)| id).collect(), incomplete: self.incomplete }
+    }
+
+    fn check_age(&mut self, clock: Option<SignedDuration>) {
+        let Some(clock) = clock else {
+            return self.doubt("its answers have no date, so its clock is unknown".to_owned());
+        };
+        let now = Timestamp::now().saturating_add(clock).unwrap_or(Timestamp::MAX);
+        if now.duration_since(self.window.from) > KEPT {
+            self.doubt(
+                "the create is about an hour old or more, and inputs are deleted after an hour".to_owned(),
+            );
+        }
+    }
+}
+
+/// Whether a listed prediction is the one that is looked for, or why that cannot be told.
+///
+/// Fields beyond those that were sent make it another request, unless the server filled in
+/// a default. It does so for all predictions of one version or for none: a field that another
+/// of them goes without is no default. Where none goes without, nothing can be told.
+fn judge(search: &Search, one: &Listed, listed: &[Listed]) -> Result<bool, String> {
+    let Json::Object(sent) = &*search.sent else {
+        return Err("it is not known what was sent".to_owned());
+    };
+    let removed = || Err(format!("the input of `{}` was deleted", one.id));
+    if one.input.is_empty() && !sent.is_empty() {
+        return removed();
+    }
+    match likeness(sent, &one.input) {
+        Likeness::Different if one.removed => removed(),
+        Likeness::Different => Ok(false),
+        Likeness::Unclear => Err(format!("it does not show the files of `{}`", one.id)),
+        Likeness::Same => {
+            let extra = extra(sent, &one.input);
+            let alike = listed.iter().filter(|other| other.version == one.version && !other.input.is_empty());
+            let is_default = |name: &&str| alike.clone().all(|other| holds(&other.input, name));
+            match extra.as_slice() {
+                [] => Ok(true),
+                extra if !extra.iter().all(is_default) => Ok(false),
+                extra => Err(format!(
+                    "`{}` was sent the same and `{}`, and nothing shows whether the provider added that by itself",
+                    one.id,
+                    extra.join("`, `")
+                )),
+            }
+        }
+    }
+}
+
+/// True for the id of a version; there are other words in its place, such as `hidden`.
+fn is_version(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The query of an address, absolute or not.
+fn query(next: &str) -> Option<String> {
+    let base = Url::parse("http://list.invalid/").expect("it is a URL");
+    base.join(next).ok()?.query().filter(|query| !query.is_empty()).map(str::to_owned)
+}

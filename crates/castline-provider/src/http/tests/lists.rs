@@ -1,0 +1,265 @@
+//! Lost creates, looked for in the list of predictions.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::*;
+use crate::call::{Found, Search};
+
+const NONE: SignedDuration = SignedDuration::ZERO;
+
+fn ago(seconds: i64) -> Timestamp {
+    Timestamp::now() - SignedDuration::from_secs(seconds)
+}
+
+/// A create that was decided a minute ago and lost half a minute later.
+fn lost() -> Search {
+    Search {
+        model: "acme/paint".parse().unwrap(),
+        sent: Arc::new(json!({ "prompt": "kite", "image": "data:sha256:00" })),
+        from: ago(60),
+        until: ago(30),
+        clock: Some(NONE),
+    }
+}
+
+/// What the list shows of it, but for `change`.
+fn item(id: &str, change: &Json) -> Json {
+    let mut item = json!({
+        "id": id, "model": "acme/paint", "version": "hidden", "status": "processing", "source": "api",
+        "created_at": ago(50).to_string(), "input": { "image": "https://files.test/x", "prompt": "kite" }
+    });
+    item.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    item
+}
+
+fn page(next: Option<&str>, items: &[Json]) -> Reply {
+    reply("200 OK", &date(NONE), json!({ "next": next, "previous": null, "results": items }).to_string())
+}
+
+async fn found_in(stub: &Stub, search: &Search) -> Found {
+    provider(stub, Dialect::Replicate).search(search).await.unwrap()
+}
+
+async fn found(search: &Search, items: &[Json]) -> (Vec<String>, Option<String>) {
+    let found = found_in(&Stub::start(vec![page(None, items)]).await, search).await;
+    (found.candidates.into_iter().map(|id| id.0).collect(), found.incomplete)
+}
+
+/// What is found of a list with only this item in it.
+async fn judged(change: &Json) -> (Vec<String>, Option<String>) {
+    found(&lost(), &[item("p1", change)]).await
+}
+
+fn nothing() -> (Vec<String>, Option<String>) {
+    (vec![], None)
+}
+
+/// The query of a request for a page, decoded.
+fn query(line: &str) -> Vec<(String, String)> {
+    let url = reqwest::Url::parse(&format!("http://h{}", line.trim_start_matches("GET "))).unwrap();
+    url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
+#[tokio::test]
+async fn pitfall_1_a_lost_create_is_found_by_what_was_sent() {
+    let later = json!({ "created_at": ago(40).to_string() });
+    let list =
+        [item("p3", &later), item("p2", &json!({ "input": { "prompt": "boat" } })), item("p1", &json!({}))];
+    assert_eq!(found(&lost(), &list).await, (vec!["p1".to_owned(), "p3".to_owned()], None));
+}
+
+#[tokio::test]
+async fn pitfall_1_other_predictions_are_not_taken_for_it() {
+    for other in [
+        json!({ "model": "acme/sketch" }),
+        json!({ "source": "web" }),
+        json!({ "created_at": ago(60 + 121).to_string() }),
+        json!({ "created_at": (Timestamp::now() + SignedDuration::from_secs(120)).to_string() }),
+        json!({ "input": { "prompt": "kite" , "image": "https://files.test/x", "seed": 1 },
+                "model": "acme/sketch" }),
+        json!({ "input": { "prompt": "Kite", "image": "https://files.test/x" } }),
+    ] {
+        assert_eq!(judged(&other).await, nothing(), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_leaves_out_is_not_held_against_an_item() {
+    for change in [
+        json!({ "model": null, "source": null }),
+        json!({ "model": "Acme/Paint" }),
+        json!({ "model": "acme/other", "deployment": "acme/fast" }),
+        json!({ "input": { "prompt": "kite", "image": "", "seed": null } }),
+        json!({ "status": "failed", "data_removed": true }),
+    ] {
+        assert_eq!(judged(&change).await, (vec!["p1".to_owned()], None), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn another_version_of_the_model_is_another_request() {
+    let pinned = Search { model: format!("acme/paint:{}", "a".repeat(64)).parse().unwrap(), ..lost() };
+    let version = |letter: &str| item("p1", &json!({ "version": letter.repeat(64) }));
+    assert_eq!(found(&pinned, &[version("b")]).await, nothing());
+    assert_eq!(found(&pinned, &[version("a")]).await.0, ["p1"]);
+    assert_eq!(found(&pinned, &[item("p1", &json!({}))]).await.0, ["p1"]);
+}
+
+#[tokio::test]
+async fn pitfall_1_a_list_that_hides_something_proves_nothing() {
+    for (change, why) in [
+        (json!({ "input": null }), "the input of `p1` was deleted"),
+        (json!({ "input": {} }), "the input of `p1` was deleted"),
+        (json!({ "input": { "prompt": "" }, "data_removed": true }), "the input of `p1` was deleted"),
+        (json!({ "created_at": null }), "it does not say when `p1` was created"),
+        (json!({ "created_at": "yesterday" }), "it does not say when `p1` was created"),
+        (json!({ "input": { "prompt": "kite" } }), "it does not show the files of `p1`"),
+        (json!({ "id": null }), "a prediction in it has no id"),
+    ] {
+        assert_eq!(judged(&change).await, (vec![], Some(why.to_owned())), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn pitfall_1_what_is_hidden_outside_the_window_does_not_matter() {
+    let old = json!({ "input": null, "created_at": ago(4000).to_string() });
+    assert_eq!(judged(&old).await, nothing());
+    assert_eq!(judged(&json!({ "input": null, "model": "acme/sketch" })).await, nothing());
+}
+
+#[tokio::test]
+async fn a_field_that_was_not_sent_may_be_a_default_unless_another_item_goes_without() {
+    let more = |id: &str, seed: Json| {
+        item(id, &json!({ "input": { "prompt": "kite", "image": "x", "seed": seed } }))
+    };
+    let unclear =
+        "`p1` was sent the same and `seed`, and nothing shows whether the provider added that by itself";
+    assert_eq!(found(&lost(), &[more("p1", json!(7))]).await, (vec![], Some(unclear.to_owned())));
+    let without = item("p2", &json!({ "input": { "prompt": "boat", "image": "x" } }));
+    assert_eq!(found(&lost(), &[without, more("p1", json!(7))]).await, nothing());
+    let (seeded, plain) = (more("p1", json!(7)), item("p2", &json!({})));
+    assert_eq!(found(&lost(), &[seeded, plain]).await, (vec!["p2".to_owned()], None));
+}
+
+#[tokio::test]
+async fn pitfall_25_the_next_page_is_asked_at_our_own_base() {
+    let other = Stub::start(vec![page(None, &[])]).await;
+    let next = other.url("/v1/predictions?cursor=c%2B1");
+    let stub = Stub::start(vec![page(Some(&next), &[]), page(None, &[item("p1", &json!({}))])]).await;
+    let search = lost();
+    assert_eq!(found_in(&stub, &search).await.candidates, [id()]);
+    let asked = stub.requests();
+    assert!(asked[0].line.starts_with("GET /replicate/v1/predictions?"), "{}", asked[0].line);
+    let margin = SignedDuration::from_mins(2);
+    assert_eq!(
+        query(&asked[0].line),
+        [
+            ("created_after".to_owned(), (search.from - margin).to_string()),
+            ("created_before".to_owned(), (search.until + margin).to_string())
+        ]
+    );
+    assert_eq!(asked[1].line, "GET /replicate/v1/predictions?cursor=c%2B1");
+    assert_eq!(asked[1].header("authorization"), Some("Bearer a-token-of-some-length"));
+    assert_eq!((asked.len(), other.requests().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_list_is_read_until_it_is_older_than_the_window() {
+    let older = |seconds: i64| item("p0", &json!({ "created_at": ago(seconds).to_string() }));
+    let stub = Stub::start(vec![
+        page(Some("?cursor=2"), &[older(50), older(500)]),
+        page(Some("?cursor=3"), &[older(600), older(700)]),
+    ])
+    .await;
+    assert_eq!(found_in(&stub, &lost()).await.incomplete, None);
+    assert_eq!(stub.requests().len(), 2);
+    // The oldest first: what is newer is still to come.
+    let odd = Stub::start(vec![
+        page(Some("?cursor=2"), &[older(700), older(600)]),
+        page(None, &[item("p1", &json!({}))]),
+    ])
+    .await;
+    assert_eq!(found_in(&odd, &lost()).await.candidates, [id()]);
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_reach_back_proves_nothing() {
+    let circle = Stub::start(vec![page(Some("?cursor=2"), &[])]).await;
+    let why = found_in(&circle, &lost()).await.incomplete.unwrap();
+    assert!(why.starts_with("it does not lead back to "), "{why}");
+    assert_eq!(circle.requests().len(), 2);
+    let pages = (0..60).map(|n| page(Some(&format!("?cursor={n}")), &[item("p1", &json!({}))]));
+    let endless = Stub::start(pages.collect()).await;
+    let found = found_in(&endless, &lost()).await;
+    assert_eq!(found.incomplete.unwrap(), "it is longer than 50 pages");
+    assert_eq!((found.candidates, endless.requests().len()), (vec![id()], 50));
+}
+
+#[tokio::test]
+async fn pitfall_27_the_window_is_told_by_the_clock_of_the_provider() {
+    let ahead = SignedDuration::from_mins(10);
+    let search = Search { clock: Some(ahead), ..lost() };
+    let theirs = json!({ "created_at": (ago(50) + ahead).to_string() });
+    assert_eq!(found(&search, &[item("p1", &theirs)]).await.0, ["p1"]);
+    assert_eq!(found(&search, &[item("p1", &json!({}))]).await, nothing());
+}
+
+#[tokio::test]
+async fn pitfall_27_a_clock_that_was_not_known_is_asked_for_and_believed_less() {
+    let ahead = SignedDuration::from_mins(10);
+    let answer =
+        |items: &[Json]| reply("200 OK", &date(ahead), json!({ "next": null, "results": items }).to_string());
+    let drifted = json!({ "created_at": (ago(50) + ahead + SignedDuration::from_mins(14)).to_string() });
+    let stub = Stub::start(vec![answer(&[]), answer(&[item("p1", &drifted)])]).await;
+    let found = found_in(&stub, &Search { clock: None, ..lost() }).await;
+    assert_eq!((found.candidates, found.incomplete), (vec![id()], None));
+    assert_eq!(stub.requests()[0].line, "GET /replicate/v1/predictions");
+    assert_eq!(query(&stub.requests()[1].line).len(), 2);
+}
+
+#[tokio::test]
+async fn pitfall_27_without_any_clock_a_list_proves_nothing() {
+    let stub = Stub::start(vec![json("200 OK", &json!({ "results": [] }))]).await;
+    let found = found_in(&stub, &Search { clock: None, ..lost() }).await;
+    assert_eq!(found.incomplete.unwrap(), "its answers have no date, so its clock is unknown");
+    assert_eq!(found_in(&stub, &lost()).await.incomplete, None);
+}
+
+#[tokio::test]
+async fn pitfall_37_an_hour_later_a_list_proves_nothing() {
+    let old = Search { from: ago(3600), until: ago(3500), ..lost() };
+    let running = json!({ "created_at": ago(3590).to_string() });
+    let (candidates, incomplete) = found(&old, &[item("p1", &running)]).await;
+    assert_eq!(candidates, ["p1"]);
+    assert_eq!(
+        incomplete.unwrap(),
+        "the create is about an hour old or more, and inputs are deleted after an hour"
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_asked_again() {
+    let page = "<!doctype html><title>Bad gateway</title>";
+    for disturbance in [
+        reply("502 Bad Gateway", "", page),
+        reply("503 Service Unavailable", "retry-after: 1\r\n", ""),
+        reply("200 OK", "", page),
+        json("200 OK", &json!({ "detail": "no results" })),
+        json("200 OK", &json!([])),
+        Reply::HangUp,
+    ] {
+        let stub = Stub::start(vec![disturbance]).await;
+        let error = provider(&stub, Dialect::Replicate).search(&lost()).await.unwrap_err();
+        assert!(error.is_transient(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn cometapi_has_no_list() {
+    let stub = Stub::start(vec![Reply::HangUp]).await;
+    let error = provider(&stub, Dialect::CometApi).search(&lost()).await.unwrap_err();
+    assert_eq!(error.to_string(), "this provider has no list of predictions");
+    assert_eq!(stub.requests().len(), 0);
+}

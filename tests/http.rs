@@ -80,9 +80,18 @@ impl Project {
     }
 
     fn at(base_url: &str, workflow: &str) -> Self {
+        Self::of_kind("replicate", base_url, workflow)
+    }
+
+    /// Behind the routes of CometAPI, which has no list of predictions.
+    fn without_list(server: &Server, workflow: &str) -> Self {
+        Self::of_kind("cometapi", &format!("http://{}/replicate/v1", server.host()), workflow)
+    }
+
+    fn of_kind(kind: &str, base_url: &str, workflow: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let project = format!(
-            "provider: local\nproviders:\n  local: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n"
+            "provider: local\nproviders:\n  local: {{ kind: {kind}, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n"
         );
         fs::write(folder.path().join("castline.yaml"), project).expect("written");
         fs::write(folder.path().join("flow.yaml"), workflow).expect("written");
@@ -295,18 +304,36 @@ fn lasting_faults_fail_with_the_servers_words() {
 }
 
 #[test]
-fn a_lost_answer_is_in_doubt_and_never_sent_again() {
-    let (server, record, text) = with_fault("create:drop-after*1", 4);
-    assert_eq!(record["status"], "in-doubt", "{text}");
+fn a_create_whose_answer_is_lost_is_found_in_the_list() {
+    let (server, record, text) = with_fault("create:drop-after*1", 0);
+    assert_eq!(record["status"], "succeeded", "{text}");
+    let listed = server.get("/v1/predictions");
+    assert_eq!(record["steps"][0]["prediction"], listed["results"][0]["id"]);
     assert_eq!(server.creates(), 1);
-    assert!(text.contains("castline ledger"), "it says what to do: {text}");
+}
+
+#[test]
+fn without_a_list_a_lost_answer_is_in_doubt_and_never_sent_again() {
+    let server = Server::start(&["--fault", "create:drop-after*1"]);
+    let project = Project::without_list(&server, SEED_REQUEST);
+    for _ in 0..2 {
+        let output = project.run(&["run", "flow.yaml", "--yes"]);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert_eq!(server.creates(), 1);
+        let told = ["boat is in doubt", "`black-forest-labs/flux-schnell`", "0.003 USD"];
+        let ways = ["castline ledger adopt", "castline ledger forgive", "castline ledger retry"];
+        for word in told.into_iter().chain(ways) {
+            assert!(text.contains(word), "`{word}` is missing: {text}");
+        }
+    }
 }
 
 #[test]
 fn a_person_settles_what_is_in_doubt() {
     for (ruling, creates) in [("adopt", 1), ("forgive", 2), ("retry", 2)] {
         let server = Server::start(&["--fault", "create:drop-after*1"]);
-        let project = Project::new(&server, SEED_REQUEST);
+        let project = Project::without_list(&server, SEED_REQUEST);
         project.run_json(4);
         let listed = project.run(&["ledger", "list", "--json"]);
         assert_eq!(listed.status.code(), Some(4), "{}", stderr(&listed));

@@ -20,6 +20,7 @@ use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
 
 use crate::files::load_missing;
+use crate::lock::Lock;
 use crate::project::{Project, read};
 use crate::providers;
 use crate::trouble::Trouble;
@@ -71,6 +72,22 @@ impl Job {
         }
         found.sort();
         (project, found)
+    }
+
+    /// Plans a workflow that is about to run: versions that are not pinned yet are asked for
+    /// and pinned in `castline.lock`. Returns those that are new as well.
+    pub async fn plan_to_run(
+        file: &Path,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let job = Self::plan(file, wishes).await?;
+        let unpinned = job.forecast.as_ref().map(|forecast| forecast.plan.unpinned()).unwrap_or_default();
+        if unpinned.is_empty() || wishes.offline {
+            return Ok((job, BTreeMap::new()));
+        }
+        let new = Lock::read(&job.project)?.pin(&job.project, unpinned).await?;
+        drop(job);
+        Ok((Self::plan(file, wishes).await?, new))
     }
 
     /// Loads, checks and plans a workflow, and asks the ledger what is known.
@@ -266,7 +283,8 @@ fn choices(graph: &Graph, wishes: &Wishes, run: &str, project: &Project) -> Resu
     steps.dedup();
     let rerolls = wishes.reroll.iter().map(|text| reroll(graph, text, run)).collect::<Result<_, _>>()?;
     let prices = project.document.as_ref().map(|d| d.prices.clone()).unwrap_or_default();
-    Ok(Choices { run: run.to_owned(), rerolls, steps, prices })
+    let pins = Lock::read(project)?.models;
+    Ok(Choices { run: run.to_owned(), rerolls, steps, pins, prices })
 }
 
 fn step(graph: &Graph, name: &str) -> Result<usize, Trouble> {

@@ -11,6 +11,7 @@ pub mod history;
 mod job;
 pub mod ledger;
 mod local;
+mod lock;
 mod output;
 pub mod presets;
 mod project;

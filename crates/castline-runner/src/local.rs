@@ -19,7 +19,6 @@ use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
-use castline_provider::Provider;
 use castline_store::{Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,7 +27,7 @@ use tokio::task::JoinSet;
 use crate::job::{Cost, Job, open_store};
 use crate::output::OutputFolder;
 use crate::project::Project;
-use crate::providers;
+use crate::providers::{self, Providers};
 use crate::trouble::Trouble;
 
 /// Listens to what happens; it cannot steer.
@@ -48,9 +47,11 @@ pub enum Interrupt {
 /// What all tasks of a run share.
 pub(crate) struct World {
     pub(crate) store: Store,
-    pub(crate) providers: BTreeMap<ProviderName, Provider>,
+    pub(crate) providers: Providers,
     pub(crate) claim: Claim,
     pub(crate) since: Timestamp,
+    /// The project says `when_lost: retry`.
+    pub(crate) retry_lost: bool,
     pub(crate) facts: BTreeMap<usize, Arc<task::LegFacts>>,
     pub(crate) creating: task::Creating,
     /// True once the user asked to stop: what was never sent is not sent any more.
@@ -84,14 +85,15 @@ impl Job {
         Self::keep_files(&forecast, &store)?;
         self.forget_missing(&store).await?;
         let used = used_providers(&forecast, runs_something);
-        let providers = providers::connect(&self.project, used)?;
+        let providers = Providers::new(&self.project);
         let accounts = self.open_accounts(&store, &forecast).await?;
         self.check_day(&store, &forecast).await?;
         let run_id = RunId::from(self.run.as_str());
         let world = Arc::new(World {
             claim: Claim::new(store.owner().clone(), run_id, accounts),
             since: Timestamp::now(),
-            facts: task::facts(&forecast, &providers, &store).await?,
+            retry_lost: self.project.document.as_ref().is_some_and(|d| d.retry_lost),
+            facts: task::facts(&forecast, &used, &providers, &store).await?,
             providers,
             store,
             creating: task::Creating::default(),

@@ -1,13 +1,17 @@
 //! The providers of a project: which there are, and how they are reached.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use castline_core::ledger::Terms;
 use castline_core::routing::{Route, Routing, Serves};
 use castline_core::{MicroUsd, ProviderName, Realm};
-use castline_provider::Provider;
+use castline_provider::cog::{CogOptions, CogProvider, WebhookOptions};
 use castline_provider::http::{Dialect, HttpOptions, HttpProvider, Limits, Token, host};
 use castline_provider::sandbox::{REVISION as SANDBOX_REVISION, Sandbox, SandboxOptions};
 use castline_provider::std_tools::{REVISION as STD_REVISION, StdTools};
+use castline_provider::{Capabilities, Provider};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::project::{Provider as Declared, ProviderKind};
 
@@ -68,10 +72,10 @@ pub fn routing(project: &Project, wishes: &Wishes) -> Result<Routing, Trouble> {
         .flatten()
         .filter(|(_, p)| !p.models.is_empty())
         .map(|(name, p)| own_route(name, p))
-        .collect::<Result<_, _>>()?;
+        .collect();
     let chosen = match (name.as_str(), declared.and_then(|d| d.get(&name))) {
         ("sandbox", _) => local("sandbox", Realm::Sandbox(SANDBOX_REVISION), Serves::Everything),
-        (_, Some(own)) => own_route(&name, own)?,
+        (_, Some(own)) => own_route(&name, own),
         _ => match BUILT_IN.iter().find(|b| b.name == name) {
             Some(built_in) => Route {
                 name: name.as_str().into(),
@@ -98,29 +102,71 @@ fn local(name: &str, realm: Realm, serves: Serves) -> Route {
     Route { name: name.into(), realm, serves, bills: false, parallel: usize::MAX }
 }
 
-fn own_route(name: &str, provider: &Declared) -> Result<Route, Trouble> {
-    if provider.kind == ProviderKind::Cog {
-        return Err(Trouble::usage(
-            format!("provider `{name}` is a Cog server, which comes with a later version of castline"),
-            "use a provider of kind `replicate` or `cometapi`, or the sandbox",
-        ));
-    }
+fn own_route(name: &str, provider: &Declared) -> Route {
     let models = provider.models.iter().cloned().collect();
-    Ok(Route {
+    let cog = provider.kind == ProviderKind::Cog;
+    Route {
         name: name.into(),
         realm: if provider.public_realm { Realm::Public } else { Realm::Own(name.into()) },
         serves: if provider.models.is_empty() { Serves::Everything } else { Serves::Models(models) },
-        bills: true,
-        parallel: provider.parallel.map_or(usize::MAX, |n| n as usize),
-    })
+        bills: !cog,
+        parallel: if cog { slots(provider) } else { provider.parallel.map_or(usize::MAX, |n| n as usize) },
+    }
 }
 
-/// Connects the providers that a run uses, by name. Tokens are read here.
-pub(crate) fn connect(
-    project: &Project,
-    used: impl IntoIterator<Item = ProviderName>,
-) -> Result<BTreeMap<ProviderName, Provider>, Trouble> {
-    used.into_iter().map(|name| Ok((name.clone(), provider(project, &name.0)?))).collect()
+/// What a Cog server runs at once: one, unless the model says otherwise.
+fn slots(provider: &Declared) -> usize {
+    provider.parallel.map_or(1, |n| n as usize)
+}
+
+/// A provider that is connected.
+pub(crate) struct Reached {
+    pub(crate) provider: Provider,
+    /// What the ledger must know of it.
+    pub(crate) terms: Terms,
+}
+
+/// The providers of a project, each connected when it is first asked for. Tokens are read
+/// then.
+pub(crate) struct Providers {
+    project: Project,
+    reached: Mutex<BTreeMap<ProviderName, Arc<Reached>>>,
+}
+
+impl Providers {
+    pub(crate) fn new(project: &Project) -> Self {
+        Self { project: project.clone(), reached: Mutex::default() }
+    }
+
+    /// The provider of this name; entries of former runs may lie with others than the
+    /// chosen one.
+    pub(crate) fn get(&self, name: &ProviderName) -> Result<Arc<Reached>, Trouble> {
+        let mut all = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reached) = all.get(name) {
+            return Ok(reached.clone());
+        }
+        let provider = provider(&self.project, &name.0)?;
+        let declared = self.project.document.as_ref().and_then(|d| d.providers.get(&*name.0));
+        let lag = declared.and_then(|d| d.list_lag).unwrap_or(LIST_LAG);
+        let terms = terms(provider.capabilities(), lag);
+        let reached = Arc::new(Reached { provider, terms });
+        all.insert(name.clone(), reached.clone());
+        Ok(reached)
+    }
+}
+
+/// How long after its create a prediction may be missing in Replicate's list.
+const LIST_LAG: Duration = Duration::from_mins(1);
+
+fn terms(capabilities: &Capabilities, list_lag: Duration) -> Terms {
+    Terms {
+        bills: capabilities.bills,
+        get: capabilities.get,
+        cancel: capabilities.cancel,
+        list: capabilities.list,
+        list_lag: u32::try_from(list_lag.as_secs()).unwrap_or(u32::MAX),
+        remote: capabilities.remote,
+    }
 }
 
 fn provider(project: &Project, name: &str) -> Result<Provider, Trouble> {
@@ -134,31 +180,52 @@ fn provider(project: &Project, name: &str) -> Result<Provider, Trouble> {
             })))
         }
         ("std", _) => Ok(Provider::Std(StdTools::default())),
-        (_, Some(own)) => {
-            let dialect = match own.kind {
-                ProviderKind::CometApi => Dialect::CometApi,
-                ProviderKind::Replicate | ProviderKind::Cog => Dialect::Replicate,
-            };
-            http(name, dialect, &own.base_url.value, own.token_env.as_ref().map(|t| t.value.as_str()))
-        }
+        (_, Some(own)) => declared(name, own),
         _ => match BUILT_IN.iter().find(|b| b.name == name) {
-            Some(b) => http(name, b.dialect, b.base_url, Some(b.token_env)),
+            Some(b) => {
+                let token = Some(token(name, b.token_env, b.base_url)?);
+                http(HttpOptions {
+                    name: name.into(),
+                    dialect: b.dialect,
+                    base_url: b.base_url.to_owned(),
+                    token,
+                    token_env: Some(b.token_env.to_owned()),
+                    uploads: true,
+                    limits: Limits::default(),
+                })
+            }
             None => Err(unknown(name, project)),
         },
     }
 }
 
-fn http(name: &str, dialect: Dialect, base_url: &str, token_env: Option<&str>) -> Result<Provider, Trouble> {
-    let token = token_env.map(|variable| token(name, variable, base_url)).transpose()?;
-    let options = HttpOptions {
-        name: name.into(),
-        dialect,
-        base_url: base_url.to_owned(),
-        token,
-        token_env: token_env.map(str::to_owned),
-        limits: Limits::default(),
+/// A provider that the project defines.
+fn declared(name: &str, own: &Declared) -> Result<Provider, Trouble> {
+    let base_url = own.base_url.value.clone();
+    let token_env = own.token_env.as_ref().map(|t| t.value.clone());
+    let token = token_env.as_ref().map(|variable| token(name, variable, &base_url)).transpose()?;
+    let dialect = match own.kind {
+        ProviderKind::CometApi => Dialect::CometApi,
+        ProviderKind::Replicate => Dialect::Replicate,
+        ProviderKind::Cog => {
+            let options = CogOptions {
+                token,
+                slots: slots(own),
+                webhook: own.webhook.as_ref().map(|w| WebhookOptions { at: w.value.clone() }),
+                ..CogOptions::new(name, base_url)
+            };
+            return CogProvider::new(options)
+                .map(Provider::Cog)
+                .map_err(|e| bad_base_url(name, &e.to_string()));
+        }
     };
-    HttpProvider::new(options).map(Provider::Http).map_err(|e| bad_base_url(name, &e.to_string()))
+    let (name, uploads, limits) = (name.into(), !own.data_uris_only, Limits::default());
+    http(HttpOptions { name, dialect, base_url, token, token_env, uploads, limits })
+}
+
+fn http(options: HttpOptions) -> Result<Provider, Trouble> {
+    let name = options.name.clone();
+    HttpProvider::new(options).map(Provider::Http).map_err(|e| bad_base_url(&name.0, &e.to_string()))
 }
 
 fn bad_base_url(name: &str, why: &str) -> Trouble {

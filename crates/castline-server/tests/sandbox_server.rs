@@ -72,6 +72,7 @@ fn rehearsal_with(faults: &[&str], dialect: Dialect, change: impl Fn(&mut Server
         base_url: format!("{origin}/replicate/v1"),
         token: Some(Token::new("rehearsal").unwrap()),
         token_env: None,
+        uploads: true,
         limits: Limits { create: Duration::from_secs(5), ..Limits::default() },
     })
     .unwrap();

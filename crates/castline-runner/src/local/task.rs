@@ -2,35 +2,42 @@
 //!
 //! Start reading at [`ensure`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use castline_core::forecast::Forecast;
-use castline_core::ledger::{Ask, Claim, Terms, Verdict};
+use castline_core::key;
+use castline_core::ledger::{Ask, Claim, Sent, Terms, Verdict};
 use castline_core::legs::LegId;
 use castline_core::prediction::{
-    CallFault, Do, Facts, Fetched, Finished, Order, Outcome as End, Prediction, Progress, START, Source,
-    Told, learned, wire,
+    CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
+    Search, Source, Told, learned, wire,
 };
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
-use castline_core::{Artifact, Failure, ModelRef, ProviderName, Request, Snapshot};
-use castline_provider::{Capabilities, Create, Links, MediaSource, Provider};
+use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
+use castline_provider::{Create, Links, MediaSource, Provider};
 use castline_store::Store;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::World;
+use crate::providers::{Providers, Reached};
 use crate::trouble::Trouble;
 
 /// Beyond waiting and running, the provider ends it.
 const MARGIN: Duration = Duration::from_mins(1);
+
+/// How long a provider's own output may be passed on to it by its URL; it lives an hour.
+const OUTPUTS_FRESH: SignedDuration = SignedDuration::from_mins(45);
+/// An upload is used while it lives at least so long.
+const UPLOADS_LEFT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a task tells the driver.
 pub(crate) enum Said {
@@ -61,15 +68,16 @@ pub(crate) struct LegFacts {
 /// Collects the facts of every step, by the step's number.
 pub(crate) async fn facts(
     forecast: &Forecast,
-    providers: &BTreeMap<ProviderName, Provider>,
+    used: &BTreeSet<ProviderName>,
+    providers: &Providers,
     store: &Store,
 ) -> Result<BTreeMap<usize, Arc<LegFacts>>, Trouble> {
     let mut all = BTreeMap::new();
     for (number, step) in forecast.plan.graph.steps.iter().enumerate() {
         let model = &step.callee.model;
         let mut facts = BTreeMap::new();
-        for (name, provider) in providers {
-            let terms = terms(provider.capabilities());
+        for name in used {
+            let terms = providers.get(name)?.terms;
             let seconds = match terms.remote {
                 true => history(store, name, &model.reference).await?,
                 false => Vec::new(),
@@ -89,16 +97,6 @@ pub(crate) async fn facts(
 
 async fn history(store: &Store, provider: &ProviderName, model: &ModelRef) -> Result<Vec<f64>, Trouble> {
     store.ledger().history(&model.path(), provider).await.map_err(crate::ledger::trouble)
-}
-
-fn terms(capabilities: &Capabilities) -> Terms {
-    Terms {
-        bills: capabilities.bills,
-        get: capabilities.get,
-        cancel: capabilities.cancel,
-        list: capabilities.list,
-        remote: capabilities.remote,
-    }
 }
 
 /// A call, or a wait, that is under way.
@@ -121,17 +119,18 @@ pub(crate) async fn ensure(
         facts: known.unwrap_or(Facts { terms: Terms::LOCAL, p25: None }),
         since: world.since,
         beyond,
+        retry_lost: world.retry_lost,
     };
     // Yields once when the run wants it stopped, and never when it goes on.
     let mut stopped =
         std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
-    let hands = Arc::new(Hands { world, facts, request });
+    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
     let (mut prediction, mut dos) = Prediction::start(order);
     let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
     // A prediction waits for one thing at a time: a new wait takes the place of the old one.
     let mut wait: Option<Call> = None;
-    // True while the next thing would be a create.
-    let mut resting = false;
+    // True while the next thing would lead to a create.
+    let mut unsent = false;
     let mut stopping = hands.world.stopping.subscribe();
     loop {
         for act in dos.drain(..) {
@@ -143,8 +142,8 @@ pub(crate) async fn ensure(
                     drop(tell.send(Said::Ended { leg, claim, outcome }));
                     return;
                 }
-                Do::Get { .. } | Do::Rest(_) | Do::WaitForOwner => {
-                    resting = matches!(act, Do::Rest(_));
+                Do::Prepare | Do::Search { .. } | Do::Get { .. } | Do::Rest(_) | Do::WaitForOwner => {
+                    unsent = matches!(act, Do::Prepare | Do::Search { .. } | Do::Rest(_));
                     wait = Some(Box::pin(hands.clone().carry_out(act)));
                 }
                 other => under_way.push(Box::pin(hands.clone().carry_out(other))),
@@ -155,12 +154,12 @@ pub(crate) async fn ensure(
             Some(told) = under_way.next() => Some(told),
             told = async { wait.as_mut().expect("looked at before").await }, if waits => {
                 wait = None;
-                resting = false;
+                unsent = false;
                 Some(told)
             }
-            Ok(_) = stopping.wait_for(|stopping| *stopping), if resting => {
+            Ok(_) = stopping.wait_for(|stopping| *stopping), if unsent => {
                 wait = None;
-                resting = false;
+                unsent = false;
                 Some(Ok(Told::Stop))
             }
             Some(()) = stopped.next() => Some(Ok(Told::Stop)),
@@ -198,6 +197,9 @@ fn said_of(leg: LegId, progress: Progress) -> Said {
         Progress::WaitingForOwner => word("another castline is making it"),
         Progress::SentAgain { after, why } => {
             word(&format!("asking again in {:.1} s: {why}", after.as_secs_f64()))
+        }
+        Progress::Searching { provider, .. } => {
+            word(&format!("looking for its lost request in the list of `{provider}`"))
         }
         Progress::FetchedAgain { after, why } => {
             word(&format!("downloading again in {:.1} s: {why}", after.as_secs_f64()))
@@ -260,23 +262,33 @@ struct Hands {
     world: Arc<World>,
     facts: Arc<LegFacts>,
     request: Arc<Request>,
+    turn: Mutex<Turn>,
+}
+
+/// What was prepared for the next create.
+#[derive(Default)]
+struct Turn {
+    links: Links,
+    /// The claim that may create, for the attempt's name.
+    claim: u64,
 }
 
 impl Hands {
     async fn carry_out(self: Arc<Self>, act: Do) -> Result<Told, Trouble> {
         Ok(match act {
             Do::Commit { claim, ask } => Told::Verdict(self.commit(claim, ask).await?),
+            Do::Prepare => Told::Prepared(self.prepare().await),
+            Do::Search { provider, search, after } => {
+                tokio::time::sleep(after).await;
+                Told::Searched(self.search(&provider, &search).await)
+            }
             Do::Create => {
                 let _creating = self.world.creating.one();
                 Told::Created(self.create().await)
             }
             Do::Get { provider, prediction, after } => {
                 tokio::time::sleep(after).await;
-                let got = match self.provider(&provider) {
-                    Ok(provider) => provider.get(&prediction).await,
-                    Err(fault) => Err(fault),
-                };
-                Told::Got(got)
+                Told::Got(self.get(&provider, &prediction).await)
             }
             Do::Fetch { provider, snapshot, after } => {
                 tokio::time::sleep(after).await;
@@ -292,8 +304,8 @@ impl Hands {
                 Told::Changed
             }
             Do::Cancel { provider, prediction } => {
-                if let Ok(provider) = self.provider(&provider) {
-                    let _ = provider.cancel(&prediction).await;
+                if let Ok(reached) = self.reached(&provider) {
+                    let _ = reached.provider.cancel(&prediction).await;
                 }
                 // What became of it is read by the next poll.
                 std::future::pending().await
@@ -305,54 +317,114 @@ impl Hands {
     async fn commit(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
         let asks = vec![(self.request.key, claim, ask)];
         let verdicts = self.world.store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
-        verdicts.into_iter().next().ok_or_else(|| Trouble::Bug("the ledger answered nothing".to_owned()))
+        let verdict = verdicts
+            .into_iter()
+            .next()
+            .ok_or_else(|| Trouble::Bug("the ledger answered nothing".to_owned()))?;
+        if let Verdict::Create(claim) = &verdict {
+            self.turn().claim = claim.number;
+        }
+        Ok(verdict)
     }
 
-    fn provider(&self, name: &ProviderName) -> Result<&Provider, CallFault> {
-        self.world.providers.get(name).ok_or_else(|| CallFault::Refused {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reached(&self, name: &ProviderName) -> Result<Arc<Reached>, CallFault> {
+        self.world.providers.get(name).map_err(|trouble| CallFault::Refused {
             status: 0,
-            message: format!("it was created at provider `{name}`, which this run does not use; choose it with `--provider {name}`"),
+            message: format!("it is at provider `{name}`, which cannot be asked: {trouble}"),
         })
     }
 
+    /// Files where the provider can read them.
+    async fn prepare(&self) -> Result<Sent, CallFault> {
+        let reached = self.reached(&self.request.provider)?;
+        let links = self.links(&reached.provider).await?;
+        let input = reached.provider.sent(&Create { links: &links, ..self.call() })?;
+        self.turn().links = links;
+        Ok(Sent { input: Arc::new(input), clock: reached.provider.clock() })
+    }
+
+    /// Where the provider finds the files of the input by itself; what is too large to
+    /// travel inside the request is uploaded.
+    async fn links(&self, provider: &Provider) -> Result<Links, CallFault> {
+        let known = self.world.store.links();
+        let (now, name) = (Timestamp::now(), &self.request.provider);
+        let files = self.request.input.values().flat_map(Value::media);
+        let mut links: Links =
+            files.filter_map(|file| Some((file.digest, known.find(&file.digest, name, now)?))).collect();
+        let uploads: Vec<Artifact> =
+            provider.uploads(&Create { links: &links, ..self.call() })?.into_iter().cloned().collect();
+        for file in uploads {
+            let link = provider.upload(&file, &Stored(&self.world.store)).await?;
+            let until = link.expires.map(|until| until - UPLOADS_LEFT);
+            known.put(&file.digest, name, &link.url, until);
+            links.insert(file.digest, link.url);
+        }
+        Ok(links)
+    }
+
     async fn create(&self) -> Result<Snapshot, CallFault> {
-        let create = Create {
-            model: &self.request.model,
-            deployment: None,
-            attempt: "",
-            former: None,
-            input: &self.request.input,
-            links: &Links::new(),
+        let (links, claim) = {
+            let turn = self.turn();
+            (turn.links.clone(), turn.claim)
+        };
+        let name = |number: u64| key::attempt(&self.request.key, number);
+        let (attempt, former) = (name(claim), (claim > 1).then(|| name(claim - 1)));
+        let create = Create { links: &links, attempt: &attempt, former: former.as_deref(), ..self.call() };
+        let media = Stored(&self.world.store);
+        self.reached(&self.request.provider)?.provider.create(&create, &media).await
+    }
+
+    /// The create, but for what is known only when it is sent.
+    fn call(&self) -> Create<'_> {
+        Create {
             draw: &self.request.draw,
             schema: self.facts.schema.as_ref(),
             task: self.facts.task.as_deref(),
-            output: self.request.output,
             typical_seconds: self.facts.typical_seconds,
             cancel_after: START + self.request.timeout + MARGIN,
-        };
-        let media = Stored(&self.world.store);
-        self.provider(&self.request.provider)?.create(&create, &media).await
+            ..Create::new(&self.request.model, &self.request.input, self.request.output)
+        }
+    }
+
+    async fn search(&self, provider: &ProviderName, search: &Search) -> Result<Found, CallFault> {
+        self.reached(provider)?.provider.search(search).await
+    }
+
+    async fn get(&self, provider: &ProviderName, prediction: &PredictionId) -> Result<Snapshot, CallFault> {
+        self.reached(provider)?.provider.get(prediction).await
     }
 
     /// Downloads every file of an output into the store.
-    async fn fetch(&self, provider: &ProviderName, snapshot: &Snapshot) -> Result<Fetched, CallFault> {
+    async fn fetch(&self, name: &ProviderName, snapshot: &Snapshot) -> Result<Fetched, CallFault> {
         let bad = |e: wire::BadOutput| CallFault::BadOutput { message: e.to_string(), retry: false };
-        let provider = self.provider(provider)?;
+        let reached = self.reached(name)?;
         let output = snapshot.output.clone().unwrap_or_default();
         let mut artifacts: BTreeMap<String, Artifact> = BTreeMap::new();
         for uri in wire::files(&output, self.request.output).map_err(bad)? {
             let incoming = self.world.store.blobs().incoming();
-            provider.fetch(&uri, incoming.path()).await?;
+            reached.provider.fetch(&uri, incoming.path()).await?;
             let artifact = tokio::task::spawn_blocking(move || incoming.finish())
                 .await
                 .map_err(|e| CallFault::Io(e.to_string()))?
                 .map_err(stored)?;
+            if reached.terms.remote && is_web(&uri) {
+                let until = Some(Timestamp::now() + OUTPUTS_FRESH);
+                self.world.store.links().put(&artifact.digest, name, &uri, until);
+            }
             artifacts.insert(uri, artifact);
         }
         let output =
             wire::assemble(output, self.request.output, &|uri| artifacts.get(uri).cloned()).map_err(bad)?;
         Ok(Fetched { output, cost: self.request.price })
     }
+}
+
+fn is_web(uri: &str) -> bool {
+    uri.starts_with("https://") || uri.starts_with("http://")
 }
 
 /// The store as the place where the bytes of inputs are.

@@ -48,7 +48,10 @@ pub(crate) fn run(flags: &Run) -> Result<Exit, Trouble> {
 }
 
 async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
-    let job = Job::plan(file, &flags.wishes()).await?;
+    let (job, pinned) = Job::plan_to_run(file, &flags.wishes()).await?;
+    for (model, version) in &pinned {
+        screen::say(&format!("pinned {model} to version {version} in castline.lock"));
+    }
     log::hide_tokens_of(&job.project);
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     show(&job.diagnostics);

@@ -1,0 +1,103 @@
+//! `castline.lock`: what a project has pinned, so that it stays the same everywhere.
+//!
+//! A community model runs by the id of a version. A preset that knows none says
+//! `version: latest`; the first live use asks the provider and pins what it answers here.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use castline_core::ModelRef;
+use serde::{Deserialize, Serialize};
+
+use crate::project::Project;
+use crate::providers::Providers;
+use crate::trouble::Trouble;
+
+/// The file's name in the project's folder.
+pub const FILE: &str = "castline.lock";
+const LANGUAGE: u32 = 1;
+
+/// What is pinned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    castline: u32,
+    /// The ids of versions, by `owner/name`.
+    #[serde(default)]
+    pub models: BTreeMap<String, String>,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self { castline: LANGUAGE, models: BTreeMap::new() }
+    }
+}
+
+impl Lock {
+    /// Reads the project's lock; an empty one when there is none.
+    pub fn read(project: &Project) -> Result<Self, Trouble> {
+        let path = path(project);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(unusable(&path, &error.to_string())),
+        };
+        let lock: Self = serde_yaml::from_str(&text).map_err(|error| unusable(&path, &error.to_string()))?;
+        if lock.castline > LANGUAGE {
+            return Err(unusable(&path, "it was written by a newer castline"));
+        }
+        Ok(lock)
+    }
+
+    /// Pins the latest versions of these models, which the providers are asked for, and
+    /// writes the lock. Returns what is new.
+    pub(crate) async fn pin(
+        &mut self,
+        project: &Project,
+        models: Vec<(ModelRef, castline_core::ProviderName)>,
+    ) -> Result<BTreeMap<String, String>, Trouble> {
+        let providers = Providers::new(project);
+        let mut new = BTreeMap::new();
+        for (model, provider) in models {
+            let reached = providers.get(&provider)?;
+            let version = reached.provider.latest_version(&model).await.map_err(|fault| {
+                Trouble::usage(
+                    format!(
+                        "`{}` runs by the id of a version, and `{provider}` gave none: {fault}",
+                        model.path()
+                    ),
+                    "give the step a `version:` with the id from the model's page",
+                )
+            })?;
+            new.insert(model.path(), version);
+        }
+        self.models.extend(new.clone());
+        self.write(project)?;
+        Ok(new)
+    }
+
+    /// Writes the whole file or nothing.
+    fn write(&self, project: &Project) -> Result<(), Trouble> {
+        let path = path(project);
+        let failed = |error: &dyn std::fmt::Display| unusable(&path, &error.to_string());
+        let text = serde_yaml::to_string(self).map_err(|error| failed(&error))?;
+        let mut file = tempfile::NamedTempFile::new_in(&project.root).map_err(|error| failed(&error))?;
+        let head = "# What this project has pinned. Written by castline; keep it with the project.\n";
+        file.write_all(head.as_bytes()).map_err(|error| failed(&error))?;
+        file.write_all(text.as_bytes()).map_err(|error| failed(&error))?;
+        file.persist(&path).map_err(|error| failed(&error))?;
+        Ok(())
+    }
+}
+
+fn path(project: &Project) -> PathBuf {
+    project.root.join(FILE)
+}
+
+fn unusable(path: &std::path::Path, why: &str) -> Trouble {
+    Trouble::usage(
+        format!("`{}` cannot be used: {why}", path.display()),
+        "correct it, or remove it to pin anew",
+    )
+}

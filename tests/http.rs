@@ -420,3 +420,71 @@ fn the_projects_day_is_one_budget_for_all_its_runs() {
     assert!(stderr(&output).contains("0.001 USD are left"), "{}", stderr(&output));
     assert_eq!(server.creates(), 2);
 }
+
+#[test]
+fn a_rate_is_kept_by_two_processes_together() {
+    let server = Server::start(&["--limit", "600/min+20"]);
+    let project = Project::new(&server, &legs(50));
+    let file = project.path().join("castline.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let rate = "rate: { create: 600/min }, token_env";
+    fs::write(&file, text.replace("token_env", rate)).expect("written");
+    fs::write(project.path().join("other.yaml"), legs(50).replace("'a ", "'another ")).expect("written");
+    let start = |flow: &str| {
+        let mut command = project.command(&["run", flow, "--yes", "--parallel", "50", "--budget", "1"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("castline runs")
+    };
+    for process in [start("flow.yaml"), start("other.yaml")] {
+        let output = process.wait_with_output().expect("ends");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let counts = server.get("/_sandbox/counts");
+    assert_eq!((&counts["creates"], &counts["refused"]), (&json!(100), &json!(0)), "{counts}");
+}
+
+#[test]
+fn a_refusal_pauses_everybody_for_as_long_as_the_server_says() {
+    let server = Server::start(&["--limit", "60/min"]);
+    let project = Project::new(&server, &legs(5));
+    let output = project.run(&["run", "flow.yaml", "--yes", "--parallel", "3"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let counts = server.get("/_sandbox/counts");
+    assert_eq!(counts["creates"], 5);
+    // Only those that were on their way already when the first was refused.
+    assert!(counts["early"].as_u64() <= Some(1), "{counts}");
+}
+
+/// An edit of a picture, and another of that picture.
+const TWO_EDITS: &str = "
+inputs:
+  photo: { type: image, default: ./photo.png }
+steps:
+  first:
+    uses: flux-kontext-pro
+    with: { prompt: Make the sky violet., input_image: '{{ inputs.photo }}' }
+  second:
+    uses: flux-kontext-pro
+    from: first
+    with: { prompt: Add a moon. }
+";
+
+#[test]
+fn a_large_file_is_uploaded_once_and_an_output_goes_on_by_its_address() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, TWO_EDITS);
+    // More than travels inside a request, and never the same byte twice in a row.
+    let noise: Vec<u8> = (0..400 * 300 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let picture = image::RgbImage::from_raw(400, 300, noise).expect("as many bytes as pixels");
+    picture.save(project.path().join("photo.png")).expect("written");
+    project.run_json(0);
+    assert_eq!(server.get("/_sandbox/counts")["uploads"], 1);
+    let sent: Vec<_> = server.requests("POST", "/predictions");
+    for (create, place) in sent.iter().zip(["/outputs/", "/outputs/"]) {
+        let image = create["body"]["input"]["input_image"].as_str().expect("an address");
+        assert!(image.starts_with("http://") && image.contains(place), "{image}");
+    }
+    let text = TWO_EDITS.replace("violet", "green");
+    fs::write(project.path().join("flow.yaml"), text).expect("written");
+    project.run_json(0);
+    assert_eq!(server.get("/_sandbox/counts")["uploads"], 1, "the link is still good");
+}

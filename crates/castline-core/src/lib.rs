@@ -24,6 +24,7 @@ pub mod plain;
 pub mod plan;
 pub mod prediction;
 pub mod price;
+pub mod rate;
 pub mod record;
 pub mod request;
 pub mod results;

@@ -37,7 +37,7 @@ use hunt::{Finding, Hunt};
 pub use message::{Do, Facts, Fetched, Order, Progress, Told, learned};
 use poll::{backoff, elapsed};
 pub use progress::{LogText, fraction};
-pub use search::{Found, Search};
+pub use search::{Candidate, Found, Search};
 
 /// How long a host that cannot be reached is tried before a create is given up.
 const UNREACHED: Duration = Duration::from_secs(20);
@@ -218,11 +218,7 @@ impl Prediction {
             Err(fault) if fault.is_transient() && self.tries.uploads < UPLOADS && !self.stop => {
                 let usual = backoff(Duration::from_secs(1), self.tries.uploads, Duration::from_secs(15));
                 self.tries.uploads += 1;
-                let after = match fault {
-                    CallFault::Busy { retry_after: Some(asked), .. } => asked,
-                    _ => usual,
-                };
-                self.rest(after, fault.to_string())
+                self.rest(fault.asked().unwrap_or(usual), fault.to_string())
             }
             Err(fault) => {
                 let kind = match fault {
@@ -445,7 +441,7 @@ impl Prediction {
 
     fn found(&mut self, finding: Finding) -> Vec<Do> {
         match finding {
-            Finding::Candidate(id) => self.commit(Asked::Found, Ask::Found(id)),
+            Finding::Candidate(found) => self.commit(Asked::Found, Ask::Found(found)),
             Finding::Absent => self.unsent(Duration::ZERO),
             Finding::CannotTell(why) => self.doubt(Why::CannotTell(why)),
             Finding::Again(after) => self.look(after),
@@ -456,9 +452,14 @@ impl Prediction {
         match (verdict, self.hunt.as_mut()) {
             (Verdict::Follow { claim, entry }, _) => self.adopt(claim, &entry, now),
             (Verdict::Taken, Some(hunt)) => {
-                let finding = hunt.taken(now);
+                let finding = hunt.next(now);
                 self.found(finding)
             }
+            (Verdict::Wait, Some(hunt)) => {
+                let finding = hunt.again(now);
+                self.found(finding)
+            }
+            (Verdict::Doubt(doubt), _) => self.doubted(doubt),
             _ => self.begin_anew(),
         }
     }
@@ -599,7 +600,8 @@ impl Prediction {
         let late = match (course.quit, course.running_since) {
             (Some(quit), _) => return self.wait_for_stop(quit, after, now),
             (None, Some(running)) => elapsed(running, now) >= timeout,
-            (None, None) => elapsed(course.since, now) >= START,
+            // What only this process knows queues here, and its server knows how long to wait.
+            (None, None) => course.terms.remote && elapsed(course.since, now) >= START,
         };
         let mut dos = if late { self.quit(true, now) } else { vec![] };
         if self.stage == Stage::Following {
@@ -638,7 +640,7 @@ impl Prediction {
         let Course { provider, prediction, terms, noted, quit, .. } = self.course();
         match quit {
             Some(quit) if terms.cancel && *noted && quit.step == Step::Wanted => {
-                if terms.remote && !quit.late {
+                if terms.remote {
                     quit.step = Step::Asked;
                     return self.commit(Asked::Stop, Ask::Stop);
                 }
@@ -666,23 +668,31 @@ impl Prediction {
             (Verdict::Cancel, None) => vec![],
             (Verdict::Done, None) => {
                 let message = "another run waits for it and goes on with it";
-                self.finish(self.unmade(Outcome::Canceled(Failure::new(FailureKind::Other, message))))
+                let late = self.course().quit.is_some_and(|quit| quit.late);
+                let outcome = if late {
+                    let failure = self.too_late();
+                    Outcome::Failed(Failure { message: format!("{}; {message}", failure.message), ..failure })
+                } else {
+                    Outcome::Canceled(Failure::new(FailureKind::Other, message))
+                };
+                self.finish(self.unmade(outcome))
             }
             _ => self.begin_anew(),
         }
     }
 
+    /// What it did in the end nobody has heard: it stays there for whoever asks next, and what
+    /// it made meanwhile is not paid for again.
     fn gave_up(&mut self, late: bool) -> Vec<Do> {
-        if late && !self.course().terms.cancel {
+        if late {
             let message = self.too_late().message;
             return self.leave(FailureKind::Timeout, &message);
         }
-        if late {
-            let failure = self.too_late();
-            return self.end(EndState::Failed, failure, None);
-        }
         let mut failure = stopped();
         failure.message.push_str("; the provider did not say that it did");
+        if self.can_be_left() {
+            return self.close(Ask::Left, Outcome::Canceled(failure));
+        }
         self.end(EndState::Canceled, failure, None)
     }
 
@@ -807,14 +817,11 @@ impl Prediction {
             Err(fault) => fault,
         };
         let hopeless = matches!(fault, CallFault::BadOutput { retry: false, .. } | CallFault::Io(_));
-        if hopeless || tries >= FETCHES || !self.course().terms.remote {
+        if hopeless || tries >= FETCHES || !self.course().terms.get {
             return self.not_fetched(&fault);
         }
         let usual = backoff(Duration::from_millis(500), tries, Duration::from_secs(15));
-        let after = match fault {
-            CallFault::Busy { retry_after: Some(asked), .. } => asked,
-            _ => usual,
-        };
+        let after = fault.asked().unwrap_or(usual);
         let mut dos = vec![Do::Report(Progress::FetchedAgain { after, why: fault.to_string() })];
         dos.extend(self.fetch(snapshot, tries + 1, after));
         dos
@@ -840,7 +847,7 @@ impl Prediction {
                 let message = "it succeeded, and its files are no longer at the provider";
                 self.end(EndState::Expired, failure(FailureKind::Expired, message.to_owned()), None)
             }
-            CallFault::BadOutput { message, .. } => {
+            CallFault::BadOutput { message, retry: false } => {
                 self.end(EndState::Failed, failure(FailureKind::Output, message.clone()), None)
             }
             CallFault::Io(message) => {
@@ -852,13 +859,19 @@ impl Prediction {
 
     /// Gives up a prediction that goes on, or keeps its files, at the provider.
     fn leave(&mut self, kind: FailureKind, message: &str) -> Vec<Do> {
-        if !self.course().terms.get {
+        if !self.can_be_left() {
             return self.end(EndState::Failed, Failure::new(kind, message), None);
         }
         let message = format!(
             "{message}; nothing is lost while the provider keeps it (often an hour): run again to pick it up without paying again"
         );
         self.close(Ask::Left, Outcome::Failed(Failure::new(kind, message)))
+    }
+
+    /// Another process can ask for it later.
+    fn can_be_left(&mut self) -> bool {
+        let terms = self.course().terms;
+        terms.get && terms.remote
     }
 
     // The end.

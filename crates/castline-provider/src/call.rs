@@ -8,7 +8,7 @@ use castline_core::{Artifact, Digest, ModelRef, Value};
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
-pub use castline_core::prediction::{CallFault, Found, Search};
+pub use castline_core::prediction::{CallFault, Candidate, Found, Search};
 
 /// What a provider can do; the ledger asks these, never a provider's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

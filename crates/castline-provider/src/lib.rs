@@ -15,7 +15,9 @@ pub mod std_tools;
 
 use std::path::Path;
 
-pub use call::{CallFault, Capabilities, Create, Fetched, Found, Link, Links, MediaSource, Pong, Search};
+pub use call::{
+    CallFault, Candidate, Capabilities, Create, Fetched, Found, Link, Links, MediaSource, Pong, Search,
+};
 use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
 use jiff::SignedDuration;
 use serde_json::Value as Json;

@@ -31,6 +31,9 @@ pub async fn rule(project: &Project, key: &str, ruling: Ruling) -> Result<Entry,
         Some(Verdict::Wait) => {
             return Err(refused("another castline is working on it; wait for it, or stop it".to_owned()));
         }
+        Some(Verdict::Taken) => {
+            return Err(refused("that prediction belongs to another entry of the ledger".to_owned()));
+        }
         Some(Verdict::Stale) => {
             return Err(refused("only a prediction that is in doubt or expired can be ruled on".to_owned()));
         }

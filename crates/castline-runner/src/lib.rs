@@ -10,6 +10,7 @@ mod given;
 pub mod history;
 mod job;
 pub mod ledger;
+mod limiter;
 mod local;
 mod lock;
 mod output;

@@ -348,6 +348,26 @@ impl Driver {
         for (leg, why) in std::mem::take(&mut self.whys) {
             self.pen.recorder.explain(&self.run.leg_ref(leg), why);
         }
+        let finished = self.until_the_end(&mut interrupt).await;
+        // A create whose answer is lost is in doubt, so those on their way get a moment. What
+        // still runs after that is let go: the next run adopts it.
+        let world = self.world.clone();
+        let answered = async move {
+            while !world.creating.is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        if !matches!(finished, Ok(true)) {
+            let _ = tokio::time::timeout(LAST_MOMENT, answered).await;
+        }
+        finished?;
+        self.tasks.abort_all();
+        self.end(began).await
+    }
+
+    /// Carries the run out; false when it was left before its end.
+    async fn until_the_end(&mut self, interrupt: &mut watch::Receiver<Interrupt>) -> Result<bool, Trouble> {
         let mut finished = self.take(Input::Start)?;
         while !finished {
             tokio::select! {
@@ -362,26 +382,13 @@ impl Driver {
                         }
                         Interrupt::Now => {
                             self.take(Input::Interrupt)?;
-                            break;
+                            return Ok(false);
                         }
                     }
                 }
             }
         }
-        // A create whose answer is lost is in doubt, so those on their way get a moment. What
-        // still runs after that is let go: the next run adopts it.
-        let world = self.world.clone();
-        let answered = async move {
-            while !world.creating.is_none() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        if !finished {
-            let _ = tokio::time::timeout(LAST_MOMENT, answered).await;
-        }
-        self.tasks.abort_all();
-        self.end(began).await
+        Ok(true)
     }
 
     fn hear(&mut self, said: task::Said) -> Result<bool, Trouble> {

@@ -8,13 +8,14 @@ use castline_core::ledger::Terms;
 use castline_core::routing::{Route, Routing, Serves};
 use castline_core::{MicroUsd, ProviderName, Realm};
 use castline_provider::cog::{CogOptions, CogProvider, WebhookOptions};
-use castline_provider::http::{Dialect, HttpOptions, HttpProvider, Limits, Token, host};
+use castline_provider::http::{self, Dialect, HttpOptions, HttpProvider, Token, host};
 use castline_provider::sandbox::{REVISION as SANDBOX_REVISION, Sandbox, SandboxOptions};
 use castline_provider::std_tools::{REVISION as STD_REVISION, StdTools};
 use castline_provider::{Capabilities, Provider};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::project::{Provider as Declared, ProviderKind};
 
+use crate::limiter::Limits;
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -31,6 +32,8 @@ struct BuiltIn {
     base_url: &'static str,
     token_env: &'static str,
     parallel: usize,
+    /// Creates, and other calls, a minute, as the service publishes them.
+    rate: [Option<f64>; 2],
 }
 
 const BUILT_IN: &[BuiltIn] = &[
@@ -40,6 +43,7 @@ const BUILT_IN: &[BuiltIn] = &[
         base_url: "https://api.replicate.com/v1",
         token_env: "REPLICATE_API_TOKEN",
         parallel: usize::MAX,
+        rate: [Some(600.0), Some(3000.0)],
     },
     BuiltIn {
         name: "cometapi",
@@ -47,6 +51,7 @@ const BUILT_IN: &[BuiltIn] = &[
         base_url: "https://api.cometapi.com/replicate/v1",
         token_env: "COMETAPI_KEY",
         parallel: COMETAPI_PARALLEL,
+        rate: [None, None],
     },
 ];
 
@@ -124,6 +129,8 @@ pub(crate) struct Reached {
     pub(crate) provider: Provider,
     /// What the ledger must know of it.
     pub(crate) terms: Terms,
+    /// How often it is called.
+    pub(crate) limits: Limits,
 }
 
 /// The providers of a project, each connected when it is first asked for. Tokens are read
@@ -149,7 +156,8 @@ impl Providers {
         let declared = self.project.document.as_ref().and_then(|d| d.providers.get(&*name.0));
         let lag = declared.and_then(|d| d.list_lag).unwrap_or(LIST_LAG);
         let terms = terms(provider.capabilities(), lag);
-        let reached = Arc::new(Reached { provider, terms });
+        let limits = limits(&self.project, &name.0);
+        let reached = Arc::new(Reached { provider, terms, limits });
         all.insert(name.clone(), reached.clone());
         Ok(reached)
     }
@@ -157,6 +165,23 @@ impl Providers {
 
 /// How long after its create a prediction may be missing in Replicate's list.
 const LIST_LAG: Duration = Duration::from_mins(1);
+
+/// The limits of a provider's credential: two providers that send one token to one host share
+/// them.
+fn limits(project: &Project, name: &str) -> Limits {
+    let own = project.document.as_ref().and_then(|d| d.providers.get(name));
+    let (base_url, variable, rate, parallel) = match (own, BUILT_IN.iter().find(|b| b.name == name)) {
+        (Some(own), _) => {
+            let variable = own.token_env.as_ref().map_or("", |t| t.value.as_str());
+            let parallel = own.parallel.map_or(usize::MAX, |n| n as usize);
+            (own.base_url.value.as_str(), variable, [own.rate.create, own.rate.read], parallel)
+        }
+        (None, Some(b)) => (b.base_url, b.token_env, b.rate, b.parallel),
+        (None, None) => (name, "", [None, None], usize::MAX),
+    };
+    let host = host(base_url).unwrap_or_else(|_| base_url.to_owned());
+    Limits::new(&project.store(), &format!("{variable}@{host}"), rate, parallel)
+}
 
 fn terms(capabilities: &Capabilities, list_lag: Duration) -> Terms {
     Terms {
@@ -184,14 +209,14 @@ fn provider(project: &Project, name: &str) -> Result<Provider, Trouble> {
         _ => match BUILT_IN.iter().find(|b| b.name == name) {
             Some(b) => {
                 let token = Some(token(name, b.token_env, b.base_url)?);
-                http(HttpOptions {
+                over_http(HttpOptions {
                     name: name.into(),
                     dialect: b.dialect,
                     base_url: b.base_url.to_owned(),
                     token,
                     token_env: Some(b.token_env.to_owned()),
                     uploads: true,
-                    limits: Limits::default(),
+                    limits: http::Limits::default(),
                 })
             }
             None => Err(unknown(name, project)),
@@ -219,11 +244,11 @@ fn declared(name: &str, own: &Declared) -> Result<Provider, Trouble> {
                 .map_err(|e| bad_base_url(name, &e.to_string()));
         }
     };
-    let (name, uploads, limits) = (name.into(), !own.data_uris_only, Limits::default());
-    http(HttpOptions { name, dialect, base_url, token, token_env, uploads, limits })
+    let (name, uploads, limits) = (name.into(), !own.data_uris_only, http::Limits::default());
+    over_http(HttpOptions { name, dialect, base_url, token, token_env, uploads, limits })
 }
 
-fn http(options: HttpOptions) -> Result<Provider, Trouble> {
+fn over_http(options: HttpOptions) -> Result<Provider, Trouble> {
     let name = options.name.clone();
     HttpProvider::new(options).map(Provider::Http).map_err(|e| bad_base_url(&name.0, &e.to_string()))
 }

@@ -48,6 +48,14 @@ impl Trouble {
         Self::Usage { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// The same of the store, with what it leaves behind.
+    pub(crate) fn about(self, what: &str) -> Self {
+        match self {
+            Self::Store { message, hint } => Self::Store { message: format!("{what}: {message}"), hint },
+            other => other,
+        }
+    }
+
     /// What to do.
     pub fn hint(&self) -> Option<&str> {
         match self {

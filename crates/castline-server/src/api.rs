@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use castline_core::{Digest, ModelRef};
@@ -16,6 +16,7 @@ use ulid::Ulid;
 use crate::create::Wanted;
 use crate::drawing::{Commission, Easel};
 use crate::fault::{BadEnd, Disturbance, Faults, Kind, Route};
+use crate::limit::{Limiter, TooMany};
 use crate::list;
 use crate::options::{ModelInfo, ServerOptions};
 use crate::outputs::{self, Outputs};
@@ -34,6 +35,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct Api {
     options: ServerOptions,
     faults: Faults,
+    limiter: Option<Limiter>,
     easel: Arc<Easel>,
     predictions: Predictions,
     outputs: Arc<Outputs>,
@@ -74,6 +76,7 @@ impl Api {
     pub fn new(options: ServerOptions) -> Self {
         Self {
             faults: Faults::new(options.faults.clone()),
+            limiter: options.limit.map(Limiter::new),
             easel: Arc::default(),
             predictions: Predictions::default(),
             outputs: Arc::default(),
@@ -125,7 +128,7 @@ impl Api {
         loop {
             let end = from + path[from..].find("/v1/")? + "/v1".len();
             let rest: Vec<&str> = path[end + 1..].trim_end_matches('/').split('/').collect();
-            if ["models", "predictions", "account"].contains(&rest[0]) {
+            if ["models", "predictions", "account", "files"].contains(&rest[0]) {
                 let host = parts.headers.get(HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
                 let origin = format!("http://{host}");
                 let base = format!("{origin}{}", &path[..end]);
@@ -191,6 +194,7 @@ impl Api {
             (&Method::GET, ["models", owner, name, "versions", id]) => {
                 Ok(found(&self.version_json(&model(owner, name)?, Some(id))?))
             }
+            (&Method::POST, ["files"]) => self.upload(call).await,
             (&Method::GET, ["account"]) => Ok(found(
                 &json!({ "type": "user", "username": "sandbox", "name": "Sandbox", "github_url": null }),
             )),
@@ -205,6 +209,44 @@ impl Api {
         (given == Some(token)).then_some(()).ok_or_else(|| Problem::of_status(401, None))
     }
 
+    /// Keeps a file where predictions find it.
+    async fn upload(&self, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+        let invalid = |detail: String| Problem::new(422, "Invalid upload", detail);
+        let kind = call.parts.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let boundary = multer::parse_boundary(kind).map_err(|e| invalid(e.to_string()))?;
+        let body = Bytes::copy_from_slice(call.body);
+        let body = futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>(body)));
+        let mut parts = multer::Multipart::new(body, boundary);
+        while let Some(part) = parts.next_field().await.map_err(|e| invalid(e.to_string()))? {
+            if part.name() != Some("content") {
+                continue;
+            }
+            let name = part.file_name().unwrap_or_default().to_owned();
+            let bytes = part.bytes().await.map_err(|e| invalid(e.to_string()))?.to_vec();
+            count(&self.requests.uploads);
+            let (size, path) = (bytes.len(), self.outputs.put(0, bytes));
+            let body = json!({
+                "id": Ulid::generate().to_string().to_lowercase(),
+                "name": name,
+                "size": size,
+                "urls": { "get": format!("{}{path}", call.shown.origin) },
+            });
+            return Ok(json_response(StatusCode::CREATED, &body));
+        }
+        Err(invalid("- content is required".to_owned()))
+    }
+
+    fn check_limit(&self) -> Result<(), Problem> {
+        let Some(Err(TooMany { retry_after, early })) = self.limiter.as_ref().map(Limiter::take) else {
+            return Ok(());
+        };
+        count(&self.requests.refused);
+        if early {
+            count(&self.requests.early);
+        }
+        Err(Problem::of_status(429, Some(retry_after)))
+    }
+
     async fn create(
         &self,
         call: &Call<'_>,
@@ -212,6 +254,7 @@ impl Api {
         wanted: Wanted,
     ) -> Result<Response<Body>, Problem> {
         let info = (self.options.presets)(&model).ok_or_else(Problem::not_found)?;
+        self.check_limit()?;
         let prediction = self.begin(model, info, &wanted);
         let ended = match wanted.wait {
             Some(wait) => ended_within(&prediction, wait).await,

@@ -24,6 +24,7 @@ mod api;
 mod create;
 mod drawing;
 mod fault;
+mod limit;
 mod list;
 mod options;
 mod outputs;
@@ -34,5 +35,6 @@ mod requests;
 mod sandbox_server;
 
 pub use fault::{BadFault, Fault};
+pub use limit::{BadLimit, Limit};
 pub use options::{ModelInfo, ServerOptions};
 pub use sandbox_server::SandboxServer;

@@ -7,6 +7,7 @@ use castline_core::ModelRef;
 use castline_core::request::OutputShape;
 
 use crate::fault::Fault;
+use crate::limit::Limit;
 
 /// What the stand-ins must know of a model.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct ServerOptions {
     pub latency: Duration,
     /// Name another host in `urls`, as CometAPI does.
     pub foreign_urls: bool,
+    /// How many creates are taken; none for any number.
+    pub limit: Option<Limit>,
     /// What goes wrong; the first that fits a call and is not used up happens.
     pub faults: Vec<Fault>,
 }
@@ -55,6 +58,7 @@ impl ServerOptions {
             token: None,
             latency: Duration::ZERO,
             foreign_urls: false,
+            limit: None,
             faults: Vec::new(),
         }
     }

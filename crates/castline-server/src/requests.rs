@@ -18,7 +18,11 @@ pub(crate) struct Requests {
     pub creates: AtomicU64,
     /// Creates that were asked for, refused and dropped ones included.
     pub create_calls: AtomicU64,
+    /// Creates that were too many, and of those the ones that came before they were told to.
+    pub refused: AtomicU64,
+    pub early: AtomicU64,
     pub gets: AtomicU64,
+    pub uploads: AtomicU64,
     pub lists: AtomicU64,
     pub cancels: AtomicU64,
     pub downloads: AtomicU64,
@@ -62,6 +66,9 @@ impl Requests {
         json!({
             "creates": of(&self.creates),
             "create_requests": of(&self.create_calls),
+            "refused": of(&self.refused),
+            "early": of(&self.early),
+            "uploads": of(&self.uploads),
             "gets": of(&self.gets),
             "lists": of(&self.lists),
             "cancels": of(&self.cancels),

@@ -11,6 +11,7 @@ mod error;
 mod ledger;
 mod links;
 mod owner;
+mod rates;
 mod runs;
 mod space;
 
@@ -25,6 +26,7 @@ pub use error::StoreError;
 pub use ledger::{Brief, LEDGER_FILE, Ledger};
 pub use links::KnownLinks;
 use owner::Owners;
+pub use rates::{SharedBucket, SharedSlots, Slot};
 pub use runs::{Journal, Runs};
 
 /// A project's store: everything under `.castline/`.

@@ -349,6 +349,9 @@ pub(crate) struct SandboxServer {
     /// Something that goes wrong: `create:503*2`, `get:html`, ...
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<castline_server::Fault>,
+    /// How many creates are taken: `600/min`, or `600/min+20` with a burst
+    #[arg(long, value_name = "LIMIT")]
+    pub limit: Option<castline_server::Limit>,
     /// Name another host in `urls`
     #[arg(long)]
     pub foreign_urls: bool,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::model::{ModelRef, ProviderName};
 use crate::money::MicroUsd;
@@ -43,7 +44,7 @@ pub enum Ask {
     /// It is not known whether the create was received.
     Unclear(Why),
     /// This prediction in the provider's list can be it.
-    Found(PredictionId),
+    Found(Match),
     /// I do not want it any more: may I have it stopped?
     Stop,
     /// I do not wait for it any more.
@@ -65,10 +66,47 @@ pub enum Ask {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sent {
     /// The input; where a file travels inside the request stands `data:` and its digest.
-    pub input: Arc<serde_json::Value>,
+    pub input: Arc<Json>,
     /// The provider's clock minus ours, where an answer has shown it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<SignedDuration>,
+}
+
+impl Sent {
+    /// True when the two look the same where files inside requests are not shown.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        alike(&self.input, &other.input)
+    }
+}
+
+fn alike(one: &Json, other: &Json) -> bool {
+    match (one, other) {
+        (Json::String(one), Json::String(other)) => one == other || (is_file(one) && is_file(other)),
+        (Json::Array(one), Json::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other))
+        }
+        (Json::Object(one), Json::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| alike(value, other)))
+        }
+        _ => one == other,
+    }
+}
+
+/// What stands for a file inside a request, and a file that a person wrote out.
+fn is_file(text: &str) -> bool {
+    text.starts_with("data:")
+}
+
+/// A prediction of a provider's list that can be ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// Which.
+    pub id: PredictionId,
+    /// Everything is as it was sent; false where the list hides a file.
+    pub exact: bool,
+    /// Where a file is hidden: others that can be it just as well.
+    pub or: Vec<PredictionId>,
 }
 
 /// How a prediction ended without an output.

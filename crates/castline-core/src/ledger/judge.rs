@@ -13,7 +13,7 @@ use crate::money::MicroUsd;
 use crate::request::{Failure, FailureKind, Request};
 use crate::snapshot::PredictionId;
 
-use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Sent, Verdict, Why};
+use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
 use super::entry::{Account, Claim, Entry, Hold, OwnerId, State, Terms};
 
 /// What [`judge`] must know of the world, read in the same transaction.
@@ -25,12 +25,24 @@ pub struct View<'a> {
     pub owner_alive: bool,
     /// The asker's accounts.
     pub accounts: &'a [Held],
-    /// Another entry holds the prediction that the ask is about.
-    pub taken: bool,
+    /// What else can have the prediction that the ask is about.
+    pub rivals: Rivals,
     /// Another living owner waits for the entry.
     pub wanted: bool,
     /// Our clock.
     pub now: Timestamp,
+}
+
+/// What else can have a prediction that was found, or named by a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rivals {
+    /// Another entry holds it, or held it in an earlier attempt.
+    pub taken: bool,
+    /// Another entry whose request looks the same waits for the answer to its create.
+    pub in_flight: bool,
+    /// Where the list hides a file: another prediction that nobody holds can be ours as well,
+    /// or a lost request with another file can be this one's.
+    pub ambiguous: bool,
 }
 
 /// An account as it stands.
@@ -59,7 +71,7 @@ pub fn judge(entry: Option<&Entry>, ask: &Ask, view: &View<'_>) -> (Verdict, Opt
         (Ask::Unwanted, Some(_)) => (Verdict::Done, None),
         (_, Some(entry)) if !holds(view.claim, entry) => (Verdict::Stale, None),
         (Ask::Created(id), Some(entry)) => created(entry, id, view),
-        (Ask::Found(id), Some(entry)) => found(entry, id, view),
+        (Ask::Found(listed), Some(entry)) => found(entry, listed, view),
         (Ask::Absent(failure), Some(entry)) => absent(entry, failure, view),
         (Ask::Unsent, Some(entry)) => unsent(entry),
         (Ask::Resend(sent), Some(entry)) => resend(entry, sent, view),
@@ -226,20 +238,37 @@ fn created(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Optio
     if !matches!(entry.state, State::Intended | State::InDoubt) {
         return (Verdict::Stale, None);
     }
-    let entry = Entry {
-        state: State::Created,
-        prediction: Some(id.clone()),
-        created: Some(view.now),
-        unsent: false,
-        doubt: None,
-        ..entry.clone()
-    };
+    let entry = named(entry, id, view);
     (Verdict::Follow { claim: entry.claim.clone(), entry: Box::new(entry.clone()) }, Some(entry))
 }
 
-/// One prediction belongs to one entry, however many lost creates look alike.
-fn found(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Option<Entry>) {
-    if view.taken { (Verdict::Taken, None) } else { created(entry, id, view) }
+/// It has an id, and is to be followed.
+fn named(entry: &Entry, id: &PredictionId, view: &View<'_>) -> Entry {
+    Entry {
+        state: State::Created,
+        prediction: Some(id.clone()),
+        created: Some(view.now),
+        ended: None,
+        unsent: false,
+        failure: None,
+        doubt: None,
+        ..entry.clone()
+    }
+}
+
+/// One prediction belongs to one entry, however many lost creates look alike. Whoever waits
+/// for an answer is let hear it first.
+fn found(entry: &Entry, found: &Match, view: &View<'_>) -> (Verdict, Option<Entry>) {
+    match view.rivals {
+        Rivals { taken: true, .. } => (Verdict::Taken, None),
+        _ if entry.state != State::Intended => (Verdict::Stale, None),
+        Rivals { in_flight: true, .. } => (Verdict::Wait, None),
+        Rivals { ambiguous: true, .. } if !found.exact => {
+            let why = "its list hides the files that tell lost requests apart".to_owned();
+            doubt(entry, &Why::CannotTell(why))
+        }
+        _ => created(entry, &found.id, view),
+    }
 }
 
 fn unsent(entry: &Entry) -> (Verdict, Option<Entry>) {
@@ -378,11 +407,15 @@ fn ruled(entry: &Entry, ruling: &Ruling, view: &View<'_>) -> (Verdict, Option<En
         return (Verdict::Wait, None);
     }
     let lost = matches!(entry.state, State::InDoubt | State::Intended);
+    let adoptable = lost || entry.state == State::Expired;
+    if matches!(ruling, Ruling::Adopt(_)) && adoptable && view.rivals.taken {
+        return (Verdict::Taken, None);
+    }
     let claim = Claim { owner: OwnerId::nobody(), number: entry.claim.number + 1, ..entry.claim.clone() };
     let entry = Entry { claim, ruled: Some(ruling.clone()), ..entry.clone() };
     let failure = |message: &str| Failure::new(FailureKind::Other, message);
     let entry = match ruling {
-        Ruling::Adopt(id) if lost => created(&entry, id, view).1,
+        Ruling::Adopt(id) if adoptable => Some(named(&entry, id, view)),
         Ruling::Forgive if lost => {
             over(
                 &entry,

@@ -10,9 +10,9 @@ mod ask;
 mod entry;
 mod judge;
 
-pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Refusal, Ruling, Sent, Verdict, Why};
+pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
 pub use entry::{Account, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
-pub use judge::{Held, View, judge};
+pub use judge::{Held, Rivals, View, judge};
 
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,11 @@ fn arrival(cost: Option<MicroUsd>) -> Ask {
 
 /// Judges, with a budget that allows everything.
 fn ask(entry: Option<&Entry>, ask: &Ask, claim: &Claim, owner_alive: bool) -> (Verdict, Option<Entry>) {
-    judge(entry, ask, &View { claim, owner_alive, accounts: &[], taken: false, wanted: false, now: at(100) })
+    judge(
+        entry,
+        ask,
+        &View { claim, owner_alive, accounts: &[], rivals: Rivals::default(), wanted: false, now: at(100) },
+    )
 }
 
 /// An entry of `a` in a state, made the way it is made in life.
@@ -336,7 +340,7 @@ fn a_person_adopts_what_is_lost() {
     failed: stale
     canceled: stale
     aborted: stale
-    expired: stale
+    expired: done, then created of nobody #2
     in-doubt: done, then created of nobody #2
     ");
 }
@@ -465,7 +469,7 @@ fn a_lost_intent_remembers_since_when_it_is_an_orphan() {
                 claim: &claim,
                 owner_alive: false,
                 accounts: &[],
-                taken: false,
+                rivals: Rivals::default(),
                 wanted: false,
                 now: at(now),
             },
@@ -542,7 +546,7 @@ fn with_money(account: Held, price: Option<u64>, terms: Terms) -> (Verdict, Opti
             claim: &claim,
             owner_alive: false,
             accounts: &[account],
-            taken: false,
+            rivals: Rivals::default(),
             wanted: false,
             now: at(100),
         },
@@ -668,7 +672,8 @@ impl World {
             Said::Created => Ask::Created(PredictionId(format!("p{}", self.now))),
             Said::Found { taken } => {
                 self.taken = *taken;
-                Ask::Found(PredictionId(format!("p{}", self.now)))
+                let id = PredictionId(format!("p{}", self.now));
+                Ask::Found(Match { id, exact: true, or: vec![] })
             }
             Said::Absent => Ask::Absent(failure()),
             Said::Unsent => Ask::Unsent,
@@ -696,7 +701,7 @@ impl World {
             claim: &claim,
             owner_alive,
             accounts: &accounts,
-            taken: self.taken,
+            rivals: Rivals { taken: self.taken, ..Rivals::default() },
             wanted: false,
             now: at(self.now),
         };

@@ -77,6 +77,14 @@ impl CallFault {
         Self::BadOutput { message: message.into(), retry: true }
     }
 
+    /// How long the provider asked to stay away, where it did.
+    pub fn asked(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// True when the same call could succeed later: for all calls but a create, which may
     /// be repeated freely. For a create look at the variants: [`CallFault::Lost`] and an
     /// unrefused [`CallFault::Server`] may have been accepted.

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Match};
 use crate::model::ProviderName;
-use crate::snapshot::PredictionId;
 
 use super::fault::CallFault;
 use super::poll::backoff;
-use super::search::{Found, Search};
+use super::search::{Candidate, Found, Search};
 
 /// So many complete readings without it, after the provider's lag, prove that it is absent.
 const PROOF: u32 = 2;
@@ -24,7 +23,7 @@ const READING: Duration = Duration::from_secs(5);
 #[derive(Debug, PartialEq)]
 pub(super) enum Finding {
     /// This one can be it.
-    Candidate(PredictionId),
+    Candidate(Match),
     /// It certainly was not received.
     Absent,
     /// The list proves nothing, and will not.
@@ -44,8 +43,12 @@ pub(super) struct Hunt {
     /// Complete readings without it after that.
     without: u32,
     faults: u32,
-    /// Of the last reading, the oldest last.
-    candidates: Vec<PredictionId>,
+    /// The reading to come begins then or later.
+    begins: Timestamp,
+    /// Of the last reading, the likeliest last.
+    candidates: Vec<Candidate>,
+    /// Why the last reading proves nothing about what is not in it.
+    incomplete: Option<String>,
 }
 
 impl Hunt {
@@ -68,7 +71,9 @@ impl Hunt {
             lag,
             without: 0,
             faults: 0,
+            begins: Timestamp::MIN,
             candidates: Vec::new(),
+            incomplete: None,
         })
     }
 
@@ -79,44 +84,49 @@ impl Hunt {
                 self.faults = 0;
                 self.candidates = found.candidates;
                 self.candidates.reverse();
-                match (self.candidates.pop(), found.incomplete) {
-                    (Some(id), _) => Finding::Candidate(id),
-                    (None, None) => self.not_there(now),
-                    (None, Some(why)) if now >= self.listed => Finding::CannotTell(why),
-                    (None, Some(_)) => self.again(now),
-                }
+                self.incomplete = found.incomplete;
+                self.next(now)
             }
             Err(fault) if fault.is_transient() && now.duration_since(self.listed) < UNREADABLE => {
                 let usual = backoff(Duration::from_secs(1), self.faults, Duration::from_secs(30));
                 self.faults += 1;
-                Finding::Again(match fault {
-                    CallFault::Busy { retry_after: Some(asked), .. } => asked,
-                    _ => usual,
-                })
+                self.again_after(now, fault.asked().unwrap_or(usual))
             }
             Err(fault) => Finding::CannotTell(fault.to_string()),
         }
     }
 
-    /// The candidate belongs to another entry: the next one, if there is one.
-    pub(super) fn taken(&mut self, now: Timestamp) -> Finding {
-        match self.candidates.pop() {
-            Some(id) => Finding::Candidate(id),
+    /// The candidate belongs to another entry, or may yet turn out to: the next one, if there
+    /// is one.
+    pub(super) fn next(&mut self, now: Timestamp) -> Finding {
+        if let Some(Candidate { id, exact }) = self.candidates.pop() {
+            let or = self.candidates.iter().filter(|_| !exact).map(|other| other.id.clone()).collect();
+            return Finding::Candidate(Match { id, exact, or });
+        }
+        match self.incomplete.take() {
             None => self.not_there(now),
+            Some(why) if now >= self.listed => Finding::CannotTell(why),
+            Some(_) => self.again(now),
         }
     }
 
     fn not_there(&mut self, now: Timestamp) -> Finding {
-        if now >= self.listed {
+        if self.begins >= self.listed {
             self.without += 1;
         }
         if self.without >= PROOF { Finding::Absent } else { self.again(now) }
     }
 
     /// A last reading falls on the moment from which it counts.
-    fn again(&self, now: Timestamp) -> Finding {
+    pub(super) fn again(&mut self, now: Timestamp) -> Finding {
         let left = Duration::try_from(self.listed.duration_since(now)).unwrap_or_default();
         let usual = (self.lag / 12).clamp(Duration::from_millis(50), READING);
-        Finding::Again(if left.is_zero() { usual } else { usual.min(left) })
+        self.again_after(now, if left.is_zero() { usual } else { usual.min(left) })
+    }
+
+    fn again_after(&mut self, now: Timestamp, after: Duration) -> Finding {
+        self.begins =
+            SignedDuration::try_from(after).ok().and_then(|after| now.checked_add(after).ok()).unwrap_or(now);
+        Finding::Again(after)
     }
 }

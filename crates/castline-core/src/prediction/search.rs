@@ -24,11 +24,21 @@ pub struct Search {
     pub clock: Option<SignedDuration>,
 }
 
+/// A prediction that can be the one that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which.
+    pub id: PredictionId,
+    /// Everything is as it was sent. False where the list hides a file that travelled inside
+    /// the request: another request with another file would look the same.
+    pub exact: bool,
+}
+
 /// What a provider's list shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The predictions that can be it, the oldest first.
-    pub candidates: Vec<PredictionId>,
+    /// The predictions that can be it: exact ones first, and of each kind the oldest first.
+    pub candidates: Vec<Candidate>,
     /// Why the list proves nothing about what is not in it: it does not reach back to the
     /// window, or has predictions of this model without an input.
     pub incomplete: Option<String>,

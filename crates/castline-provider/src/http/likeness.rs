@@ -4,15 +4,18 @@
 //! result, and the lost one is created again; not recognising ours pays for it twice. So
 //! there is a third answer, [`Likeness::Unclear`], and a person decides then.
 
+use castline_core::Digest;
 use serde_json::{Map, Number, Value as Json};
 
-use super::data_uri::is_data_uri;
+use super::data_uri::{self, is_data_uri};
 
 /// What a comparison shows, the weakest answer last: of several it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Likeness {
     /// Every field is there as it was sent.
     Same,
+    /// The same, but for a file that is not shown as it was sent.
+    Hidden,
     /// What is there of a file tells nothing.
     Unclear,
     /// Another request.
@@ -43,14 +46,7 @@ fn weakest(all: impl Iterator<Item = Likeness>) -> Likeness {
 
 fn alike(sent: &Json, listed: &Json) -> Likeness {
     match (sent, listed) {
-        // Lists may show a file's data shortened, or an address in its place.
-        (Json::String(text), _) if is_file(text) => {
-            if listed.is_string() {
-                Likeness::Same
-            } else {
-                Likeness::Unclear
-            }
-        }
+        (Json::String(file), _) if is_file(file) => file_alike(file, listed),
         (Json::Number(sent), Json::Number(listed)) => same_if(is_equal(sent, listed)),
         (Json::Array(sent), Json::Array(listed)) if sent.len() == listed.len() => {
             weakest(sent.iter().zip(listed).map(|(sent, listed)| alike(sent, listed)))
@@ -61,6 +57,18 @@ fn alike(sent: &Json, listed: &Json) -> Likeness {
         }
         _ => same_if(sent == listed),
     }
+}
+
+/// Lists may show a file's data whole, shortened, or an address in its place: only what is the
+/// same tells something.
+fn file_alike(sent: &str, listed: &Json) -> Likeness {
+    let Some(listed) = listed.as_str() else { return Likeness::Unclear };
+    let shown = || Some(Digest::of(&data_uri::decode(listed).ok()?));
+    let same = match sent.strip_prefix("data:").and_then(|digest| digest.parse::<Digest>().ok()) {
+        Some(sent) => shown() == Some(sent),
+        None => sent == listed,
+    };
+    if same { Likeness::Same } else { Likeness::Hidden }
 }
 
 /// True for what stands for a file inside a request, and for a file that a person wrote out.
@@ -111,16 +119,20 @@ mod tests {
     }
 
     #[test]
-    fn any_text_stands_for_a_file_and_its_absence_proves_nothing() {
-        let sent = || json!({ "image": "data:sha256:00", "prompt": "kite" });
-        for shown in ["https://files.test/x", "data:image/png;base64,iVBOR...", ""] {
-            assert_eq!(compared(sent(), json!({ "image": shown, "prompt": "kite" })), Likeness::Same);
+    fn a_file_is_the_same_only_where_its_bytes_are_shown() {
+        let kite = Digest::of(b"kite");
+        let sent = || json!({ "image": format!("data:{kite}"), "prompt": "kite" });
+        let shown = |image: &str| compared(sent(), json!({ "image": image, "prompt": "kite" }));
+        assert_eq!(shown("data:image/png;base64,a2l0ZQ=="), Likeness::Same);
+        for hidden in ["https://files.test/x", "data:image/png;base64,a2l0", "data:image/png;base64,...", ""]
+        {
+            assert_eq!(shown(hidden), Likeness::Hidden, "{hidden}");
         }
         assert_eq!(compared(sent(), json!({ "image": null, "prompt": "kite" })), Likeness::Unclear);
         assert_eq!(compared(sent(), json!({ "prompt": "boat" })), Likeness::Different);
         let written =
             |text: &str| compared(json!({ "image": text }), json!({ "image": "https://files.test/x" }));
-        assert_eq!(written("data:image/png;base64,iVBORw0KGgo="), Likeness::Same);
+        assert_eq!(written("data:image/png;base64,iVBORw0KGgo="), Likeness::Hidden);
         assert_eq!(written("data: a chart"), Likeness::Different);
     }
 }

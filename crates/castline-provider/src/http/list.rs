@@ -15,7 +15,7 @@ use super::HttpProvider;
 use super::likeness::{Likeness, extra, holds, likeness};
 use super::prediction::time;
 use super::refusal::Call;
-use crate::call::{CallFault, Found, Search};
+use crate::call::{CallFault, Candidate, Found, Search};
 
 /// A hundred predictions each.
 const PAGES: usize = 50;
@@ -178,8 +178,8 @@ impl<'a> Reading<'a> {
         });
     }
 
-    /// Whether an item is of our model and made by a program. A deployment may run a model
-    /// under another name, and who leaves a name out denies nothing: their input decides.
+    /// Whether an item is of our model and made by a program. Who leaves a name out denies
+    /// nothing: its input decides.
     fn can_be_ours(&self, item: &Json) -> bool {
         let text = |name: &str| item.get(name).and_then(Json::as_str);
         let model = &self.search.model;
@@ -189,46 +189,55 @@ impl<'a> Reading<'a> {
             _ => false,
         };
         text("source").is_none_or(|source| source == "api")
-            && ((same_model && !other_version) || text("deployment").is_some())
+            && text("deployment").is_none()
+            && same_model
+            && !other_version
     }
 
     /// What the list shows; `clock` is the offset of the provider's clock now.
     fn found(mut self, clock: Option<SignedDuration>) -> Found {
-        self.check_age(clock.or(self.search.clock));
+        self.check_clock(clock.or(self.search.clock));
+        if self.is_old(clock.or(self.search.clock)) {
+            let why = "the create is about an hour old or more: inputs are deleted after an hour, and others may \
+                       have asked for the same since";
+            return Found { candidates: Vec::new(), incomplete: Some(why.to_owned()) };
+        }
         let (search, window, listed) = (self.search, self.window, std::mem::take(&mut self.listed));
         // By their ids, because pages move while they are read.
         let mut candidates = BTreeMap::new();
         for one in listed.iter().filter(|one| window.holds(one.created)) {
             match judge(search, one, &listed) {
-                Ok(true) => drop(candidates.insert(one.id.clone(), one.created)),
-                Ok(false) => {}
+                Ok(Some(exact)) => drop(candidates.insert(one.id.clone(), (!exact, one.created))),
+                Ok(None) => {}
                 Err(why) => self.doubt(why),
             }
         }
         let mut candidates: Vec<_> = candidates.into_iter().collect();
-        candidates.sort_by_key(|(_, created)| *created);
-        Found { candidates: candidates.into_iter().map(|(id, _)| id).collect(), incomplete: self.incomplete }
+        candidates.sort_by_key(|(_, order)| *order);
+        let candidate =
+            |(id, (hidden, _)): (PredictionId, (bool, Timestamp))| Candidate { id, exact: !hidden };
+        Found { candidates: candidates.into_iter().map(candidate).collect(), incomplete: self.incomplete }
     }
 
-    fn check_age(&mut self, clock: Option<SignedDuration>) {
-        let Some(clock) = clock else {
-            return self.doubt("its answers have no date, so its clock is unknown".to_owned());
-        };
-        let now = Timestamp::now().saturating_add(clock).unwrap_or(Timestamp::MAX);
-        if now.duration_since(self.window.from) > KEPT {
-            self.doubt(
-                "the create is about an hour old or more, and inputs are deleted after an hour".to_owned(),
-            );
+    fn check_clock(&mut self, clock: Option<SignedDuration>) {
+        if clock.is_none() {
+            self.doubt("its answers have no date, so its clock is unknown".to_owned());
         }
+    }
+
+    fn is_old(&self, clock: Option<SignedDuration>) -> bool {
+        let now = Timestamp::now().saturating_add(clock.unwrap_or_default()).unwrap_or(Timestamp::MAX);
+        now.duration_since(self.window.from) > KEPT
     }
 }
 
-/// Whether a listed prediction is the one that is looked for, or why that cannot be told.
+/// Whether a listed prediction can be the one that is looked for, exactly or but for a file that
+/// is not shown, or why that cannot be told.
 ///
 /// Fields beyond those that were sent make it another request, unless the server filled in
 /// a default. It does so for all predictions of one version or for none: a field that another
 /// of them goes without is no default. Where none goes without, nothing can be told.
-fn judge(search: &Search, one: &Listed, listed: &[Listed]) -> Result<bool, String> {
+fn judge(search: &Search, one: &Listed, listed: &[Listed]) -> Result<Option<bool>, String> {
     let Json::Object(sent) = &*search.sent else {
         return Err("it is not known what was sent".to_owned());
     };
@@ -236,17 +245,18 @@ fn judge(search: &Search, one: &Listed, listed: &[Listed]) -> Result<bool, Strin
     if one.input.is_empty() && !sent.is_empty() {
         return removed();
     }
-    match likeness(sent, &one.input) {
+    let likeness = likeness(sent, &one.input);
+    match likeness {
         Likeness::Different if one.removed => removed(),
-        Likeness::Different => Ok(false),
+        Likeness::Different => Ok(None),
         Likeness::Unclear => Err(format!("it does not show the files of `{}`", one.id)),
-        Likeness::Same => {
+        Likeness::Same | Likeness::Hidden => {
             let extra = extra(sent, &one.input);
             let alike = listed.iter().filter(|other| other.version == one.version && !other.input.is_empty());
             let is_default = |name: &&str| alike.clone().all(|other| holds(&other.input, name));
             match extra.as_slice() {
-                [] => Ok(true),
-                extra if !extra.iter().all(is_default) => Ok(false),
+                [] => Ok(Some(likeness == Likeness::Same)),
+                extra if !extra.iter().all(is_default) => Ok(None),
                 extra => Err(format!(
                     "`{}` was sent the same and `{}`, and nothing shows whether the provider added that by itself",
                     one.id,

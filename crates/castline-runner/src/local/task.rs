@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use castline_core::forecast::Forecast;
 use castline_core::key;
-use castline_core::ledger::{Ask, Claim, Sent, Terms, Verdict};
+use castline_core::ledger::{Ask, Claim, Sent, Verdict};
 use castline_core::legs::LegId;
 use castline_core::prediction::{
     CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
@@ -20,8 +20,8 @@ use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
-use castline_provider::{Create, Links, MediaSource, Provider};
-use castline_store::Store;
+use castline_provider::{Create, Links, MediaSource};
+use castline_store::{Slot, Store};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +99,24 @@ async fn history(store: &Store, provider: &ProviderName, model: &ModelRef) -> Re
     store.ledger().history(&model.path(), provider).await.map_err(crate::ledger::trouble)
 }
 
+/// Our clock as it goes on by itself: deadlines must not pass because it is set.
+struct Clock {
+    began: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { began: Timestamp::now(), since: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.began
+            .saturating_add(SignedDuration::try_from(self.since.elapsed()).unwrap_or(SignedDuration::MAX))
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// A call, or a wait, that is under way.
 type Call = Pin<Box<dyn Future<Output = Result<Told, Trouble>> + Send>>;
 
@@ -112,11 +130,15 @@ pub(crate) async fn ensure(
     tell: mpsc::UnboundedSender<Said>,
     stop: oneshot::Receiver<()>,
 ) {
-    let known = facts.facts.get(&request.provider).copied();
+    let Some(known) = facts.facts.get(&request.provider).copied() else {
+        let message = format!("nothing is known of the provider `{}`", request.provider);
+        drop(tell.send(Said::Broken(Trouble::Bug(message))));
+        return;
+    };
     let order = Order {
         request: request.clone(),
         claim: world.claim.clone(),
-        facts: known.unwrap_or(Facts { terms: Terms::LOCAL, p25: None }),
+        facts: known,
         since: world.since,
         beyond,
         retry_lost: world.retry_lost,
@@ -125,6 +147,7 @@ pub(crate) async fn ensure(
     let mut stopped =
         std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
     let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    let clock = Clock::start();
     let (mut prediction, mut dos) = Prediction::start(order);
     let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
     // A prediction waits for one thing at a time: a new wait takes the place of the old one.
@@ -151,22 +174,24 @@ pub(crate) async fn ensure(
         }
         let waits = wait.is_some();
         let told = tokio::select! {
+            // What leads to a create must not win over the word to stop.
+            biased;
             Some(told) = under_way.next() => Some(told),
-            told = async { wait.as_mut().expect("looked at before").await }, if waits => {
-                wait = None;
-                unsent = false;
-                Some(told)
-            }
             Ok(_) = stopping.wait_for(|stopping| *stopping), if unsent => {
                 wait = None;
                 unsent = false;
                 Some(Ok(Told::Stop))
             }
             Some(()) = stopped.next() => Some(Ok(Told::Stop)),
+            told = async { wait.as_mut().expect("looked at before").await }, if waits => {
+                wait = None;
+                unsent = false;
+                Some(told)
+            }
             else => None,
         };
         match told {
-            Some(Ok(told)) => dos = prediction.handle(told, Timestamp::now()),
+            Some(Ok(told)) => dos = prediction.handle(told, clock.now()),
             Some(Err(trouble)) => {
                 drop(tell.send(Said::Broken(trouble)));
                 return;
@@ -268,6 +293,8 @@ struct Hands {
 /// What was prepared for the next create.
 #[derive(Default)]
 struct Turn {
+    /// The place among the predictions in flight.
+    slot: Option<Slot>,
     links: Links,
     /// The claim that may create, for the attempt's name.
     claim: u64,
@@ -299,6 +326,8 @@ impl Hands {
                 Told::Rested
             }
             Do::WaitForOwner => {
+                // Whoever is waited for may need it.
+                self.turn().slot = None;
                 let key = [self.request.key];
                 self.world.store.ledger().changed(&key).await.map_err(crate::ledger::trouble)?;
                 Told::Changed
@@ -315,8 +344,21 @@ impl Hands {
     }
 
     async fn commit(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
+        let created = match &ask {
+            Ask::Created(prediction) => Some(prediction.clone()),
+            _ => None,
+        };
         let asks = vec![(self.request.key, claim, ask)];
-        let verdicts = self.world.store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
+        let verdicts = self.world.store.ledger().commit(asks).await.map_err(|error| {
+            let trouble = crate::ledger::trouble(error);
+            match created {
+                Some(prediction) => trouble.about(&format!(
+                    "`{}` accepted the prediction `{prediction}`, and that could not be written down",
+                    self.request.provider
+                )),
+                None => trouble,
+            }
+        })?;
         let verdict = verdicts
             .into_iter()
             .next()
@@ -338,27 +380,37 @@ impl Hands {
         })
     }
 
-    /// Files where the provider can read them.
+    /// Files where the provider can read them, and a turn.
     async fn prepare(&self) -> Result<Sent, CallFault> {
         let reached = self.reached(&self.request.provider)?;
-        let links = self.links(&reached.provider).await?;
+        let links = self.links(&reached).await?;
         let input = reached.provider.sent(&Create { links: &links, ..self.call() })?;
         self.turn().links = links;
+        if self.turn().slot.is_none() {
+            let slot = reached.limits.slot().await;
+            self.turn().slot = slot;
+        }
+        reached.limits.create.turn().await;
         Ok(Sent { input: Arc::new(input), clock: reached.provider.clock() })
     }
 
     /// Where the provider finds the files of the input by itself; what is too large to
     /// travel inside the request is uploaded.
-    async fn links(&self, provider: &Provider) -> Result<Links, CallFault> {
+    async fn links(&self, reached: &Reached) -> Result<Links, CallFault> {
         let known = self.world.store.links();
         let (now, name) = (Timestamp::now(), &self.request.provider);
         let files = self.request.input.values().flat_map(Value::media);
         let mut links: Links =
             files.filter_map(|file| Some((file.digest, known.find(&file.digest, name, now)?))).collect();
-        let uploads: Vec<Artifact> =
-            provider.uploads(&Create { links: &links, ..self.call() })?.into_iter().cloned().collect();
+        let uploads: Vec<Artifact> = reached
+            .provider
+            .uploads(&Create { links: &links, ..self.call() })?
+            .into_iter()
+            .cloned()
+            .collect();
         for file in uploads {
-            let link = provider.upload(&file, &Stored(&self.world.store)).await?;
+            let stored = Stored(&self.world.store);
+            let link = reached.limits.read.call(reached.provider.upload(&file, &stored)).await?;
             let until = link.expires.map(|until| until - UPLOADS_LEFT);
             known.put(&file.digest, name, &link.url, until);
             links.insert(file.digest, link.url);
@@ -375,7 +427,10 @@ impl Hands {
         let (attempt, former) = (name(claim), (claim > 1).then(|| name(claim - 1)));
         let create = Create { links: &links, attempt: &attempt, former: former.as_deref(), ..self.call() };
         let media = Stored(&self.world.store);
-        self.reached(&self.request.provider)?.provider.create(&create, &media).await
+        let reached = self.reached(&self.request.provider)?;
+        let answer = reached.provider.create(&create, &media).await;
+        reached.limits.create.hear(&answer);
+        answer
     }
 
     /// The create, but for what is known only when it is sent.
@@ -391,11 +446,13 @@ impl Hands {
     }
 
     async fn search(&self, provider: &ProviderName, search: &Search) -> Result<Found, CallFault> {
-        self.reached(provider)?.provider.search(search).await
+        let reached = self.reached(provider)?;
+        reached.limits.read.call(reached.provider.search(search)).await
     }
 
     async fn get(&self, provider: &ProviderName, prediction: &PredictionId) -> Result<Snapshot, CallFault> {
-        self.reached(provider)?.provider.get(prediction).await
+        let reached = self.reached(provider)?;
+        reached.limits.read.call(reached.provider.get(prediction)).await
     }
 
     /// Downloads every file of an output into the store.
@@ -412,8 +469,12 @@ impl Hands {
                 .map_err(|e| CallFault::Io(e.to_string()))?
                 .map_err(stored)?;
             if reached.terms.remote && is_web(&uri) {
-                let until = Some(Timestamp::now() + OUTPUTS_FRESH);
-                self.world.store.links().put(&artifact.digest, name, &uri, until);
+                let ours =
+                    |theirs: Timestamp| theirs.checked_sub(reached.provider.clock().unwrap_or_default());
+                let completed = snapshot.completed_at.and_then(|theirs| ours(theirs).ok());
+                let now = Timestamp::now();
+                let until = completed.map_or(now, |completed| completed.min(now)) + OUTPUTS_FRESH;
+                self.world.store.links().put(&artifact.digest, name, &uri, Some(until));
             }
             artifacts.insert(uri, artifact);
         }

@@ -76,15 +76,29 @@ pub(crate) fn hands(db: &Connection, key: &Key) -> Result<Option<(State, OwnerId
     found.map(|(state, owner)| Ok((state_of(&state, key)?, OwnerId::from(owner.as_str())))).transpose()
 }
 
-/// True when an entry holds this prediction of a provider.
+/// True when an entry holds this prediction of a provider, or held it in an earlier attempt.
 pub(crate) fn holds_prediction(
     db: &Connection,
     provider: &ProviderName,
     id: &PredictionId,
 ) -> Result<bool, RowError> {
-    let mut find =
-        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE provider = ?1 AND prediction = ?2)")?;
+    let mut find = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM entries WHERE provider = ?1 AND prediction = ?2) \
+         OR EXISTS (SELECT 1 FROM holds WHERE provider = ?1 AND prediction = ?2)",
+    )?;
     Ok(find.query_row(params![&*provider.0, id.0], |row| row.get(0))?)
+}
+
+/// The other entries of a model at a provider whose creates have no answer.
+pub(crate) fn unresolved(db: &Connection, entry: &Entry) -> Result<Vec<Entry>, RowError> {
+    let find = "SELECT key, entry FROM entries WHERE model = ?1 AND state IN ('intended', 'in-doubt') \
+                AND provider = ?2 AND key <> ?3";
+    let values = [
+        Sql::from(entry.request.model.path()),
+        Sql::from(entry.provider().0.to_string()),
+        Sql::from(entry.key().0.as_bytes().to_vec()),
+    ];
+    several(db, find, &values)
 }
 
 /// The owners who wait for an entry, the dead ones among them.
@@ -182,8 +196,8 @@ pub(crate) fn put(db: &Connection, entry: &Entry) -> Result<(), RowError> {
 /// Writes what an entry's last create holds. Former creates keep their own rows.
 pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
     let mut put = db.prepare_cached(
-        "INSERT OR REPLACE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT OR REPLACE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider, prediction) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for account in &entry.hold.accounts {
         put.execute(params![
@@ -196,6 +210,7 @@ pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
             &*entry.made_by.0,
             entry.request.model.path(),
             &*entry.provider().0,
+            entry.prediction.as_ref().map(|id| id.0.as_str()),
         ])?;
     }
     Ok(())

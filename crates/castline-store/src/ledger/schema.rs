@@ -71,6 +71,8 @@ const STEPS: &[&str] = &[
         until INTEGER,
         PRIMARY KEY (digest, provider)
     ) STRICT, WITHOUT ROWID;
+    ALTER TABLE holds ADD COLUMN prediction TEXT;
+    CREATE INDEX holds_of_prediction ON holds (provider, prediction) WHERE prediction IS NOT NULL;
     CREATE INDEX entries_of_prediction ON entries (provider, prediction) WHERE prediction IS NOT NULL;
 ",
 ];

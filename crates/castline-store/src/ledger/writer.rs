@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use castline_core::ledger::{Account, Ask, Claim, Entry, Held, OwnerId, Verdict, View, judge};
+use castline_core::ledger::{
+    Account, Ask, Claim, Entry, Held, Match, OwnerId, Rivals, Ruling, State, Verdict, View, judge,
+};
 use castline_core::{Artifact, Digest, Key, MicroUsd, ProviderName};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -227,9 +229,9 @@ impl Writer {
         let entry = rows::entry(&self.db, key)?;
         let accounts = self.accounts(claim, ask, now)?;
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
-        let taken = self.taken(entry.as_ref(), ask)?;
+        let rivals = self.rivals(entry.as_ref(), ask)?;
         let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
-        let view = View { claim, owner_alive, accounts: &accounts, taken, wanted, now };
+        let view = View { claim, owner_alive, accounts: &accounts, rivals, wanted, now };
         let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
             rows::put(&self.db, &written)?;
@@ -248,11 +250,40 @@ impl Writer {
         Ok(verdict)
     }
 
-    /// Another entry holds the prediction that was found.
-    fn taken(&self, entry: Option<&Entry>, ask: &Ask) -> Result<bool, RowError> {
+    /// What else can have the prediction that was found, or named by a person.
+    fn rivals(&self, entry: Option<&Entry>, ask: &Ask) -> Result<Rivals, RowError> {
+        let taken = |entry: &Entry, id| rows::holds_prediction(&self.db, entry.provider(), id);
         match (entry, ask) {
-            (Some(entry), Ask::Found(id)) => rows::holds_prediction(&self.db, entry.provider(), id),
-            _ => Ok(false),
+            (Some(entry), Ask::Ruled(Ruling::Adopt(id))) => {
+                // What it held itself once, it may hold again.
+                let own = entry.prediction.as_ref() == Some(id);
+                Ok(Rivals { taken: !own && taken(entry, id)?, ..Rivals::default() })
+            }
+            (Some(entry), Ask::Found(Match { id, or, .. })) => {
+                let mut rivals = Rivals { taken: taken(entry, id)?, ..Rivals::default() };
+                for other in or {
+                    rivals.ambiguous |= !taken(entry, other)?;
+                }
+                for other in rows::unresolved(&self.db, entry)? {
+                    self.compare(entry, &other, &mut rivals);
+                }
+                Ok(rivals)
+            }
+            _ => Ok(Rivals::default()),
+        }
+    }
+
+    /// An entry whose create has no answer yet, or lost it, and what it means for another.
+    fn compare(&self, entry: &Entry, other: &Entry, rivals: &mut Rivals) {
+        let (Some(ours), Some(theirs)) = (&entry.sent, &other.sent) else { return };
+        if other.unsent || !ours.looks_like(theirs) {
+            return;
+        }
+        let lost = other.state == State::InDoubt || other.orphaned.is_some();
+        if !lost && self.owners.alive(&other.claim.owner) {
+            rivals.in_flight = true;
+        } else if ours.input != theirs.input {
+            rivals.ambiguous = true;
         }
     }
 
@@ -291,7 +322,8 @@ impl Writer {
     }
 
     fn put_hold(&mut self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
-        if !entry.terms.bills || before.is_some_and(|before| before.hold == entry.hold) {
+        let same = |before: &Entry| before.hold == entry.hold && before.prediction == entry.prediction;
+        if !entry.terms.bills || before.is_some_and(same) {
             return Ok(());
         }
         rows::put_hold(&self.db, entry)?;

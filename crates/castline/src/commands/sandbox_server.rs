@@ -38,6 +38,7 @@ fn options(flags: Flags, project: &Project) -> ServerOptions {
     options.versions = Arc::new(move |version| versions.get(version).cloned());
     options.latency = flags.latency;
     options.faults = flags.fault;
+    options.limit = flags.limit;
     options.foreign_urls = flags.foreign_urls;
     options.token = flags.token;
     options

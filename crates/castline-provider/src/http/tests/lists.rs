@@ -42,9 +42,13 @@ async fn found_in(stub: &Stub, search: &Search) -> Found {
     provider(stub, Dialect::Replicate).search(search).await.unwrap()
 }
 
+fn ids(found: &Found) -> Vec<PredictionId> {
+    found.candidates.iter().map(|one| one.id.clone()).collect()
+}
+
 async fn found(search: &Search, items: &[Json]) -> (Vec<String>, Option<String>) {
     let found = found_in(&Stub::start(vec![page(None, items)]).await, search).await;
-    (found.candidates.into_iter().map(|id| id.0).collect(), found.incomplete)
+    (found.candidates.into_iter().map(|one| one.id.0).collect(), found.incomplete)
 }
 
 /// What is found of a list with only this item in it.
@@ -71,10 +75,24 @@ async fn pitfall_1_a_lost_create_is_found_by_what_was_sent() {
 }
 
 #[tokio::test]
+async fn a_prediction_whose_file_is_shown_comes_before_those_that_hide_it() {
+    let kite = castline_core::Digest::of(b"kite");
+    let sent = json!({ "prompt": "kite", "image": format!("data:{kite}") });
+    let search = Search { sent: Arc::new(sent), ..lost() };
+    let shown = |image: &str| json!({ "input": { "prompt": "kite", "image": image } });
+    let list =
+        [item("p2", &shown("data:image/png;base64,a2l0ZQ==")), item("p1", &shown("https://files.test/x"))];
+    let found = found_in(&Stub::start(vec![page(None, &list)]).await, &search).await;
+    let exact: Vec<_> = found.candidates.iter().map(|one| (one.id.0.as_str(), one.exact)).collect();
+    assert_eq!(exact, [("p2", true), ("p1", false)]);
+}
+
+#[tokio::test]
 async fn pitfall_1_other_predictions_are_not_taken_for_it() {
     for other in [
         json!({ "model": "acme/sketch" }),
         json!({ "source": "web" }),
+        json!({ "deployment": "acme/fast" }),
         json!({ "created_at": ago(60 + 121).to_string() }),
         json!({ "created_at": (Timestamp::now() + SignedDuration::from_secs(120)).to_string() }),
         json!({ "input": { "prompt": "kite" , "image": "https://files.test/x", "seed": 1 },
@@ -90,7 +108,6 @@ async fn what_a_list_leaves_out_is_not_held_against_an_item() {
     for change in [
         json!({ "model": null, "source": null }),
         json!({ "model": "Acme/Paint" }),
-        json!({ "model": "acme/other", "deployment": "acme/fast" }),
         json!({ "input": { "prompt": "kite", "image": "", "seed": null } }),
         json!({ "status": "failed", "data_removed": true }),
     ] {
@@ -149,7 +166,7 @@ async fn pitfall_25_the_next_page_is_asked_at_our_own_base() {
     let next = other.url("/v1/predictions?cursor=c%2B1");
     let stub = Stub::start(vec![page(Some(&next), &[]), page(None, &[item("p1", &json!({}))])]).await;
     let search = lost();
-    assert_eq!(found_in(&stub, &search).await.candidates, [id()]);
+    assert_eq!(ids(&found_in(&stub, &search).await), [id()]);
     let asked = stub.requests();
     assert!(asked[0].line.starts_with("GET /replicate/v1/predictions?"), "{}", asked[0].line);
     let margin = SignedDuration::from_mins(2);
@@ -181,7 +198,7 @@ async fn a_list_is_read_until_it_is_older_than_the_window() {
         page(None, &[item("p1", &json!({}))]),
     ])
     .await;
-    assert_eq!(found_in(&odd, &lost()).await.candidates, [id()]);
+    assert_eq!(ids(&found_in(&odd, &lost()).await), [id()]);
 }
 
 #[tokio::test]
@@ -193,8 +210,8 @@ async fn a_list_that_does_not_reach_back_proves_nothing() {
     let pages = (0..60).map(|n| page(Some(&format!("?cursor={n}")), &[item("p1", &json!({}))]));
     let endless = Stub::start(pages.collect()).await;
     let found = found_in(&endless, &lost()).await;
-    assert_eq!(found.incomplete.unwrap(), "it is longer than 50 pages");
-    assert_eq!((found.candidates, endless.requests().len()), (vec![id()], 50));
+    assert_eq!(found.incomplete.as_deref(), Some("it is longer than 50 pages"));
+    assert_eq!((ids(&found), endless.requests().len()), (vec![id()], 50));
 }
 
 #[tokio::test]
@@ -214,7 +231,7 @@ async fn pitfall_27_a_clock_that_was_not_known_is_asked_for_and_believed_less() 
     let drifted = json!({ "created_at": (ago(50) + ahead + SignedDuration::from_mins(14)).to_string() });
     let stub = Stub::start(vec![answer(&[]), answer(&[item("p1", &drifted)])]).await;
     let found = found_in(&stub, &Search { clock: None, ..lost() }).await;
-    assert_eq!((found.candidates, found.incomplete), (vec![id()], None));
+    assert_eq!((ids(&found), found.incomplete), (vec![id()], None));
     assert_eq!(stub.requests()[0].line, "GET /replicate/v1/predictions");
     assert_eq!(query(&stub.requests()[1].line).len(), 2);
 }
@@ -232,11 +249,8 @@ async fn pitfall_37_an_hour_later_a_list_proves_nothing() {
     let old = Search { from: ago(3600), until: ago(3500), ..lost() };
     let running = json!({ "created_at": ago(3590).to_string() });
     let (candidates, incomplete) = found(&old, &[item("p1", &running)]).await;
-    assert_eq!(candidates, ["p1"]);
-    assert_eq!(
-        incomplete.unwrap(),
-        "the create is about an hour old or more, and inputs are deleted after an hour"
-    );
+    assert!(candidates.is_empty(), "others may have asked for the same since");
+    assert!(incomplete.unwrap().starts_with("the create is about an hour old or more"));
 }
 
 #[tokio::test]

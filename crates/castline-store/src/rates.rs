@@ -1,0 +1,167 @@
+//! How often credentials were used lately, and how much is in flight with them, shared by all
+//! processes of a store.
+//!
+//! A bucket is a small file under a lock that is held for as long as it takes to change it; a
+//! slot is a file whose lock is held for as long as a prediction is in flight, and freed by the
+//! death of its process. Both guard against refusals and nothing worse, so that a file that
+//! cannot be read or locked stops nobody, and none is ever flushed.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use castline_core::Digest;
+use castline_core::rate::Bucket;
+
+/// How long another process may hold the lock: it may have been stopped while it did.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A token bucket that several processes draw from.
+#[derive(Debug)]
+pub struct SharedBucket {
+    path: PathBuf,
+    /// Opened once. What is kept beside it counts where the file cannot be used.
+    open: Mutex<(Option<File>, Bucket)>,
+}
+
+/// What a store keeps of a credential; names hold addresses, which are no file names.
+fn path(store: &Path, credential: &str) -> PathBuf {
+    store.join("rates").join(&Digest::of(credential.as_bytes()).hex()[..16])
+}
+
+fn create(path: &Path) -> Option<File> {
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).ok()
+}
+
+impl SharedBucket {
+    /// The bucket of a credential for one kind of call, in the store in this folder.
+    pub fn new(store: &Path, credential: &str, calls: &str) -> Self {
+        Self { path: path(store, credential).join(calls), open: Mutex::default() }
+    }
+
+    /// Changes the bucket, and returns what that found out.
+    pub fn with<T>(&self, change: impl FnOnce(&mut Bucket) -> T) -> T {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, bucket) = &mut *open;
+        if file.is_none() {
+            *file = create(&self.path);
+        }
+        match file.as_mut().filter(|file| locked(file)) {
+            Some(file) => {
+                *bucket = read(file).unwrap_or_default();
+                let found = change(bucket);
+                let _ = write(file, bucket);
+                let _ = file.unlock();
+                found
+            }
+            None => change(bucket),
+        }
+    }
+}
+
+/// How many predictions may be in flight with one credential.
+#[derive(Debug)]
+pub struct SharedSlots {
+    folder: PathBuf,
+    count: usize,
+}
+
+/// A prediction in flight; free again when it is dropped.
+#[derive(Debug)]
+pub struct Slot(#[expect(dead_code, reason = "its lock is what counts")] Option<File>);
+
+impl SharedSlots {
+    /// So many for a credential, in the store in this folder.
+    pub fn new(store: &Path, credential: &str, count: usize) -> Self {
+        Self { folder: path(store, credential), count }
+    }
+
+    /// A free slot; none while all are taken.
+    pub fn take(&self) -> Option<Slot> {
+        for number in 0..self.count {
+            let Some(file) = create(&self.folder.join(format!("slot-{number}"))) else {
+                return Some(Slot(None));
+            };
+            match file.try_lock() {
+                Ok(()) => return Some(Slot(Some(file))),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(_)) => return Some(Slot(None)),
+            }
+        }
+        None
+    }
+}
+
+fn locked(file: &File) -> bool {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Err(_) => return false,
+        }
+    }
+}
+
+fn read(file: &mut File) -> Option<Bucket> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn write(file: &mut File, bucket: &Bucket) -> std::io::Result<()> {
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(&serde_json::to_vec(bucket)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use castline_core::rate::Rate;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn two_who_share_a_bucket_have_one_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp::now();
+        let rate = Some(Rate { per_minute: 60.0, burst: 3 });
+        let [one, two] = ["R8@api", "R8@api"].map(|name| SharedBucket::new(folder.path(), name, "create"));
+        let other = SharedBucket::new(folder.path(), "COMET@api", "create");
+        assert!(one.with(|bucket| bucket.take(rate, now)).is_ok());
+        assert!(two.with(|bucket| bucket.take(rate, now)).is_ok());
+        assert!(one.with(|bucket| bucket.take(rate, now)).is_ok());
+        assert!(two.with(|bucket| bucket.take(rate, now)).is_err(), "three are used");
+        assert!(other.with(|bucket| bucket.take(rate, now)).is_ok(), "another credential");
+    }
+
+    #[test]
+    fn a_damaged_or_missing_file_is_an_empty_bucket() {
+        let folder = tempfile::tempdir().unwrap();
+        let bucket = SharedBucket::new(folder.path(), "R8@api", "create");
+        bucket.with(|bucket| bucket.refused(None, Timestamp::now()));
+        std::fs::write(&bucket.path, "{\"full\": nonsense").unwrap();
+        assert_eq!(bucket.with(|bucket| *bucket), Bucket::default());
+        let nowhere = SharedBucket::new(Path::new("/proc/nowhere"), "R8@api", "create");
+        nowhere.with(|bucket| bucket.refused(None, Timestamp::now()));
+        assert!(nowhere.with(|bucket| bucket.is_slowed()), "it is kept in memory");
+    }
+
+    #[test]
+    fn slots_are_taken_by_whoever_comes_and_free_when_they_are_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = [(); 2].map(|()| SharedSlots::new(folder.path(), "COMET@api", 2));
+        let (first, second) = (one.take(), two.take());
+        assert!(first.is_some() && second.is_some());
+        assert!(one.take().is_none() && two.take().is_none());
+        drop(first);
+        assert!(two.take().is_some());
+    }
+}

@@ -511,7 +511,8 @@ impl Prediction {
             return self.begin_anew();
         };
         let provider = entry.provider().clone();
-        self.course = Some(Course::adopted(entry, prediction.clone(), now));
+        let anothers = self.is_anothers(entry);
+        self.course = Some(Course { anothers, ..Course::adopted(entry, prediction.clone(), now) });
         self.stage = Stage::Following;
         let mut dos = vec![Do::Report(Progress::Created { provider, prediction, adopted: true })];
         if self.stop {
@@ -519,6 +520,13 @@ impl Prediction {
         }
         dos.push(self.get(Duration::ZERO));
         dos
+    }
+
+    /// What one account has created another may not be able to ask for: it would seem gone.
+    fn is_anothers(&self, entry: &Entry) -> bool {
+        let theirs = entry.sent.as_ref().and_then(|sent| sent.account.as_ref());
+        let ours = self.order.account.as_ref().filter(|_| *entry.provider() == self.order.request.provider);
+        matches!((theirs, ours), (Some(theirs), Some(ours)) if theirs != ours)
     }
 
     fn course(&mut self) -> &mut Course {
@@ -554,6 +562,13 @@ impl Prediction {
     fn unknown_id(&mut self, now: Timestamp) -> Vec<Do> {
         let course = self.course();
         course.unknown_ids += 1;
+        if course.unknown_ids > UNKNOWN_IDS && course.anothers {
+            let message = format!(
+                "`{}` does not know the prediction `{}`, which was created with another token or at another address",
+                course.provider, course.prediction
+            );
+            return self.leave(FailureKind::Other, &message);
+        }
         if course.unknown_ids > UNKNOWN_IDS {
             let message = format!(
                 "`{}` does not know the prediction `{}` any more",

@@ -137,6 +137,14 @@ impl Provider {
         }
     }
 
+    /// A word for the account that is used, where predictions belong to one.
+    pub fn account(&self) -> Option<String> {
+        match self {
+            Self::Http(p) => Some(p.account()),
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => None,
+        }
+    }
+
     /// The provider's clock minus ours, as its last answer had it.
     pub fn clock(&self) -> Option<SignedDuration> {
         match self {

@@ -133,6 +133,13 @@ pub(crate) struct Reached {
     pub(crate) limits: Limits,
 }
 
+impl Reached {
+    /// The provider and the account, for what only that account can use.
+    pub(crate) fn whose(&self, name: &ProviderName) -> String {
+        format!("{name} {}", self.provider.account().unwrap_or_default())
+    }
+}
+
 /// The providers of a project, each connected when it is first asked for. Tokens are read
 /// then.
 pub(crate) struct Providers {

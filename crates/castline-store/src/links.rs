@@ -3,7 +3,7 @@
 //! A forgotten link costs an upload and nothing else, so that links are written in passing and
 //! errors are no trouble of whoever asks. The rows lie in the ledger's database.
 
-use castline_core::{Digest, ProviderName};
+use castline_core::Digest;
 use jiff::Timestamp;
 
 use crate::ledger::{Ledger, LinkSeen};
@@ -13,16 +13,17 @@ use crate::ledger::{Ledger, LinkSeen};
 pub struct KnownLinks<'a>(pub(crate) &'a Ledger);
 
 impl KnownLinks<'_> {
-    /// The URL under which a provider reads an artifact, if it does so beyond `now`.
-    pub fn find(&self, digest: &Digest, provider: &ProviderName, now: Timestamp) -> Option<String> {
-        self.0.link(digest, provider, now).unwrap_or_default()
+    /// The URL under which a provider reads an artifact for an account, if it does so beyond
+    /// `now`. `whose` names both.
+    pub fn find(&self, digest: &Digest, whose: &str, now: Timestamp) -> Option<String> {
+        self.0.link(digest, whose, now).unwrap_or_default()
     }
 
     /// Remembers a URL until then; none is for ever. It takes the place of a former one.
-    pub fn put(&self, digest: &Digest, provider: &ProviderName, url: &str, until: Option<Timestamp>) {
+    pub fn put(&self, digest: &Digest, whose: &str, url: &str, until: Option<Timestamp>) {
         self.0.remember_link(LinkSeen {
             digest: *digest,
-            provider: provider.clone(),
+            whose: whose.to_owned(),
             url: url.to_owned(),
             until,
         });
@@ -41,16 +42,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let (now, digest) = (Timestamp::now(), Digest::of(b"boat"));
-        let (here, there) = (ProviderName::from("replicate"), ProviderName::from("studio"));
+        let (here, there) = ("replicate 1f", "replicate 2e");
         let later = now + SignedDuration::from_mins(45);
-        store.links().put(&digest, &here, "https://files.example/1", Some(later));
+        store.links().put(&digest, here, "https://files.example/1", Some(later));
         store.settle().await.unwrap();
-        assert_eq!(store.links().find(&digest, &here, now).as_deref(), Some("https://files.example/1"));
-        assert_eq!(store.links().find(&digest, &there, now), None);
-        assert_eq!(store.links().find(&digest, &here, later), None);
+        assert_eq!(store.links().find(&digest, here, now).as_deref(), Some("https://files.example/1"));
+        assert_eq!(store.links().find(&digest, there, now), None);
+        assert_eq!(store.links().find(&digest, here, later), None);
 
-        store.links().put(&digest, &here, "https://files.example/2", None);
+        store.links().put(&digest, here, "https://files.example/2", None);
         store.settle().await.unwrap();
-        assert_eq!(store.links().find(&digest, &here, later).as_deref(), Some("https://files.example/2"));
+        assert_eq!(store.links().find(&digest, here, later).as_deref(), Some("https://files.example/2"));
     }
 }

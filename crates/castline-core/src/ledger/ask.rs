@@ -70,6 +70,10 @@ pub struct Sent {
     /// The provider's clock minus ours, where an answer has shown it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<SignedDuration>,
+    /// With which account of the provider: a word for its token and address that gives neither
+    /// away. Another account does not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 impl Sent {

@@ -48,7 +48,7 @@ fn wish(terms: Terms) -> Ask {
 }
 
 fn sent() -> Sent {
-    Sent { input: Arc::new(serde_json::json!({"prompt": "a boat"})), clock: None }
+    Sent { input: Arc::new(serde_json::json!({"prompt": "a boat"})), clock: None, account: None }
 }
 
 fn failure() -> Failure {

@@ -17,6 +17,8 @@ pub(super) struct Course {
     pub(super) prediction: PredictionId,
     pub(super) terms: Terms,
     pub(super) adopted: bool,
+    /// It was created with another token or address than ours.
+    pub(super) anothers: bool,
     /// The ledger knows the id.
     pub(super) noted: bool,
     /// When we began to follow it.
@@ -70,6 +72,7 @@ impl Course {
             prediction,
             terms: facts.terms,
             adopted: false,
+            anothers: false,
             noted: false,
             since: now,
             created: now,

@@ -60,6 +60,7 @@ impl Hunt {
         let search = Search {
             model: entry.request.model.clone(),
             sent: sent.input.clone(),
+            account: sent.account.clone(),
             from: entry.intended,
             until: orphaned,
             clock: sent.clock,

@@ -29,6 +29,8 @@ pub struct Order {
     pub since: Timestamp,
     /// See [`Ask::Claim`]: the claim whose failure is to be overcome, 0 at first.
     pub beyond: u64,
+    /// The account of the request's provider that is used now; see [`Sent::account`].
+    pub account: Option<String>,
     /// What is in doubt is created again, and the first counts as spent: the project said
     /// `when_lost: retry`.
     pub retry_lost: bool,

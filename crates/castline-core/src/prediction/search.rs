@@ -16,6 +16,8 @@ pub struct Search {
     /// The input as it was sent. Where a file travelled inside the request stands `data:` and
     /// its digest; a list may show any text in its place. Secrets are left out.
     pub sent: Arc<Json>,
+    /// With which account it was sent; another does not see it.
+    pub account: Option<String>,
     /// When it was decided, by our clock: it was not received before.
     pub from: Timestamp,
     /// When its owner was seen dead or its answer lost, by our clock.

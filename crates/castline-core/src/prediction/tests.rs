@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::digest::Digest;
-use crate::ledger::{Account, Ask, Claim, Entry, Held, Rivals, Sent, State, Terms, Verdict, View, judge};
+use crate::ledger::{
+    Account, Ask, Claim, Entry, Held, OwnerId, Rivals, Sent, State, Terms, Verdict, View, judge,
+};
 use crate::model::Realm;
 use crate::money::MicroUsd;
 use crate::request::{Key, Output, OutputShape, Request};
@@ -46,6 +48,7 @@ fn order(terms: Terms) -> Order {
         facts: Facts { terms, p25: None },
         since,
         beyond: 0,
+        account: None,
         retry_lost: false,
     }
 }
@@ -249,7 +252,7 @@ fn ended(finished: &Finished) -> String {
 // What providers say.
 
 fn sent() -> Sent {
-    Sent { input: Arc::new(json!({"prompt": "a boat"})), clock: None }
+    Sent { input: Arc::new(json!({"prompt": "a boat"})), clock: None, account: None }
 }
 
 fn snapshot(status: Status) -> Snapshot {
@@ -767,6 +770,18 @@ fn an_id_that_stays_unknown_has_expired() {
     = expired: `studio` does not know the prediction `p1` any more [Fresh, 0.04 USD]
     ");
     assert_eq!(scene.held(), MicroUsd(40_000));
+}
+
+#[test]
+fn what_another_account_does_not_know_is_left_for_the_one_that_made_it() {
+    let mut entry = following(LIVE).entry.unwrap();
+    entry.sent.as_mut().unwrap().account = Some("ours".to_owned());
+    entry.claim.owner = OwnerId::nobody();
+    let order = Order { account: Some("another".to_owned()), ..order(LIVE) };
+    let mut scene = Scene::new(order, Some(entry));
+    let told = (0..6).map(|_| scene.tell(Told::Got(Err(CallFault::Gone)))).last().unwrap();
+    assert!(told.contains("> commit left") && told.contains("with another token"), "{told}");
+    assert_eq!(scene.state(), State::Created);
 }
 
 #[test]

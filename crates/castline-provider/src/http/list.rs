@@ -42,6 +42,9 @@ impl HttpProvider {
         }
         let window = Window::of(search, self.clock());
         let mut reading = Reading::new(search, window);
+        if search.account.as_ref().is_some_and(|account| *account != self.account()) {
+            reading.doubt("it was sent with another token, or to another address".to_owned());
+        }
         let mut url = self.base.predictions();
         url.query_pairs_mut()
             .append_pair("created_after", &window.from.to_string())

@@ -137,6 +137,13 @@ impl HttpProvider {
         Ok(sent)
     }
 
+    /// A word for the account that is used, which gives neither token nor address away.
+    pub fn account(&self) -> String {
+        let token = self.options.token.as_ref().map(Token::fingerprint).unwrap_or_default();
+        let whose = format!("{token}@{}", self.base.url());
+        castline_core::Digest::of(whose.as_bytes()).hex()[..8].to_owned()
+    }
+
     /// The provider's clock minus ours, as its last answer had it.
     pub fn clock(&self) -> Option<SignedDuration> {
         self.clock.offset()

@@ -141,6 +141,7 @@ pub(crate) async fn ensure(
         facts: known,
         since: world.since,
         beyond,
+        account: world.providers.get(&request.provider).ok().and_then(|reached| reached.provider.account()),
         retry_lost: world.retry_lost,
     };
     // Yields once when the run wants it stopped, and never when it goes on.
@@ -391,17 +392,18 @@ impl Hands {
             self.turn().slot = slot;
         }
         reached.limits.create.turn().await;
-        Ok(Sent { input: Arc::new(input), clock: reached.provider.clock() })
+        let (clock, account) = (reached.provider.clock(), reached.provider.account());
+        Ok(Sent { input: Arc::new(input), clock, account })
     }
 
     /// Where the provider finds the files of the input by itself; what is too large to
     /// travel inside the request is uploaded.
     async fn links(&self, reached: &Reached) -> Result<Links, CallFault> {
         let known = self.world.store.links();
-        let (now, name) = (Timestamp::now(), &self.request.provider);
+        let (now, whose) = (Timestamp::now(), reached.whose(&self.request.provider));
         let files = self.request.input.values().flat_map(Value::media);
         let mut links: Links =
-            files.filter_map(|file| Some((file.digest, known.find(&file.digest, name, now)?))).collect();
+            files.filter_map(|file| Some((file.digest, known.find(&file.digest, &whose, now)?))).collect();
         let uploads: Vec<Artifact> = reached
             .provider
             .uploads(&Create { links: &links, ..self.call() })?
@@ -412,7 +414,7 @@ impl Hands {
             let stored = Stored(&self.world.store);
             let link = reached.limits.read.call(reached.provider.upload(&file, &stored)).await?;
             let until = link.expires.map(|until| until - UPLOADS_LEFT);
-            known.put(&file.digest, name, &link.url, until);
+            known.put(&file.digest, &whose, &link.url, until);
             links.insert(file.digest, link.url);
         }
         Ok(links)
@@ -474,7 +476,7 @@ impl Hands {
                 let completed = snapshot.completed_at.and_then(|theirs| ours(theirs).ok());
                 let now = Timestamp::now();
                 let until = completed.map_or(now, |completed| completed.min(now)) + OUTPUTS_FRESH;
-                self.world.store.links().put(&artifact.digest, name, &uri, Some(until));
+                self.world.store.links().put(&artifact.digest, &reached.whose(name), &uri, Some(until));
             }
             artifacts.insert(uri, artifact);
         }

@@ -177,10 +177,10 @@ impl Ledger {
     pub(crate) fn link(
         &self,
         digest: &Digest,
-        provider: &ProviderName,
+        whose: &str,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        self.read(|db| rows::link(db, digest, provider, now))
+        self.read(|db| rows::link(db, digest, whose, now))
     }
 
     pub(crate) fn remember_link(&self, link: LinkSeen) {

@@ -130,24 +130,23 @@ pub(crate) fn forget_wants(db: &Connection, key: &Key) -> Result<(), RowError> {
 pub(crate) fn link(
     db: &Connection,
     digest: &Digest,
-    provider: &ProviderName,
+    whose: &str,
     now: Timestamp,
 ) -> Result<Option<String>, RowError> {
     let mut find = db.prepare_cached(
-        "SELECT url FROM links WHERE digest = ?1 AND provider = ?2 AND (until IS NULL OR until > ?3)",
+        "SELECT url FROM links WHERE digest = ?1 AND whose = ?2 AND (until IS NULL OR until > ?3)",
     )?;
-    let values = params![&digest.as_bytes()[..], &*provider.0, now.as_millisecond()];
+    let values = params![&digest.as_bytes()[..], whose, now.as_millisecond()];
     Ok(find.query_row(values, |row| row.get(0)).optional()?)
 }
 
 /// Writes a link over a former one, and forgets those that have expired.
 pub(crate) fn put_link(db: &Connection, link: &LinkSeen, now: Timestamp) -> Result<(), RowError> {
     db.prepare_cached("DELETE FROM links WHERE until <= ?1")?.execute([now.as_millisecond()])?;
-    let mut put = db.prepare_cached(
-        "INSERT OR REPLACE INTO links (digest, provider, url, until) VALUES (?1, ?2, ?3, ?4)",
-    )?;
+    let mut put = db
+        .prepare_cached("INSERT OR REPLACE INTO links (digest, whose, url, until) VALUES (?1, ?2, ?3, ?4)")?;
     let until = link.until.map(Timestamp::as_millisecond);
-    put.execute(params![&link.digest.as_bytes()[..], &*link.provider.0, link.url, until])?;
+    put.execute(params![&link.digest.as_bytes()[..], link.whose, link.url, until])?;
     Ok(())
 }
 

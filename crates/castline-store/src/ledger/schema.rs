@@ -66,10 +66,10 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE links (
         digest BLOB NOT NULL,
-        provider TEXT NOT NULL,
+        whose TEXT NOT NULL,
         url TEXT NOT NULL,
         until INTEGER,
-        PRIMARY KEY (digest, provider)
+        PRIMARY KEY (digest, whose)
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE holds ADD COLUMN prediction TEXT;
     CREATE INDEX holds_of_prediction ON holds (provider, prediction) WHERE prediction IS NOT NULL;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use castline_core::ledger::{
-    Account, Arrival, Ask, Claim, EndState, Ending, OwnerId, Refusal, Ruling, RunId, State, Terms, Verdict,
-    Why,
+    Account, Arrival, Ask, Claim, EndState, Ending, Match, OwnerId, Refusal, Ruling, RunId, Sent, State,
+    Terms, Verdict, Why,
 };
 use castline_core::request::{Failure, FailureKind, Key, Output, OutputShape, Request};
 use castline_core::{Digest, MicroUsd, PredictionId, Realm, Value};
@@ -354,4 +354,78 @@ async fn a_store_keeps_itself_out_of_git_and_has_space() {
         entry.claim.owner = OwnerId::nobody();
         entry
     }));
+}
+
+/// A provider with a list.
+const LISTS: Terms = Terms { list: true, ..LIVE };
+
+/// A create of which the answer was lost, or is still to come.
+async fn lost_or_not(store: &Store, name: &str, file: &str, lost: bool) -> Claim {
+    let input = Arc::new(serde_json::json!({ "image": format!("data:{}", Digest::of(file.as_bytes())) }));
+    let sent = Some(Sent { input, clock: None, account: None });
+    let wish = Ask::Claim { request: request(name), terms: LISTS, since: Timestamp::now(), beyond: 0, sent };
+    let Verdict::Create(claim) = ask(store, name, &claim(store), wish).await else { panic!("it is new") };
+    if lost {
+        ask(store, name, &claim, Ask::Unclear(Why::AnswerLost("reset".to_owned()))).await;
+    }
+    claim
+}
+
+fn found(id: &str, or: &[&str]) -> Ask {
+    let prediction = |id: &str| PredictionId(id.to_owned());
+    Ask::Found(Match { id: prediction(id), exact: false, or: or.iter().map(|id| prediction(id)).collect() })
+}
+
+#[tokio::test]
+async fn a_search_takes_nothing_from_whoever_waits_for_an_answer() {
+    let (_folder, store) = store();
+    let boat = lost_or_not(&store, "boat", "same", true).await;
+    let kite = lost_or_not(&store, "kite", "same", false).await;
+    assert_eq!(ask(&store, "boat", &boat, found("p1", &[])).await, Verdict::Wait);
+    ask(&store, "kite", &kite, Ask::Created(PredictionId("p1".to_owned()))).await;
+    assert_eq!(ask(&store, "boat", &boat, found("p1", &[])).await, Verdict::Taken);
+    assert!(matches!(ask(&store, "boat", &boat, found("p2", &[])).await, Verdict::Follow { .. }));
+}
+
+#[tokio::test]
+async fn lost_requests_with_hidden_files_are_a_persons_to_tell_apart() {
+    let (_folder, store) = store();
+    let boat = lost_or_not(&store, "boat", "one", true).await;
+    lost_or_not(&store, "kite", "another", true).await;
+    assert!(matches!(ask(&store, "boat", &boat, found("p1", &[])).await, Verdict::Doubt(_)));
+}
+
+#[tokio::test]
+async fn of_several_predictions_that_hide_a_file_none_is_taken_by_chance() {
+    let (_folder, store) = store();
+    succeed(&store, "p2").await;
+    let boat = lost_or_not(&store, "boat", "one", true).await;
+    assert!(matches!(ask(&store, "boat", &boat, found("p1", &["p3"])).await, Verdict::Doubt(_)));
+    let kite = lost_or_not(&store, "kite", "one", true).await;
+    assert!(matches!(ask(&store, "kite", &kite, found("p1", &["p2"])).await, Verdict::Follow { .. }));
+}
+
+#[tokio::test]
+async fn the_prediction_of_a_former_attempt_is_not_taken_again() {
+    let (_folder, store) = store();
+    let first = create(&store, "boat").await;
+    ask(&store, "boat", &first, Ask::Created(PredictionId("p1".to_owned()))).await;
+    let failure = Failure::new(FailureKind::Platform, "E9828");
+    let ending = Ending { state: EndState::Failed, failure, cost: None, prediction: None };
+    ask(&store, "boat", &first, Ask::Ended(ending)).await;
+    let second = lost_or_not(&store, "boat", "one", true).await;
+    assert_eq!(ask(&store, "boat", &second, found("p1", &[])).await, Verdict::Taken);
+}
+
+#[tokio::test]
+async fn a_person_adopts_no_prediction_of_another_entry() {
+    let (folder, store) = store();
+    succeed(&store, "kite").await;
+    let other = Store::open(folder.path()).unwrap();
+    let boat = lost_or_not(&other, "boat", "one", true).await;
+    ask(&other, "boat", &boat, Ask::Unclear(Why::CannotTell("no list".to_owned()))).await;
+    let adopt = |id: &str| Ask::Ruled(Ruling::Adopt(PredictionId(id.to_owned())));
+    assert_eq!(ask(&store, "boat", &claim(&store), adopt("kite")).await, Verdict::Taken);
+    assert_eq!(ask(&store, "boat", &claim(&store), adopt("p9")).await, Verdict::Done);
+    assert_eq!(entry(&store, "boat").await.prediction, Some(PredictionId("p9".to_owned())));
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use castline_core::ledger::{
     Account, Ask, Claim, Entry, Held, Match, OwnerId, Rivals, Ruling, State, Verdict, View, judge,
 };
-use castline_core::{Artifact, Digest, Key, MicroUsd, ProviderName};
+use castline_core::{Artifact, Digest, Key, MicroUsd};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -69,7 +69,8 @@ pub(crate) struct FileSeen {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LinkSeen {
     pub(crate) digest: Digest,
-    pub(crate) provider: ProviderName,
+    /// The provider and the account.
+    pub(crate) whose: String,
     pub(crate) url: String,
     pub(crate) until: Option<Timestamp>,
 }

@@ -18,6 +18,7 @@ fn lost() -> Search {
     Search {
         model: "acme/paint".parse().unwrap(),
         sent: Arc::new(json!({ "prompt": "kite", "image": "data:sha256:00" })),
+        account: None,
         from: ago(60),
         until: ago(30),
         clock: Some(NONE),
@@ -242,6 +243,14 @@ async fn pitfall_27_without_any_clock_a_list_proves_nothing() {
     let found = found_in(&stub, &Search { clock: None, ..lost() }).await;
     assert_eq!(found.incomplete.unwrap(), "its answers have no date, so its clock is unknown");
     assert_eq!(found_in(&stub, &lost()).await.incomplete, None);
+}
+
+#[tokio::test]
+async fn what_the_list_of_another_account_lacks_proves_nothing() {
+    let search = Search { account: Some("another".to_owned()), ..lost() };
+    let (candidates, incomplete) = found(&search, &[]).await;
+    assert!(candidates.is_empty());
+    assert_eq!(incomplete.as_deref(), Some("it was sent with another token, or to another address"));
 }
 
 #[tokio::test]

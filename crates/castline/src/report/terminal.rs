@@ -235,8 +235,11 @@ impl Terminal {
         let n = self.running.len();
         if n > 0 {
             let what = counted(n, "prediction");
+            let there = self.running.iter().any(|(leg, started)| started.draw(leg).is_some());
+            let there =
+                if there { "; until then these go on at their providers, and are billed" } else { "" };
             self.say(&format!(
-                "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds"
+                "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds{there}"
             ));
             self.say_going_on();
         }

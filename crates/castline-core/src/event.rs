@@ -93,6 +93,17 @@ pub struct Totals {
     pub unpriced: usize,
 }
 
+/// Why a run stops before it is done, besides a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopCause {
+    /// Somebody canceled it, perhaps from another process: what runs is stopped at its
+    /// provider where that can be.
+    Canceled,
+    /// A leg failed, and the run was told to stop then. What runs is awaited.
+    FailFast,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -237,6 +248,11 @@ pub enum Event {
     },
     /// The user asked the run to stop.
     Interrupted,
+    /// Nothing more is started, for another reason than the user's signal.
+    Stopping {
+        /// Why.
+        why: StopCause,
+    },
     /// The run ended.
     RunEnded {
         /// How.

@@ -80,6 +80,8 @@ pub struct Prediction {
     /// Known from the time that the provider gave an id.
     course: Option<Course>,
     stop: bool,
+    /// Besides, what cannot be stopped is not waited for.
+    leave: bool,
     anew: u32,
 }
 
@@ -132,7 +134,21 @@ struct Tries {
 impl Prediction {
     /// Begins: the ledger is asked.
     pub fn start(order: Order) -> (Self, Vec<Do>) {
-        let mut prediction = Self {
+        let mut prediction = Self::new(order);
+        let dos = prediction.begin();
+        (prediction, dos)
+    }
+
+    /// Begins with a prediction that a dead process has left, to have it stopped. Nothing is
+    /// ever created.
+    pub fn stop_orphan(order: Order) -> (Self, Vec<Do>) {
+        let mut prediction = Self { stop: true, leave: true, ..Self::new(order) };
+        let dos = prediction.begin();
+        (prediction, dos)
+    }
+
+    fn new(order: Order) -> Self {
+        Self {
             claim: order.claim.clone(),
             order,
             stage: Stage::Claiming,
@@ -144,10 +160,9 @@ impl Prediction {
             hunt: None,
             course: None,
             stop: false,
+            leave: false,
             anew: 0,
-        };
-        let dos = prediction.begin();
-        (prediction, dos)
+        }
     }
 
     /// Takes what happened and answers what to do. What no longer fits is ignored.
@@ -174,6 +189,7 @@ impl Prediction {
             Told::Rested if self.stage == Stage::Resting => self.rested(),
             Told::Changed if self.stage == Stage::Waiting => self.begin(),
             Told::Stop => self.stop(now),
+            Told::Leave => self.stop_or_leave(now),
             Told::Prepared(_)
             | Told::Created(_)
             | Told::Searched(_)
@@ -194,7 +210,8 @@ impl Prediction {
         self.course = None;
         self.hunt = None;
         self.intended = false;
-        if self.order.facts.terms.remote { self.prepare() } else { self.ask_for_claim(None) }
+        // What will not be sent needs no preparation.
+        if self.order.facts.terms.remote && !self.stop { self.prepare() } else { self.ask_for_claim(None) }
     }
 
     fn prepare(&mut self) -> Vec<Do> {
@@ -610,10 +627,11 @@ impl Prediction {
 
     /// Asks again later, unless it takes too long.
     fn wait_on(&mut self, after: Duration, now: Timestamp) -> Vec<Do> {
-        let timeout = self.order.request.timeout;
+        let (timeout, leave) = (self.order.request.timeout, self.leave);
         let course = self.course();
         let late = match (course.quit, course.running_since) {
             (Some(quit), _) => return self.wait_for_stop(quit, after, now),
+            (None, _) if leave => return self.let_go(),
             (None, Some(running)) => elapsed(running, now) >= timeout,
             // What only this process knows queues here, and its server knows how long to wait.
             (None, None) => course.terms.remote && elapsed(course.since, now) >= START,
@@ -718,12 +736,8 @@ impl Prediction {
             Some(_) => format!("still running after {}", words(timeout)),
             None => format!("not started after {}", words(START)),
         };
-        let message = if course.terms.cancel {
-            message
-        } else {
-            message + ", and the provider cannot be told to stop: it goes on there, and is billed"
-        };
-        let logs = course.tail.whole().and_then(classify::last_lines);
+        let (cancel, logs) = (course.terms.cancel, course.tail.whole().and_then(classify::last_lines));
+        let message = if cancel { message } else { format!("{message}; {}", self.goes_on()) };
         Failure { kind: FailureKind::Timeout, message, logs }
     }
 
@@ -794,6 +808,36 @@ impl Prediction {
                 vec![]
             }
         }
+    }
+
+    /// What can be stopped is; at what cannot one more look is taken before it is let go.
+    fn stop_or_leave(&mut self, now: Timestamp) -> Vec<Do> {
+        self.leave = true;
+        let dos = self.stop(now);
+        if self.stage == Stage::Following && !self.course().terms.cancel {
+            return vec![self.get_soon()];
+        }
+        dos
+    }
+
+    fn let_go(&mut self) -> Vec<Do> {
+        let message = format!("not waited for any more; {}", self.goes_on());
+        let failure = Failure::new(FailureKind::Other, message + "; run again to pick it up");
+        self.close(Ask::Left, Outcome::Canceled(failure))
+    }
+
+    /// What cannot be stopped, and what it costs.
+    fn goes_on(&mut self) -> String {
+        let (model, price) = (self.order.request.model.to_string(), self.order.request.price);
+        let Course { provider, prediction, terms, .. } = self.course();
+        let billed = match price {
+            _ if !terms.bills => String::new(),
+            Some(price) => format!(", and is billed: up to {price}"),
+            None => ", and is billed: its price is not known".to_owned(),
+        };
+        format!(
+            "prediction `{prediction}` of `{model}` goes on at `{provider}`, which cannot be told to stop{billed}"
+        )
     }
 
     // The output.

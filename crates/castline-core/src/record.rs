@@ -191,7 +191,10 @@ impl Recorder {
                 self.record.totals = totals.clone();
                 self.record.elapsed_seconds = *elapsed_seconds;
             }
-            Event::LegProgress { .. } | Event::AttemptFailed { .. } | Event::Interrupted => {}
+            Event::LegProgress { .. }
+            | Event::AttemptFailed { .. }
+            | Event::Interrupted
+            | Event::Stopping { .. } => {}
         }
     }
 

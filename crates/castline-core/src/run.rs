@@ -16,7 +16,7 @@ use castline_spec::workflow::OnError;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, Totals};
+use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, StopCause, Totals};
 use crate::forecast::{Fate, Forecast};
 use crate::legs::LegId;
 use crate::model::ProviderName;
@@ -41,6 +41,8 @@ pub enum Input {
     Ended(LegId, Box<Outcome>),
     /// The user asked to stop: no new creates, what runs is awaited.
     Interrupt,
+    /// Somebody canceled the run: no new creates, and what runs is stopped where it can be.
+    Cancel,
 }
 
 /// How a leg's prediction ended.
@@ -84,6 +86,8 @@ pub enum Effect {
     },
     /// Stop this leg's prediction: it is billed by time.
     Cancel(LegId),
+    /// Stop this leg's prediction where its provider can, else let it go: nobody waits for it.
+    Abandon(LegId),
     /// Write the files of a finished leg where the user wants them.
     Save(LegId),
     /// Write the outputs: everything that can be done is done.
@@ -228,18 +232,28 @@ impl Run {
                 decision.events.push(Event::Interrupted);
                 decision.effects.extend(self.billed_by_time().map(Effect::Cancel));
             }
+            Input::Cancel => {
+                self.stopping = true;
+                self.interrupted = true;
+                decision.events.push(Event::Stopping { why: StopCause::Canceled });
+                decision.effects.extend(self.in_the_air().map(Effect::Abandon));
+            }
         }
         self.launch(&mut decision);
         self.finish_if_done(&mut decision);
         decision
     }
 
+    /// Legs whose prediction is being made.
+    fn in_the_air(&self) -> impl Iterator<Item = LegId> + '_ {
+        (0..self.phases.len()).map(LegId).filter(|leg| matches!(self.phases[leg.0], Phase::Running(..)))
+    }
+
     /// Predictions in flight that cost more the longer they run.
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
-        (0..self.phases.len()).map(LegId).filter(|leg| {
+        self.in_the_air().filter(|leg| {
             let model = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee.model;
-            matches!(self.phases[leg.0], Phase::Running(..))
-                && model.price.iter().any(|p| p.per == "gpu-second")
+            model.price.iter().any(|p| p.per == "gpu-second")
         })
     }
 
@@ -544,7 +558,6 @@ impl Run {
                 _ => RunStatus::Failed,
             };
             self.worst = self.worst.into_iter().chain([end]).max_by_key(|s| s.exit_code());
-            self.stopping |= self.options.fail_fast;
         }
         decision.events.push(Event::LegFailed {
             leg: self.leg_ref(leg),
@@ -557,6 +570,18 @@ impl Run {
         let mut result = LegResult::without_output(status, Some(failure));
         result.cost = cost;
         self.done(leg, result, decision);
+        if !handled && self.options.fail_fast {
+            self.stop_at_failure(decision);
+        }
+    }
+
+    /// Nothing more is started. What runs is stopped or awaited as after Ctrl-C.
+    fn stop_at_failure(&mut self, decision: &mut Decision) {
+        if std::mem::replace(&mut self.stopping, true) || self.in_the_air().next().is_none() {
+            return;
+        }
+        decision.events.push(Event::Stopping { why: StopCause::FailFast });
+        decision.effects.extend(self.billed_by_time().map(Effect::Cancel));
     }
 
     /// True when the workflow says what to do when the leg fails.

@@ -2,8 +2,14 @@
 
 mod common;
 
+use castline_core::Failure;
+use castline_core::event::{Event, RunStatus, StopCause};
+use castline_core::legs::LegId;
+use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
+use castline_core::run::{Effect, Input, Options, Outcome, Run};
 use common::{World, check, lines, plan};
+use jiff::Timestamp;
 
 const BOAT: &str = r#"
 inputs:
@@ -33,6 +39,60 @@ outputs:
 
 fn run(world: &mut World, text: &str) -> common::Ended {
     world.run(plan(text, &[]).unwrap(), usize::MAX, |_| 0)
+}
+
+/// A run of three independent legs, all in flight.
+fn three_in_flight(fail_fast: bool) -> (Run, Vec<LegId>) {
+    let text = "steps:\n  a:\n    uses: draw\n    each: { n: [one, two, three, four] }\n    with: { prompt: \"{{ each.n }}\", ratio: \"1:1\" }\n";
+    let forecast = World::default().forecast(plan(text, &[]).unwrap());
+    let options = Options { run: "run1".into(), castline_version: "0".into(), parallel: 3, fail_fast };
+    let mut run = Run::new(forecast, options);
+    let started = run.handle(Input::Start, Timestamp::UNIX_EPOCH);
+    let legs = started.effects.iter().filter_map(|effect| match effect {
+        Effect::Ensure { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    (run, legs.collect())
+}
+
+fn ends(status: LegStatus, kind: FailureKind) -> Box<Outcome> {
+    let failure = Failure::new(kind, "flagged");
+    Box::new(Outcome::Failed { status, failure, prediction: None, cost: None })
+}
+
+#[test]
+fn a_canceled_run_starts_nothing_more_and_has_everything_in_flight_stopped() {
+    let (mut run, legs) = three_in_flight(false);
+    let decision = run.handle(Input::Cancel, Timestamp::UNIX_EPOCH);
+    assert!(matches!(decision.events[..], [Event::Stopping { why: StopCause::Canceled }]));
+    let abandoned = decision.effects.iter().filter_map(|effect| match effect {
+        Effect::Abandon(leg) => Some(*leg),
+        _ => None,
+    });
+    assert_eq!(abandoned.collect::<Vec<_>>(), legs);
+    for leg in legs {
+        let canceled = ends(LegStatus::Canceled, FailureKind::Other);
+        let decision = run.handle(Input::Ended(leg, canceled), Timestamp::UNIX_EPOCH);
+        assert!(!decision.effects.iter().any(|e| matches!(e, Effect::Ensure { .. })));
+    }
+    assert!(run.is_finished());
+    assert_eq!(run.status(), RunStatus::Interrupted);
+}
+
+#[test]
+fn a_run_that_fails_fast_says_that_it_waits_for_the_rest() {
+    let (mut run, legs) = three_in_flight(true);
+    let failed = ends(LegStatus::Failed, FailureKind::Moderation);
+    let decision = run.handle(Input::Ended(legs[0], failed), Timestamp::UNIX_EPOCH);
+    assert!(matches!(decision.events.last(), Some(Event::Stopping { why: StopCause::FailFast })));
+    assert!(decision.effects.is_empty() && !run.is_finished());
+    // It is said once, and not when there is nothing to wait for.
+    for leg in &legs[1..] {
+        let failed = ends(LegStatus::Failed, FailureKind::Moderation);
+        let decision = run.handle(Input::Ended(*leg, failed), Timestamp::UNIX_EPOCH);
+        assert!(!decision.events.iter().any(|e| matches!(e, Event::Stopping { .. })));
+    }
+    assert!(run.is_finished());
 }
 
 /// What a second run creates after an edit.

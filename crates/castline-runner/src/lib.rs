@@ -5,6 +5,8 @@
 //!
 //! Start reading at [`Job::plan`], then [`Job::run`].
 
+pub mod cancel;
+pub mod doctor;
 mod files;
 mod given;
 pub mod history;
@@ -18,6 +20,7 @@ pub mod presets;
 mod project;
 pub mod providers;
 mod trouble;
+pub mod trust;
 pub mod why;
 mod wishes;
 

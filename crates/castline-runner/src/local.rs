@@ -5,7 +5,7 @@
 //!
 //! Start reading at [`Job::run`].
 
-mod task;
+pub(crate) mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,12 +17,14 @@ use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
+use castline_core::prediction::Told;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
 use castline_store::{Journal, Store};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::job::{Cost, Job, open_store};
 use crate::output::OutputFolder;
@@ -323,6 +325,9 @@ impl Pen {
     }
 }
 
+/// How often it is looked whether somebody canceled the run.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// How long a hard stop waits for the answers of creates.
 const LAST_MOMENT: Duration = Duration::from_millis(700);
 
@@ -339,7 +344,7 @@ struct Driver {
     /// The claim whose failure a retry overcomes.
     beyond: BTreeMap<LegId, u64>,
     /// Stops the prediction of a leg.
-    stops: BTreeMap<LegId, oneshot::Sender<()>>,
+    stops: BTreeMap<LegId, mpsc::UnboundedSender<Told>>,
 }
 
 impl Driver {
@@ -369,8 +374,18 @@ impl Driver {
     /// Carries the run out; false when it was left before its end.
     async fn until_the_end(&mut self, interrupt: &mut watch::Receiver<Interrupt>) -> Result<bool, Trouble> {
         let mut finished = self.take(Input::Start)?;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut canceled = false;
         while !finished {
             tokio::select! {
+                _ = look.tick(), if !canceled => {
+                    if self.pen.journal.is_to_cancel() {
+                        canceled = true;
+                        self.world.stopping.send_replace(true);
+                        finished = self.take(Input::Cancel)?;
+                    }
+                }
                 Some(said) = self.told.recv() => finished = self.hear(said)?,
                 Ok(()) = interrupt.changed() => {
                     let how = *interrupt.borrow();
@@ -414,7 +429,7 @@ impl Driver {
                 Effect::Ensure { leg, request } => {
                     let beyond = self.beyond.get(&leg).copied().unwrap_or(0);
                     let step = self.run.plan().legs.step(leg);
-                    let (stop, stopped) = oneshot::channel();
+                    let (stop, stopped) = mpsc::unbounded_channel();
                     let task = task::ensure(
                         self.world.clone(),
                         leg,
@@ -427,16 +442,19 @@ impl Driver {
                     self.stops.insert(leg, stop);
                     self.tasks.spawn(task);
                 }
-                Effect::Cancel(leg) => {
-                    if let Some(stop) = self.stops.remove(&leg) {
-                        let _ = stop.send(());
-                    }
-                }
+                Effect::Cancel(leg) => self.tell_to_stop(leg, Told::Stop),
+                Effect::Abandon(leg) => self.tell_to_stop(leg, Told::Leave),
                 Effect::Save(leg) => self.save(leg)?,
                 Effect::Finish => finished = true,
             }
         }
         Ok(finished)
+    }
+
+    fn tell_to_stop(&self, leg: LegId, how: Told) {
+        if let Some(stop) = self.stops.get(&leg) {
+            let _ = stop.send(how);
+        }
     }
 
     /// Writes the files of a leg. What cannot be written is a warning: its bytes are kept.

@@ -18,6 +18,7 @@ use castline_spec::project::{Provider as Declared, ProviderKind};
 use crate::limiter::Limits;
 use crate::project::Project;
 use crate::trouble::Trouble;
+use crate::trust::{self, Pair};
 use crate::wishes::Wishes;
 
 /// Predictions in flight when nobody says otherwise.
@@ -60,6 +61,52 @@ pub fn chosen(project: &Project, wishes: &Wishes) -> String {
     let own = || project.document.as_ref()?.provider.as_ref().map(|p| p.value.clone());
     let environment = || std::env::var("CASTLINE_PROVIDER").ok().filter(|p| !p.is_empty());
     wishes.provider.clone().or_else(environment).or_else(own).unwrap_or_else(|| "sandbox".to_owned())
+}
+
+/// A provider as `doctor` looks at it.
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    /// Where it is called; none for the embedded ones.
+    pub(crate) base_url: Option<String>,
+    pub(crate) token_env: Option<String>,
+    /// Some models go to it whatever the choice.
+    pub(crate) claims: bool,
+}
+
+/// Every provider that a run in this project could go to.
+pub(crate) fn described(project: &Project) -> Vec<Described> {
+    let declared = project.document.as_ref().map(|d| &d.providers);
+    let own = declared.into_iter().flatten().map(|(name, p)| Described {
+        name: name.clone(),
+        kind: match p.kind {
+            ProviderKind::Replicate => "replicate",
+            ProviderKind::CometApi => "cometapi",
+            ProviderKind::Cog => "cog",
+        },
+        base_url: Some(p.base_url.value.trim().trim_end_matches('/').to_owned()),
+        token_env: p.token_env.as_ref().map(|t| t.value.clone()),
+        claims: !p.models.is_empty(),
+    });
+    let built_in = BUILT_IN.iter().filter(|b| declared.is_none_or(|d| !d.contains_key(b.name)));
+    let built_in = built_in.map(|b| Described {
+        name: b.name.to_owned(),
+        kind: match b.dialect {
+            Dialect::Replicate => "replicate",
+            Dialect::CometApi => "cometapi",
+        },
+        base_url: Some(b.base_url.to_owned()),
+        token_env: Some(b.token_env.to_owned()),
+        claims: false,
+    });
+    let sandbox = Described {
+        name: "sandbox".to_owned(),
+        kind: "embedded",
+        base_url: None,
+        token_env: None,
+        claims: false,
+    };
+    std::iter::once(sandbox).chain(own).chain(built_in).collect()
 }
 
 /// Most predictions in flight, all providers together: flag, project, 16.
@@ -266,17 +313,8 @@ fn bad_base_url(name: &str, why: &str) -> Trouble {
 
 /// Reads a token, if it may go to that host.
 fn token(name: &str, variable: &str, base_url: &str) -> Result<Token, Trouble> {
-    // The host that is really connected to: what a URL looks like is not to be trusted.
-    let host = host(base_url).map_err(|e| bad_base_url(name, &e.to_string()))?;
-    let built_in = BUILT_IN.iter().any(|b| {
-        b.token_env == variable && castline_provider::http::host(b.base_url).is_ok_and(|own| own == host)
-    });
-    if !built_in && !is_loopback(&host) && !trusted(variable, &host) {
-        return Err(Trouble::usage(
-            format!("provider `{name}` would send `{variable}` to `{host}`, which you have not allowed"),
-            format!("if that is meant, set CASTLINE_TRUST={variable}@{host}"),
-        ));
-    }
+    let pair = Pair::for_base_url(variable, base_url).map_err(|e| bad_base_url(name, &e.to_string()))?;
+    trust::check(&format!("provider `{name}`"), &pair)?;
     let text = std::env::var(variable).map_err(|_| {
         Trouble::usage(
             format!(
@@ -287,16 +325,6 @@ fn token(name: &str, variable: &str, base_url: &str) -> Result<Token, Trouble> {
     })?;
     Token::new(&text)
         .map_err(|e| Trouble::usage(format!("`{variable}`: {e}"), format!("export {variable}=...")))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// `CASTLINE_TRUST=VARIABLE@host,...`
-fn trusted(variable: &str, host: &str) -> bool {
-    let wanted = format!("{variable}@{host}");
-    std::env::var("CASTLINE_TRUST").is_ok_and(|list| list.split(',').any(|pair| pair.trim() == wanted))
 }
 
 /// The budget of a run: flag, project, 5 USD on a live provider, none on a local one.

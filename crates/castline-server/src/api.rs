@@ -31,6 +31,12 @@ const BODY: usize = 100 << 20;
 /// How often a waiting create looks whether its prediction ended.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// A refusal as careless services word it.
+fn echo(headers: &HeaderMap) -> Problem {
+    let given = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or("nothing");
+    Problem::new(401, "Unauthenticated", format!("Authorization: {given} is not valid here"))
+}
+
 /// Everything that one server knows.
 pub(crate) struct Api {
     options: ServerOptions,
@@ -159,6 +165,7 @@ impl Api {
         match route.and_then(|(route, _)| self.faults.disturb(route)) {
             Some(Disturbance::Status { code, retry_after }) => Problem::of_status(code, retry_after).into(),
             Some(Disturbance::Html) => page().into(),
+            Some(Disturbance::Echo) => echo(&call.parts.headers).into(),
             Some(Disturbance::Drop) => Answer::HangUp,
             Some(Disturbance::DropAfter) => {
                 let _ = self.granted(call).await;

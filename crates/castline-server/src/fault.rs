@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// | `create:503`, `get:500`, `cancel:404`, `list:500` | the call is answered with that status, and nothing else happens |
 /// | `create:429=1` | the same with `Retry-After: 1` |
 /// | `create:html`, `get:html`, ... | a web page with status 200 |
+/// | `create:echo`, `get:echo`, ... | refused with 401, in words that repeat the token of the call |
 /// | `create:drop`, `get:drop`, ... | the connection ends without an answer; nothing was done |
 /// | `create:drop-after` | the prediction is created, then the connection ends without an answer |
 /// | `predict:fail=TEXT`, `predict:fail-null` | the prediction fails with that error, or without one |
@@ -62,6 +63,8 @@ pub(crate) enum Disturbance {
         retry_after: Option<u32>,
     },
     Html,
+    /// Refused in words that repeat the `Authorization` header.
+    Echo,
     /// Nothing is done and nothing answered.
     Drop,
     /// Everything is done and nothing answered.
@@ -141,6 +144,7 @@ fn kind(text: &str) -> Result<Kind, String> {
 fn disturbance(what: &str, create: bool) -> Result<Disturbance, String> {
     match what {
         "html" => return Ok(Disturbance::Html),
+        "echo" => return Ok(Disturbance::Echo),
         "drop" => return Ok(Disturbance::Drop),
         "drop-after" if create => return Ok(Disturbance::DropAfter),
         _ => {}
@@ -153,7 +157,7 @@ fn disturbance(what: &str, create: bool) -> Result<Disturbance, String> {
         (Some(_), Some(Err(_))) => Err("after `=` come seconds for Retry-After".to_owned()),
         (None, _) => {
             let after = if create { ", drop-after" } else { "" };
-            Err(format!("after the colon comes a status from 300 to 599, html, drop{after}"))
+            Err(format!("after the colon comes a status from 300 to 599, html, echo, drop{after}"))
         }
     }
 }
@@ -261,8 +265,8 @@ mod tests {
             [
                 "`crate:503` is not a fault: it begins with create:, get:, list:, cancel:, predict:, output:, status: or \
                  is `wrap`",
-                "`create:200` is not a fault: after the colon comes a status from 300 to 599, html, drop, drop-after",
-                "`get:drop-after` is not a fault: after the colon comes a status from 300 to 599, html, drop",
+                "`create:200` is not a fault: after the colon comes a status from 300 to 599, html, echo, drop, drop-after",
+                "`get:drop-after` is not a fault: after the colon comes a status from 300 to 599, html, echo, drop",
                 "`create:429=soon` is not a fault: after `=` come seconds for Retry-After",
                 "`create:503*0` is not a fault: `0` is not a number of times",
                 "`predict:fail` is not a fault: after `predict:` comes fail=TEXT, fail-null or cancel",

@@ -26,8 +26,10 @@ pub use error::StoreError;
 pub use ledger::{Brief, LEDGER_FILE, Ledger};
 pub use links::KnownLinks;
 use owner::Owners;
+pub use owner::{LockProbe, is_held};
 pub use rates::{SharedBucket, SharedSlots, Slot};
 pub use runs::{Journal, Runs};
+pub use space::Place;
 
 /// A project's store: everything under `.castline/`.
 ///
@@ -88,6 +90,11 @@ impl Store {
     /// Refuses when results could not be stored. Asked before anything is paid for.
     pub fn check_space(&self) -> Result<(), StoreError> {
         space::check(&self.folder)
+    }
+
+    /// Refuses when the disk is almost full. Asked before each create, because disks fill up.
+    pub fn check_free(&self) -> Result<(), StoreError> {
+        space::check_free(&self.folder)
     }
 
     /// Refuses a file system on which two processes cannot see each other's locks. Asked

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -95,6 +96,51 @@ fn is_locked(path: &Path) -> bool {
     }
 }
 
+/// A lock as an owner holds it, for a second process to look at.
+#[derive(Debug)]
+pub struct LockProbe {
+    path: PathBuf,
+    lock: Option<File>,
+}
+
+impl LockProbe {
+    /// Takes a lock in a folder.
+    pub fn hold(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(format!("{}.probe", Ulid::generate()));
+        let lock = File::create_new(&path).map_err(StoreError::file("create", &path))?;
+        // From here on the file is removed again, whatever happens.
+        let mut probe = Self { path, lock: None };
+        lock.lock().map_err(StoreError::file("lock", &probe.path))?;
+        probe.lock = Some(lock);
+        Ok(probe)
+    }
+
+    /// The locked file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Frees the lock, as the death of a process does.
+    pub fn release(&mut self) {
+        self.lock = None;
+    }
+}
+
+impl Drop for LockProbe {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// True when another process holds the lock of a [`LockProbe`].
+pub fn is_held(path: &Path) -> io::Result<bool> {
+    match File::open(path)?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn is_older(path: &Path, age: Duration) -> bool {
     let modified = fs::metadata(path).and_then(|meta| meta.modified());
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|passed| passed > age))
@@ -113,6 +159,17 @@ mod tests {
         drop(other);
         assert!(!mine.alive(&name));
         assert!(!mine.alive(&OwnerId::nobody()));
+    }
+
+    #[test]
+    fn a_probe_is_held_until_it_is_released_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut probe = LockProbe::hold(folder.path()).unwrap();
+        assert!(is_held(probe.path()).unwrap());
+        probe.release();
+        assert!(!is_held(probe.path()).unwrap());
+        drop(probe);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

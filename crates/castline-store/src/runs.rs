@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 
+/// The file in a run's folder that asks for it to be canceled.
+const CANCEL: &str = "cancel";
+
 /// The records of all runs.
 #[derive(Debug, Clone)]
 pub struct Runs {
@@ -40,6 +43,8 @@ impl Runs {
         let folder = self.of(run);
         fs::create_dir_all(&folder).map_err(StoreError::file("create the folder", &folder))?;
         let lock = lock(run, &folder)?;
+        // What was asked of an earlier process does not concern this one.
+        let _ = fs::remove_file(folder.join(CANCEL));
         let path = folder.join("journal.jsonl");
         let file = open_whole(&path).map_err(StoreError::file("write", &path))?;
         Ok(Journal { folder, file, line: Vec::new(), _lock: lock })
@@ -86,6 +91,20 @@ impl Runs {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    /// Asks the process that a run is in to cancel it; false when it is in none.
+    pub fn ask_to_cancel(&self, run: &str) -> Result<bool, StoreError> {
+        let path = self.of(run).join(CANCEL);
+        if self.is_going_on(run) {
+            fs::write(&path, "").map_err(StoreError::file("write", &path))?;
+        }
+        // It may have ended in between, and would leave the wish to its successor.
+        let heard = self.is_going_on(run);
+        if !heard {
+            let _ = fs::remove_file(&path);
+        }
+        Ok(heard)
+    }
+
     /// Removes the record of a run that does not go on. Its results stay in the ledger.
     pub fn remove(&self, run: &str) -> Result<(), StoreError> {
         let folder = self.of(run);
@@ -104,6 +123,12 @@ impl Runs {
 }
 
 impl Journal {
+    /// True once somebody asked for the run to be canceled. To be looked at now and then:
+    /// a file is seen everywhere, also where file events are not.
+    pub fn is_to_cancel(&self) -> bool {
+        self.folder.join(CANCEL).exists()
+    }
+
     /// Writes an event down. A reader sees all of it or nothing.
     pub fn append<T: Serialize>(&mut self, event: &T) -> Result<(), StoreError> {
         let path = self.folder.join("journal.jsonl");
@@ -191,6 +216,18 @@ mod tests {
         assert!(!runs.is_going_on("01A"));
         runs.remove("01A").unwrap();
         assert_eq!(runs.list().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_can_be_asked_to_cancel_and_a_later_one_is_not() {
+        let (_folder, runs) = runs();
+        let journal = runs.begin("01A").unwrap();
+        assert!(!journal.is_to_cancel());
+        assert!(runs.ask_to_cancel("01A").unwrap());
+        assert!(journal.is_to_cancel());
+        drop(journal);
+        assert!(!runs.ask_to_cancel("01A").unwrap());
+        assert!(!runs.begin("01A").unwrap().is_to_cancel());
     }
 
     #[test]

@@ -60,13 +60,21 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print the JSON Schema of a document, for editors
     Schema(Schema),
-    /// Print every setting with its value and where it comes from
+    /// Say where secrets may go
+    Trust(Trust),
+    /// Print every setting, and check that castline can work here
     Doctor(Doctor),
     /// Print the completions for a shell
     Completions(Completions),
     /// Serve the sandbox behind the prediction API on loopback
     #[command(hide = true)]
     SandboxServer(SandboxServer),
+    /// Look whether another process holds a lock; `doctor` asks this of a second process
+    #[command(hide = true)]
+    LockProbe {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// What can be set in more than one place.
@@ -235,6 +243,14 @@ pub(crate) enum Runs {
         #[arg(long)]
         json: bool,
     },
+    /// Stop a run, whichever process it is in, and its predictions at their providers
+    Cancel {
+        /// Its id or the beginning of it; without one the last that is not over
+        run: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `castline ledger`
@@ -320,11 +336,29 @@ pub(crate) enum Document {
     Project,
 }
 
+/// `castline trust`
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// What is allowed: `TOKEN@gateway.example.com`, or `KEY@owner/name` for a model; without one
+    /// all pairs are listed
+    #[arg(value_name = "VARIABLE@HOST")]
+    pub pairs: Vec<String>,
+    /// Take it back
+    #[arg(long, requires = "pairs")]
+    pub remove: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `castline doctor`
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Ask no provider
+    #[arg(long)]
+    pub offline: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -459,7 +493,6 @@ const LATER: &[(&str, &str)] = &[
     ("gc", "the store keeps everything"),
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
-    ("trust", "set CASTLINE_TRUST=VARIABLE@host"),
     ("serve", "`castline run` runs a workflow"),
     ("lsp", "`castline schema workflow` prints a JSON Schema for editors"),
 ];

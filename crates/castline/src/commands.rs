@@ -12,6 +12,7 @@ mod run;
 mod runs;
 mod sandbox_server;
 mod schema;
+mod trust;
 mod why;
 mod workflow_file;
 
@@ -37,9 +38,11 @@ pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
         Command::Init(flags) => init::init(&flags.dir),
         Command::Explain(flags) => explain::explain(&flags),
         Command::Schema(flags) => schema::schema(flags.document),
+        Command::Trust(flags) => trust::trust(&flags),
         Command::Doctor(flags) => doctor::doctor(&flags),
         Command::Completions(flags) => completions::completions(flags.shell),
         Command::SandboxServer(flags) => sandbox_server::serve(flags),
+        Command::LockProbe { file } => doctor::lock_probe(&file),
     }
 }
 

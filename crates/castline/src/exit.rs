@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Refused,
     /// Nobody knows whether a create was received.
     InDoubt,
+    /// A command that looks for differences or problems found one.
+    Found,
     /// castline made a mistake.
     OurMistake,
     /// The terminal went away.
@@ -39,6 +41,7 @@ impl Exit {
             Self::Wrong => 2,
             Self::Refused => 3,
             Self::InDoubt => 4,
+            Self::Found => 5,
             Self::OurMistake => 70,
             Self::HungUp => 129,
             Self::Interrupted => 130,
@@ -85,6 +88,7 @@ mod tests {
         Exit::Wrong,
         Exit::Refused,
         Exit::InDoubt,
+        Exit::Found,
         Exit::OurMistake,
         Exit::HungUp,
         Exit::Interrupted,

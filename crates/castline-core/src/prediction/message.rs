@@ -143,6 +143,9 @@ pub enum Told {
     /// The outcome is not wanted any more. A prediction that cannot be stopped is waited
     /// for all the same: it costs the same.
     Stop,
+    /// The outcome is not wanted any more, and nobody waits: what cannot be stopped goes on
+    /// at the provider, for whoever asks next.
+    Leave,
 }
 
 /// An output in the store.

@@ -883,8 +883,56 @@ fn a_late_prediction_that_cannot_be_canceled_is_given_up() {
     let mut scene = running(NO_CANCEL);
     insta::assert_snapshot!(scene.tell_at(1_800, got(snapshot(Status::Processing))), @r"
     > commit left #1
-    = failed (Timeout): still running after 30 minutes, and the provider cannot be told to stop: it goes on there, and is billed; nothing is lost while the provider keeps it (often an hour): run again to pick it up without paying again [Fresh, 0.04 USD]
+    = failed (Timeout): still running after 30 minutes; prediction `p1` of `acme/paint` goes on at `studio`, which cannot be told to stop, and is billed: up to 0.04 USD; nothing is lost while the provider keeps it (often an hour): run again to pick it up without paying again [Fresh, 0.04 USD]
     ");
+}
+
+#[test]
+fn what_cannot_be_stopped_is_looked_at_once_more_and_let_go() {
+    let mut scene = running(NO_CANCEL);
+    let mut story = scene.tell(Told::Leave);
+    story += &scene.tell(got(snapshot(Status::Processing)));
+    insta::assert_snapshot!(story, @r"
+    > get p1 after 100ms
+    > commit left #1
+    = canceled: not waited for any more; prediction `p1` of `acme/paint` goes on at `studio`, which cannot be told to stop, and is billed: up to 0.04 USD; run again to pick it up [Fresh, 0.04 USD]
+    ");
+    assert_eq!(scene.state(), State::Created);
+
+    let mut scene = running(NO_CANCEL);
+    scene.tell(Told::Leave);
+    assert!(scene.tell(got(done())).contains("> fetch"), "what is done is kept");
+
+    let mut scene = creating(NO_CANCEL);
+    assert_eq!(scene.tell(Told::Leave), "", "what is on its way is heard first");
+    assert!(scene.tell(created(snapshot(Status::Starting))).contains("= canceled: not waited for"));
+
+    let mut scene = running(LIVE);
+    assert!(scene.tell(Told::Leave).contains("> cancel p1"), "what can be stopped is");
+}
+
+#[test]
+fn what_a_dead_process_left_is_stopped_and_never_created() {
+    let orphan = |terms: Terms, change: &dyn Fn(&mut Entry)| {
+        let mut scene = running(terms);
+        let entry = scene.entry.as_mut().unwrap();
+        entry.claim.owner = "dead".into();
+        change(entry);
+        let (prediction, dos) = Prediction::stop_orphan(order(terms));
+        let mut scene = Scene { prediction, said: String::new(), ..scene };
+        scene.carry_out(dos);
+        scene
+    };
+    let mut scene = orphan(LIVE, &|_| {});
+    let mut story = scene.said.clone();
+    story += &scene.tell(got(snapshot(Status::Canceled)));
+    insta::assert_snapshot!(story);
+    assert_eq!(scene.state(), State::Canceled);
+
+    // Somebody ended it in between: it would have to be created again, and is not.
+    let scene = orphan(LIVE, &|entry| entry.state = State::Canceled);
+    assert!(!scene.said.contains("> create") && scene.said.contains("= canceled"), "{}", scene.said);
+    assert_eq!(scene.state(), State::Aborted);
 }
 
 #[test]
@@ -1491,7 +1539,8 @@ proptest! {
             scene.millis += i64::from(seconds) * 1_000;
             let told = match (stop, going) {
                 (_, None) => break,
-                (true, _) => Told::Stop,
+                (true, _) if seconds % 2 == 0 => Told::Stop,
+                (true, _) => Told::Leave,
                 (_, Some(Going::Create)) => Told::Created(answer.clone()),
                 (_, Some(Going::Get)) => Told::Got(answer.clone()),
                 (_, Some(Going::Fetch)) => match answer.clone() {

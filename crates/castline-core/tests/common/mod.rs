@@ -155,7 +155,7 @@ impl World {
                 match effect {
                     Effect::Ensure { leg, request } => in_flight.push((leg, request)),
                     Effect::Finish => finished = true,
-                    Effect::Save(_) | Effect::Cancel(_) => {}
+                    Effect::Save(_) | Effect::Cancel(_) | Effect::Abandon(_) => {}
                 }
             }
             assert!(in_flight.len() <= 3, "never more in flight than allowed");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use castline_core::forecast::Forecast;
 use castline_core::key;
-use castline_core::ledger::{Ask, Claim, Sent, Verdict};
+use castline_core::ledger::{Ask, Claim, Entry, Sent, Verdict};
 use castline_core::legs::LegId;
 use castline_core::prediction::{
     CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
@@ -20,12 +20,12 @@ use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
-use castline_provider::{Create, Links, MediaSource};
+use castline_provider::{Create, Links, MediaSource, Provider};
 use castline_store::{Slot, Store};
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::World;
 use crate::providers::{Providers, Reached};
@@ -33,6 +33,10 @@ use crate::trouble::Trouble;
 
 /// Beyond waiting and running, the provider ends it.
 const MARGIN: Duration = Duration::from_mins(1);
+
+/// How long is waited before a cancel that was not heard is sent again.
+const CANCEL_AGAIN: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
 
 /// How long a provider's own output may be passed on to it by its URL; it lives an hour.
 const OUTPUTS_FRESH: SignedDuration = SignedDuration::from_mins(45);
@@ -128,7 +132,7 @@ pub(crate) async fn ensure(
     request: Arc<Request>,
     beyond: u64,
     tell: mpsc::UnboundedSender<Said>,
-    stop: oneshot::Receiver<()>,
+    stop: mpsc::UnboundedReceiver<Told>,
 ) {
     let Some(known) = facts.facts.get(&request.provider).copied() else {
         let message = format!("nothing is known of the provider `{}`", request.provider);
@@ -144,12 +148,42 @@ pub(crate) async fn ensure(
         account: world.providers.get(&request.provider).ok().and_then(|reached| reached.provider.account()),
         retry_lost: world.retry_lost,
     };
-    // Yields once when the run wants it stopped, and never when it goes on.
-    let mut stopped =
-        std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
     let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    drive(leg, hands, Prediction::start(order), tell, stop).await;
+}
+
+/// Has a prediction stopped that a dead process has left, where its provider can, and tells
+/// how it ended. Nothing is created.
+pub(crate) async fn stop_orphan(
+    world: Arc<World>,
+    leg: LegId,
+    entry: Entry,
+    tell: mpsc::UnboundedSender<Said>,
+) {
+    let order = Order {
+        request: entry.request.clone(),
+        claim: world.claim.clone(),
+        facts: Facts { terms: entry.terms, p25: None },
+        since: world.since,
+        beyond: 0,
+        account: None,
+        retry_lost: false,
+    };
+    let facts = LegFacts { schema: None, task: None, typical_seconds: None, facts: BTreeMap::new() };
+    let (facts, request) = (Arc::new(facts), order.request.clone());
+    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    let (_goes_on, stop) = mpsc::unbounded_channel();
+    drive(leg, hands, Prediction::stop_orphan(order), tell, stop).await;
+}
+
+async fn drive(
+    leg: LegId,
+    hands: Arc<Hands>,
+    (mut prediction, mut dos): (Prediction, Vec<Do>),
+    tell: mpsc::UnboundedSender<Said>,
+    mut stop: mpsc::UnboundedReceiver<Told>,
+) {
     let clock = Clock::start();
-    let (mut prediction, mut dos) = Prediction::start(order);
     let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
     // A prediction waits for one thing at a time: a new wait takes the place of the old one.
     let mut wait: Option<Call> = None;
@@ -183,7 +217,7 @@ pub(crate) async fn ensure(
                 unsent = false;
                 Some(Ok(Told::Stop))
             }
-            Some(()) = stopped.next() => Some(Ok(Told::Stop)),
+            Some(how) = stop.recv() => Some(Ok(how)),
             told = async { wait.as_mut().expect("looked at before").await }, if waits => {
                 wait = None;
                 unsent = false;
@@ -335,7 +369,7 @@ impl Hands {
             }
             Do::Cancel { provider, prediction } => {
                 if let Ok(reached) = self.reached(&provider) {
-                    let _ = reached.provider.cancel(&prediction).await;
+                    cancel(&reached.provider, &prediction).await;
                 }
                 // What became of it is read by the next poll.
                 std::future::pending().await
@@ -383,6 +417,8 @@ impl Hands {
 
     /// Files where the provider can read them, and a turn.
     async fn prepare(&self) -> Result<Sent, CallFault> {
+        // The disk may have filled up since the run began: nothing is paid for then.
+        self.world.store.check_free().map_err(stored)?;
         let reached = self.reached(&self.request.provider)?;
         let links = self.links(&reached).await?;
         let input = reached.provider.sent(&Create { links: &links, ..self.call() })?;
@@ -483,6 +519,17 @@ impl Hands {
         let output =
             wire::assemble(output, self.request.output, &|uri| artifacts.get(uri).cloned()).map_err(bad)?;
         Ok(Fetched { output, cost: self.request.price })
+    }
+}
+
+/// Tells a provider to stop a prediction, several times when it does not hear. Too late is as
+/// good: what became of it is read afterwards.
+async fn cancel(provider: &Provider, prediction: &PredictionId) {
+    for wait in CANCEL_AGAIN {
+        match provider.cancel(prediction).await {
+            Err(fault) if fault.is_transient() => tokio::time::sleep(wait).await,
+            _ => return,
+        }
     }
 }
 

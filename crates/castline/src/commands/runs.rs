@@ -1,24 +1,27 @@
-//! `castline runs`: former runs, from their journals.
+//! `castline runs`: former runs, from their journals, and the end of one that goes on.
 
+use castline_core::MicroUsd;
 use castline_core::event::RunStatus;
 use castline_core::record::RunRecord;
+use castline_runner::cancel::{self, Canceled, End, Stopped};
 use castline_runner::{Project, Trouble, history};
 use jiff::tz::TimeZone;
 
-use super::project_here;
+use super::{project_here, runtime};
 use crate::cli::Runs;
 use crate::exit::Exit;
 use crate::report::json::{self, Counts};
 use crate::report::money;
 use crate::report::terminal::Terminal;
-use crate::screen::{self, DIM, pad};
+use crate::screen::{self, BAD, DIM, GOOD, WARN, pad, printable};
 
-/// Shows what was, asks nobody.
+/// Shows what was and asks nobody, or cancels a run.
 pub(crate) fn runs(flags: &Runs) -> Result<Exit, Trouble> {
     let project = project_here()?;
     match flags {
         Runs::List { json } => list(&project, *json)?,
         Runs::Show { run, json } => show(&project, run, *json)?,
+        Runs::Cancel { run, json } => return cancel(&project, run.as_deref(), *json),
     }
     Ok(Exit::Done)
 }
@@ -96,9 +99,88 @@ fn show(project: &Project, wanted: &str, as_json: bool) -> Result<(), Trouble> {
     screen::data(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
 }
 
+/// Stops a run and says what became of what was under way.
+fn cancel(project: &Project, wanted: Option<&str>, as_json: bool) -> Result<Exit, Trouble> {
+    let runtime = runtime()?;
+    let canceled = runtime.block_on(cancel::cancel(project, wanted));
+    runtime.shutdown_background();
+    let canceled = canceled?;
+    if as_json {
+        json::print(&canceled_json(&canceled))?;
+    } else {
+        screen::data(&canceled.legs.iter().map(line_of).collect::<String>())?;
+        screen::say(&outcome(&canceled));
+    }
+    Ok(match canceled.legs.iter().map(|leg| leg.end).max() {
+        Some(End::Unknown) => Exit::InDoubt,
+        Some(End::GoesOn) => Exit::StepFailed,
+        Some(End::Canceled | End::Finished) | None => Exit::Done,
+    })
+}
+
+/// `  boat   goes on   prediction abc of acme/paint at cometapi, up to 0.003 USD: ...`
+fn line_of(leg: &Stopped) -> String {
+    let (word, style) = match leg.end {
+        End::Canceled => ("canceled", GOOD),
+        End::Finished => ("finished", GOOD),
+        End::GoesOn => ("goes on", WARN),
+        End::Unknown => ("unknown", BAD),
+    };
+    let id = leg.prediction.as_ref().map_or_else(|| "a request".to_owned(), |id| format!("prediction {id}"));
+    let at_most = if leg.end >= End::GoesOn { "up to " } else { "" };
+    let money = match leg.cost {
+        Some(MicroUsd::ZERO) => "nothing to pay".to_owned(),
+        Some(cost) => format!("{at_most}{cost}"),
+        None => "price unknown".to_owned(),
+    };
+    let about = format!("{id} of {} at {}, {money}: {}", leg.model, leg.provider, leg.words);
+    format!("  {}   {style}{}{style:#}   {}\n", printable(&leg.leg), pad(word, 8), printable(&about))
+}
+
+fn outcome(canceled: &Canceled) -> String {
+    let run = &canceled.run;
+    let count = |end: End| canceled.legs.iter().filter(|leg| leg.end == end).count();
+    let parts = [
+        (count(End::Canceled), "canceled"),
+        (count(End::Finished), "finished first"),
+        (count(End::GoesOn), "go on at their providers"),
+        (count(End::Unknown), "of which nobody knows"),
+    ];
+    let parts: Vec<_> =
+        parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let what = if parts.is_empty() { "nothing was under way".to_owned() } else { parts.join(", ") };
+    let how = if canceled.was_going_on { "has stopped" } else { "was in no process any more" };
+    format!("run {run} {how}: {what}")
+}
+
+fn canceled_json(canceled: &Canceled) -> serde_json::Value {
+    let legs = canceled.legs.iter().map(|leg| {
+        let end = match leg.end {
+            End::Canceled => "canceled",
+            End::Finished => "finished",
+            End::GoesOn => "goes-on",
+            End::Unknown => "unknown",
+        };
+        serde_json::json!({
+            "leg": leg.leg,
+            "model": leg.model,
+            "provider": leg.provider,
+            "prediction": leg.prediction,
+            "end": end,
+            "message": leg.words,
+            "cost_usd": leg.cost.map(MicroUsd::usd),
+        })
+    });
+    serde_json::json!({
+        "schema_version": json::SCHEMA_VERSION,
+        "run": canceled.run,
+        "was_going_on": canceled.was_going_on,
+        "legs": legs.collect::<Vec<_>>(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use castline_core::MicroUsd;
     use castline_core::event::Totals;
 
     use super::*;

@@ -11,10 +11,10 @@ mod summary;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use castline_core::event::{Entry, Event, LegRef, StepSummary};
+use castline_core::event::{Entry, Event, LegRef, StepSummary, StopCause};
 use castline_core::record::Recorder;
 use castline_core::results::LegStatus;
-use castline_core::{Failure, MicroUsd};
+use castline_core::{Failure, MicroUsd, PredictionId};
 use castline_spec::Name;
 use indexmap::IndexMap;
 
@@ -43,6 +43,8 @@ pub(crate) struct Terminal {
     running: IndexMap<String, Started>,
     /// True from an interruption until it is said what that means.
     interrupted: bool,
+    /// Why the run stops, when it is not for a signal.
+    stops: Option<StopCause>,
 }
 
 /// A leg that is under way.
@@ -50,6 +52,9 @@ struct Started {
     step: Name,
     at: jiff::Timestamp,
     most: Option<MicroUsd>,
+    model: String,
+    provider: String,
+    prediction: Option<PredictionId>,
     adopted: bool,
 }
 
@@ -74,6 +79,7 @@ impl Terminal {
             counted: IndexMap::new(),
             running: IndexMap::new(),
             interrupted: false,
+            stops: None,
         }
     }
 
@@ -94,14 +100,22 @@ impl Terminal {
             }
             Event::LegSkipped { leg, reason } => self.count_or_say(leg, "skipped", &reason.reason()),
             Event::LegReused { leg, .. } => self.reused(leg),
-            Event::LegStarted { leg, estimate, .. } => {
-                let most = estimate.map(|e| e.max);
-                let started = Started { step: leg.step.clone(), at: entry.at, most, adopted: false };
+            Event::LegStarted { leg, estimate, request, .. } => {
+                let started = Started {
+                    step: leg.step.clone(),
+                    at: entry.at,
+                    most: estimate.map(|e| e.max),
+                    model: request.model.clone(),
+                    provider: request.provider.to_string(),
+                    prediction: None,
+                    adopted: false,
+                };
                 self.running.entry(leg.name.clone()).or_insert(started);
                 self.show_progress(|progress| progress.started(leg));
             }
-            Event::LegCreated { leg, adopted, .. } => {
+            Event::LegCreated { leg, prediction, adopted } => {
                 if let Some(started) = self.running.get_mut(&leg.name) {
+                    started.prediction = Some(prediction.clone());
                     started.adopted |= *adopted;
                 }
             }
@@ -118,7 +132,8 @@ impl Terminal {
             }
             Event::LegNotRun { leg, reason } => self.count_or_say(leg, "not run", reason),
             Event::Warned { message } => self.say(&format!("{WARN}warning{WARN:#}: {}", printable(message))),
-            Event::Interrupted => self.interrupted = true,
+            Event::Interrupted => (self.interrupted, self.stops) = (true, None),
+            Event::Stopping { why } => (self.interrupted, self.stops) = (true, Some(*why)),
             Event::RunEnded { .. } => self.ended(),
             Event::Saved { .. } | Event::OutputReady { .. } => {}
         }
@@ -203,6 +218,7 @@ impl Terminal {
         let leaves = matches!(
             next,
             Event::Interrupted
+                | Event::Stopping { .. }
                 | Event::RunEnded { .. }
                 | Event::OutputReady { .. }
                 | Event::Saved { leg: None, .. }
@@ -219,9 +235,22 @@ impl Terminal {
         let n = self.running.len();
         if n > 0 {
             let what = counted(n, "prediction");
+            let there = self.running.iter().any(|(leg, started)| started.draw(leg).is_some());
+            let there =
+                if there { "; until then these go on at their providers, and are billed" } else { "" };
             self.say(&format!(
-                "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds"
+                "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds{there}"
             ));
+            self.say_going_on();
+        }
+    }
+
+    /// What runs at providers, and is billed there.
+    fn say_going_on(&mut self) {
+        let there: Vec<String> = self.running.iter().filter_map(|(leg, s)| s.draw(leg)).collect();
+        there.iter().take(MOST_LEGS).for_each(|line| self.say(line));
+        if there.len() > MOST_LEGS {
+            self.say(&format!("    and {} more", there.len() - MOST_LEGS));
         }
     }
 
@@ -236,10 +265,23 @@ impl Terminal {
         let time = seconds.reduce(f64::max).map(|s| format!(", {}", about(s))).unwrap_or_default();
         let n = self.running.len();
         let (what, are) = if n == 1 { ("prediction", "is") } else { ("predictions", "are") };
-        self.say(&format!(
-            "{WARN}stopping{WARN:#}: {n} {what} {are} under way{money}: waiting for the end{time}; \
-             Ctrl-C again leaves them to the next run"
-        ));
+        let under_way = format!("{n} {what} {are} under way{money}");
+        let line = match self.stops {
+            Some(StopCause::Canceled) => format!(
+                "{WARN}canceled{WARN:#}: {under_way}: each is stopped where its provider can be told to; \
+                 what cannot be stopped goes on there and is billed"
+            ),
+            Some(StopCause::FailFast) => format!(
+                "{WARN}stopping at the first failure{WARN:#}: {under_way}: waiting for the end{time}; \
+                 Ctrl-C twice leaves them to the next run"
+            ),
+            None => format!(
+                "{WARN}stopping{WARN:#}: {under_way}: waiting for the end{time}; \
+                 Ctrl-C again leaves them to the next run"
+            ),
+        };
+        self.say(&line);
+        self.say_going_on();
     }
 
     fn ended(&mut self) {
@@ -266,6 +308,20 @@ impl Terminal {
         if let Some(progress) = &mut self.progress {
             show(progress);
         }
+    }
+}
+
+impl Started {
+    /// `    boat   prediction abc of acme/paint at replicate, 0.003 USD at most`
+    fn draw(&self, leg: &str) -> Option<String> {
+        let id = self.prediction.as_ref()?;
+        let money = match self.most {
+            Some(MicroUsd::ZERO) => String::new(),
+            Some(most) => format!(", {most} at most"),
+            None => ", price unknown".to_owned(),
+        };
+        let about = format!("prediction {id} of {} at {}{money}", self.model, self.provider);
+        Some(format!("    {}   {DIM}{}{DIM:#}", printable(leg), printable(&about)))
     }
 }
 

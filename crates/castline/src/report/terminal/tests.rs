@@ -68,6 +68,32 @@ fn an_interrupted_run_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_run_that_stops_says_what_goes_on_at_which_provider_and_at_what_price() {
+    for (event, first) in [
+        (json!({ "type": "interrupted" }), "stopping: 2"),
+        (json!({ "type": "stopping", "why": "canceled" }), "canceled: 2"),
+        (json!({ "type": "stopping", "why": "fail-fast" }), "stopping at the first failure: 2"),
+    ] {
+        let mut entries = events();
+        entries.truncate(4);
+        let started = entries.iter().find_map(|entry| match &entry.event {
+            castline_core::event::Event::LegStarted { leg, .. } => Some(leg.clone()),
+            _ => None,
+        });
+        entries.push(entry(
+            4,
+            json!({ "type": "leg-created", "leg": started.unwrap(), "prediction": "p1", "adopted": false }),
+        ));
+        entries.push(entry(5, event));
+        entries.extend(events().drain(4..5));
+        let said = said(&entries, false);
+        assert!(said.contains(first), "{said}");
+        assert!(said.contains("prediction p1 of "), "{said}");
+        assert!(said.contains(" at replicate, 0.04 USD at most"), "{said}");
+    }
+}
+
+#[test]
 fn a_run_that_leaves_at_once_says_so() {
     let mut entries = events();
     entries.truncate(4);

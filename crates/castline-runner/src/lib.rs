@@ -5,6 +5,8 @@
 //!
 //! Start reading at [`Job::plan`], then [`Job::run`].
 
+#[doc(hidden)] // for tests
+pub mod failpoint;
 mod files;
 mod given;
 pub mod history;

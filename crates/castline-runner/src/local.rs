@@ -12,18 +12,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castline_core::ProviderName;
 use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
+use castline_core::{Key, ProviderName};
 use castline_store::{Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::failpoint::{self, Place, Side};
 use crate::job::{Cost, Job, open_store};
 use crate::output::OutputFolder;
 use crate::project::Project;
@@ -134,7 +135,7 @@ impl Job {
 
     /// Refuses before the first create what the budget cannot pay for, and what has no price.
     fn check_money(&self, forecast: &Forecast) -> Result<(), Trouble> {
-        let cost = cost_of(forecast);
+        let cost = cost_of(forecast, &self.paid);
         if self.wishes.offline && forecast.plan.order().iter().any(|leg| runs_live(forecast.fate(*leg))) {
             return Err(Trouble::usage(
                 "`--offline`, and some legs would ask a live provider".to_owned(),
@@ -163,7 +164,7 @@ impl Job {
             return Ok(());
         };
         let held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
-        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast).min);
+        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast, &self.paid).min);
         if needed <= left || self.wishes.partial {
             return Ok(());
         }
@@ -226,7 +227,9 @@ impl Job {
         });
         let asks: Vec<_> = asks.collect();
         if !asks.is_empty() {
+            failpoint::reach(Place::Missing, Side::Before);
             store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
+            failpoint::reach(Place::Missing, Side::After);
         }
         Ok(())
     }
@@ -258,11 +261,12 @@ fn runs_live(fate: &Fate) -> bool {
     matches!(fate, Fate::Run(ready, _) if ready.bills)
 }
 
-/// What the legs that run can cost on live providers.
-pub(crate) fn cost_of(forecast: &Forecast) -> Cost {
+/// What the legs that run can cost on live providers, beyond what was `paid` before.
+pub(crate) fn cost_of(forecast: &Forecast, paid: &BTreeSet<Key>) -> Cost {
     let mut cost = Cost::default();
     for leg in forecast.plan.order() {
         match forecast.fate(leg) {
+            Fate::Run(ready, _) if paid.contains(&ready.request.key) => {}
             Fate::Run(ready, _) if ready.bills => match ready.estimate {
                 Some(estimate) => {
                     cost.min += estimate.min;
@@ -425,7 +429,11 @@ impl Driver {
                         let _ = stop.send(());
                     }
                 }
-                Effect::Save(leg) => self.save(leg)?,
+                Effect::Save(leg) => {
+                    failpoint::reach(Place::Save, Side::Before);
+                    self.save(leg)?;
+                    failpoint::reach(Place::Save, Side::After);
+                }
                 Effect::Finish => finished = true,
             }
         }
@@ -482,7 +490,9 @@ impl Driver {
             }
             self.pen.write(Event::OutputReady { name, value })?;
         }
+        failpoint::reach(Place::End, Side::Before);
         self.world.store.settle().await.map_err(crate::ledger::trouble)?;
+        failpoint::reach(Place::End, Side::After);
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
         self.pen.journal.finish(&self.pen.recorder.record).map_err(crate::ledger::trouble)?;

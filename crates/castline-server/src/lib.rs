@@ -25,6 +25,7 @@ mod create;
 mod drawing;
 mod fault;
 mod list;
+mod odd;
 mod options;
 mod outputs;
 mod prediction;

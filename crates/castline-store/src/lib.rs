@@ -12,6 +12,8 @@ mod ledger;
 mod links;
 mod owner;
 mod runs;
+#[doc(hidden)] // for tests
+pub mod sabotage;
 mod space;
 
 use std::fs;

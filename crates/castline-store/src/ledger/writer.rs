@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::error::StoreError;
 use crate::owner::Owners;
+use crate::sabotage::{Rule, is_broken};
 
 use super::rows::{self, RowError};
 
@@ -229,6 +230,10 @@ impl Writer {
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
         let taken = self.taken(entry.as_ref(), ask)?;
         let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
+        let claim = match &entry {
+            Some(entry) if !matches!(ask, Ask::Claim { .. }) && is_broken(Rule::Claim) => &entry.claim,
+            _ => claim,
+        };
         let view = View { claim, owner_alive, accounts: &accounts, taken, wanted, now };
         let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
@@ -265,6 +270,7 @@ impl Writer {
     /// Money is only asked about where some may be spent.
     fn accounts(&mut self, claim: &Claim, ask: &Ask, now: Timestamp) -> Result<Vec<Held>, RowError> {
         match ask {
+            Ask::Claim { .. } if is_broken(Rule::Reservation) => Ok(vec![]),
             Ask::Claim { terms, .. } if terms.bills => {
                 claim.accounts.iter().map(|account| self.held(account, now)).collect()
             }

@@ -30,13 +30,17 @@ pub fn way(place: Place) -> Way {
 
 /// A death that needs a scene of its own.
 pub struct Case {
-    pub about: &'static str,
+    about: &'static str,
     pub place: Place,
     pub side: Side,
     scene: fn(Place, Side) -> Played,
 }
 
 impl Case {
+    pub fn name(&self) -> String {
+        format!("{} x {}.{}", self.about, self.place.word(), self.side.word())
+    }
+
     pub fn play(&self) -> Played {
         (self.scene)(self.place, self.side)
     }
@@ -63,7 +67,7 @@ pub const CASES: &[Case] = both_sides! {
 };
 
 /// Ctrl-C cancels such a prediction.
-pub const BILLED_BY_TIME: &str = "prices: { flux-schnell: { usd: 0.003, per: gpu-second } }";
+pub const BILLED_BY_TIME: &str = "prices: { sketch: { usd: 0.003, per: gpu-second } }";
 
 /// A project whose predictions are billed by time, at a server where they take so long.
 pub fn billed_by_time(latency: &str) -> (Server, Project) {
@@ -85,7 +89,7 @@ fn stopped_before_it_was_received(place: Place, side: Side) -> Played {
 }
 
 fn stopped_while_it_runs(place: Place, side: Side) -> Played {
-    let (server, project) = billed_by_time("1500ms");
+    let (server, project) = billed_by_time("4s");
     let run = project.start_at(&project.run, place, side);
     until("both are created", || project.in_state("created") == 2)?;
     run.signal("INT");
@@ -96,7 +100,7 @@ fn stopped_while_it_runs(place: Place, side: Side) -> Played {
 }
 
 fn stopped_while_it_waits(place: Place, side: Side) -> Played {
-    let (server, project) = billed_by_time("1500ms");
+    let (server, project) = billed_by_time("4s");
     let first = project.start(&project.run);
     until("both are created", || project.in_state("created") == 2)?;
     let second = project.start_at(&project.run, place, side);
@@ -109,7 +113,7 @@ fn stopped_while_it_waits(place: Place, side: Side) -> Played {
 }
 
 fn another_is_at_it(place: Place, side: Side) -> Played {
-    let server = Server::start(&[], "1s");
+    let server = Server::start(&[], "4s");
     let project = Project::at(&server, &legs(2));
     let first = project.start(&project.run);
     until("both are received", || server.creates() == 2)?;

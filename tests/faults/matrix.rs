@@ -1,7 +1,7 @@
 //! Faults times transitions: in every case the server has a fault, castline dies at a place,
 //! and is run again until it settles.
 //!
-//! Start reading at [`ROWS`], then [`Cell::play`].
+//! Start reading at [`GROUPS`], then [`Cell::play`].
 
 use castline_runner::failpoint::Place::{self, *};
 use castline_runner::failpoint::Side;
@@ -83,9 +83,9 @@ const fn refused(faults: &'static [&'static str]) -> Row {
     Row { faults, course: &[USUAL, &[Ended]], ..PLAIN }
 }
 
-/// One output is paid for and gone.
+/// The outputs are paid for and gone.
 const fn gone(faults: &'static [&'static str]) -> Row {
-    Row { faults, course: &[USUAL, &[Ended]], ends: &[0, 1], ..PLAIN }
+    Row { faults, course: &[&[Claim, Create, Created, Ended]], ends: &[1], ..PLAIN }
 }
 
 /// A process before died and left a create behind.
@@ -98,107 +98,152 @@ const fn listless(faults: &'static [&'static str], course: &'static [&'static [P
     Row { faults, kind: "cometapi", course, ends: &[0, 4], ..PLAIN }
 }
 
-/// Everything that can go wrong at a server, once.
-pub const ROWS: &[Row] = &[
-    Row { thorough: true, ..PLAIN },
-    // The create is not received.
-    put_off(&["create:429*1"]),
-    put_off(&["create:429=1*1"]),
-    put_off(&["create:429=1@body*1"]),
-    lost(&["create:500*1"]),
-    lost(&["create:502*1"]),
-    lost(&["create:503*1"]),
-    lost(&["create:504*1"]),
-    lost(&["create:drop*1"]),
-    refused(&["create:html*1"]),
-    refused(&["create:301*1"]),
-    refused(&["create:401*1"]),
-    refused(&["create:402*1"]),
-    refused(&["create:422*1"]),
-    // It is received.
-    passing(&["create:slow*1"]),
-    passing(&["create:hold=0.3*1"]),
-    Row { thorough: true, ..unheard(&["create:drop-after*1"]) },
-    unheard(&["create:malformed*1"]),
-    unheard(&["create:huge*1"]),
-    // It is received, and another client makes the same request.
-    unheard(&["create:twin=web*1", "create:drop-after*1"]),
-    unheard(&["create:twin=api*1", "create:drop-after*1"]),
-    // It is received, and the list is no better.
-    unheard(&["list:late=0.8", "create:drop-after*1"]),
-    unheard(&["list:500*1", "create:drop-after*1"]),
-    unheard(&["list:429=1*1", "create:drop-after*1"]),
-    unheard(&["list:html*1", "create:drop-after*1"]),
-    unheard(&["list:drop*1", "create:drop-after*1"]),
-    unheard(&["list:malformed*1", "create:drop-after*1"]),
-    unheard(&["list:huge*1", "create:drop-after*1"]),
-    unheard(&["list:slow*1", "create:drop-after*1"]),
-    unheard(&["clock:600", "create:drop-after*1"]),
-    unheard(&["clock:-600", "create:drop-after*1"]),
-    doubtful(&["list:no-input", "create:drop-after*1"]),
-    doubtful(&["list:404", "create:drop-after*1"]),
-    // Polls.
-    passing(&["get:429*1"]),
-    passing(&["get:429=1*1"]),
-    passing(&["get:429=1@body*1"]),
-    passing(&["get:500*2"]),
-    passing(&["get:502*1"]),
-    passing(&["get:503*1"]),
-    passing(&["get:504*1"]),
-    passing(&["get:404*1"]),
-    passing(&["get:drop*1"]),
-    passing(&["get:html*1"]),
-    passing(&["get:malformed*1"]),
-    passing(&["get:huge*1"]),
-    passing(&["get:slow*2"]),
-    passing(&["status:unknown*2"]),
-    Row { faults: &["get:403*1"], course: &[USUAL, &[Left]], thorough: true, ..PLAIN },
-    // Predictions.
-    passing(&["predict:stuck=0.5*1"]),
-    failing(&["predict:fail=width must be a multiple of 16*1"]),
-    Row { thorough: true, ..failing(&["predict:fail-null*1"]) },
-    failing(&["predict:fail=The input was flagged as sensitive. (E005)*1"]),
-    failing(&["predict:fail=Director: unexpected error handling prediction (E9828)*1"]),
-    failing(&["predict:fail=Prediction interrupted; please retry (code: PA)*1"]),
-    failing(&["predict:cancel*1"]),
-    Row { workflow: retried_legs, ..failing(&["predict:fail=Director: unexpected error (E6716)*1"]) },
-    // Outputs.
-    failing(&["output:null*1"]),
-    failing(&["output:wrong-type*1"]),
-    gone(&["output:403*1"]),
-    gone(&["output:404*1"]),
-    gone(&["output:410*1"]),
-    passing(&["output:429*1"]),
-    passing(&["output:500*1"]),
-    passing(&["output:empty*1"]),
-    passing(&["output:truncated*1"]),
-    passing(&["output:html*1"]),
-    passing(&["output:slow"]),
-    passing(&["output:untyped"]),
-    passing(&["output:redirect*1"]),
-    passing(&["output:redirect=http://127.0.0.1:9/nobody*1"]),
-    // What a death leaves behind.
-    orphaned(Create, Side::After, &[&[Claim, Search, Found, Get, Fetch, Fetched, Save, End]]),
-    orphaned(
-        Create,
-        Side::Before,
-        &[&[Claim, Search, Unsent, Rest, Prepare, Resend, Create, Created, Fetched]],
+/// Everything that can go wrong at a server, each group a test.
+pub const GROUPS: &[(&str, &[Row])] = &[
+    ("nothing is wrong", &[Row { thorough: true, ..PLAIN }]),
+    (
+        "a create is not received",
+        &[
+            put_off(&["create:429*1"]),
+            put_off(&["create:429=1*1"]),
+            put_off(&["create:429=1@body*1"]),
+            lost(&["create:500*1"]),
+            lost(&["create:502*1"]),
+            lost(&["create:503*1"]),
+            lost(&["create:504*1"]),
+            lost(&["create:drop*1"]),
+            refused(&["create:html*1"]),
+            refused(&["create:301*1"]),
+            refused(&["create:401*1"]),
+            refused(&["create:402*1"]),
+            refused(&["create:422*1"]),
+        ],
     ),
-    orphaned(Created, Side::After, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
-    orphaned(Fetched, Side::Before, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
-    Row { faults: &["list:late=0.8"], ..orphaned(Create, Side::After, &[&[Claim, Search, Found, Fetched]]) },
-    Row { faults: &["clock:600"], ..orphaned(Create, Side::After, &[&[Search, Found, Fetched]]) },
-    Row { faults: &["clock:-600"], ..orphaned(Create, Side::After, &[&[Search, Found, Fetched]]) },
-    // Without a list.
-    Row { thorough: true, ..listless(&[], &[USUAL]) },
-    listless(&["wrap"], &[USUAL]),
-    listless(&["create:drop-after*1"], &[USUAL, &[Unclear]]),
-    listless(&["create:503*1"], &[USUAL, &[Unclear]]),
-    listless(&["create:malformed*1"], &[USUAL, &[Unclear]]),
-    listless(&["get:500*2"], &[USUAL]),
-    listless(&["output:truncated*1"], &[USUAL]),
-    Row { again: 1, ..listless(&["predict:fail-null*1"], &[USUAL, &[Ended]]) },
+    (
+        "a create is received",
+        &[
+            passing(&["create:slow*1"]),
+            passing(&["create:hold=0.3*1"]),
+            Row { thorough: true, ..unheard(&["create:drop-after*1"]) },
+            unheard(&["create:malformed*1"]),
+            unheard(&["create:huge*1"]),
+        ],
+    ),
+    (
+        "another client makes the same request",
+        &[
+            unheard(&["create:twin=web*1", "create:drop-after*1"]),
+            unheard(&["create:twin=api*1", "create:drop-after*1"]),
+        ],
+    ),
+    (
+        "a create is lost and the list is no better",
+        &[
+            unheard(&["list:late=0.8", "create:drop-after*1"]),
+            unheard(&["list:500*1", "create:drop-after*1"]),
+            unheard(&["list:429=1*1", "create:drop-after*1"]),
+            unheard(&["list:html*1", "create:drop-after*1"]),
+            unheard(&["list:drop*1", "create:drop-after*1"]),
+            unheard(&["list:malformed*1", "create:drop-after*1"]),
+            unheard(&["list:huge*1", "create:drop-after*1"]),
+            unheard(&["list:slow*1", "create:drop-after*1"]),
+            unheard(&["clock:600", "create:drop-after*1"]),
+            unheard(&["clock:-600", "create:drop-after*1"]),
+            doubtful(&["list:no-input", "create:drop-after*1"]),
+            doubtful(&["list:404", "create:drop-after*1"]),
+        ],
+    ),
+    (
+        "polls",
+        &[
+            passing(&["get:429*1"]),
+            passing(&["get:429=1*1"]),
+            passing(&["get:429=1@body*1"]),
+            passing(&["get:500*2"]),
+            passing(&["get:502*1"]),
+            passing(&["get:503*1"]),
+            passing(&["get:504*1"]),
+            passing(&["get:404*1"]),
+            passing(&["get:drop*1"]),
+            passing(&["get:html*1"]),
+            passing(&["get:malformed*1"]),
+            passing(&["get:huge*1"]),
+            passing(&["get:slow*2"]),
+            passing(&["status:unknown*2"]),
+            Row { faults: &["get:403*1"], course: &[USUAL, &[Left]], thorough: true, ..PLAIN },
+        ],
+    ),
+    (
+        "predictions",
+        &[
+            passing(&["predict:stuck=0.5*1"]),
+            failing(&["predict:fail=width must be a multiple of 16*1"]),
+            Row { thorough: true, ..failing(&["predict:fail-null*1"]) },
+            failing(&["predict:fail=The input was flagged as sensitive. (E005)*1"]),
+            failing(&["predict:fail=Director: unexpected error handling prediction (E9828)*1"]),
+            failing(&["predict:fail=Prediction interrupted; please retry (code: PA)*1"]),
+            failing(&["predict:cancel*1"]),
+            Row { workflow: retried_legs, ..failing(&["predict:fail=Director: unexpected error (E6716)*1"]) },
+        ],
+    ),
+    (
+        "outputs",
+        &[
+            failing(&["output:null*1"]),
+            failing(&["output:wrong-type*1"]),
+            gone(&["output:404"]),
+            passing(&["output:403*1"]),
+            passing(&["output:404*1"]),
+            passing(&["output:410*1"]),
+            passing(&["output:429*1"]),
+            passing(&["output:500*1"]),
+            passing(&["output:empty*1"]),
+            passing(&["output:truncated*1"]),
+            passing(&["output:html*1"]),
+            passing(&["output:slow"]),
+            passing(&["output:untyped"]),
+            passing(&["output:redirect*1"]),
+            passing(&["output:redirect=http://127.0.0.1:9/nobody*1"]),
+        ],
+    ),
+    (
+        "what a death leaves behind",
+        &[
+            orphaned(Create, Side::After, &[&[Claim, Search, Found, Get, Fetch, Fetched, Save, End]]),
+            orphaned(
+                Create,
+                Side::Before,
+                &[&[Claim, Search, Unsent, Rest, Prepare, Resend, Create, Created, Fetched]],
+            ),
+            orphaned(Created, Side::After, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
+            orphaned(Fetched, Side::Before, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
+            Row {
+                faults: &["list:late=0.8"],
+                ..orphaned(Create, Side::After, &[&[Claim, Search, Found, Fetched]])
+            },
+            Row { faults: &["clock:600"], ..orphaned(Create, Side::After, &[&[Search, Found, Fetched]]) },
+            Row { faults: &["clock:-600"], ..orphaned(Create, Side::After, &[&[Search, Found, Fetched]]) },
+        ],
+    ),
+    (
+        "a provider without a list",
+        &[
+            Row { thorough: true, ..listless(&[], &[USUAL]) },
+            listless(&["wrap"], &[USUAL]),
+            listless(&["create:drop-after*1"], &[USUAL, &[Unclear]]),
+            listless(&["create:503*1"], &[USUAL, &[Unclear]]),
+            listless(&["create:malformed*1"], &[USUAL, &[Unclear]]),
+            listless(&["get:500*2"], &[USUAL]),
+            listless(&["output:truncated*1"], &[USUAL]),
+            Row { again: 1, ..listless(&["predict:fail-null*1"], &[USUAL, &[Ended]]) },
+        ],
+    ),
 ];
+
+/// Every row of every group.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    GROUPS.iter().flat_map(|(_, rows)| rows.iter())
+}
 
 /// A platform's fault is created again once; it is paid for.
 fn retried_legs() -> String {
@@ -270,7 +315,7 @@ impl Cell<'_> {
             format!("{code} and {:?}", project.states())
         })?;
         if code == 0 {
-            let succeeded = project.in_state("succeeded") as u64;
+            let succeeded = u64::from(project.in_state("succeeded"));
             must(succeeded == LEGS, || format!("{succeeded} of {LEGS} legs succeeded"))?;
         }
         check(&server, &project, LEGS + again)

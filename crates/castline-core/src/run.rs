@@ -238,8 +238,11 @@ impl Run {
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
         (0..self.phases.len()).map(LegId).filter(|leg| {
             let model = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee.model;
-            matches!(self.phases[leg.0], Phase::Running(..))
-                && model.price.iter().any(|p| p.per == "gpu-second")
+            let rules = match self.plan.routing.route(model, &model.reference) {
+                Ok(route) => self.plan.price_rules(model, route),
+                Err(_) => &model.price,
+            };
+            matches!(self.phases[leg.0], Phase::Running(..)) && rules.iter().any(|p| p.per == "gpu-second")
         })
     }
 

@@ -82,7 +82,7 @@ places! {
     Wait = "wait",
     /// [`Do::Cancel`] is carried out.
     Cancel = "cancel",
-    /// A finished leg's files are written where the user wants them.
+    /// A file is written where the user wants it.
     Save = "save",
     /// Everything is made to survive a power cut before the run is over.
     End = "end",

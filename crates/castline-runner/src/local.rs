@@ -429,11 +429,7 @@ impl Driver {
                         let _ = stop.send(());
                     }
                 }
-                Effect::Save(leg) => {
-                    failpoint::reach(Place::Save, Side::Before);
-                    self.save(leg)?;
-                    failpoint::reach(Place::Save, Side::After);
-                }
+                Effect::Save(leg) => self.save(leg)?,
                 Effect::Finish => finished = true,
             }
         }

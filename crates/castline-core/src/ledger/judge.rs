@@ -25,7 +25,8 @@ pub struct View<'a> {
     pub owner_alive: bool,
     /// The asker's accounts.
     pub accounts: &'a [Held],
-    /// Another entry holds the prediction that the ask is about.
+    /// The prediction that the ask is about belongs to another entry, or to a former create of
+    /// this one.
     pub taken: bool,
     /// Another living owner waits for the entry.
     pub wanted: bool,
@@ -237,7 +238,7 @@ fn created(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Optio
     (Verdict::Follow { claim: entry.claim.clone(), entry: Box::new(entry.clone()) }, Some(entry))
 }
 
-/// One prediction belongs to one entry, however many lost creates look alike.
+/// One prediction belongs to one create, however many lost ones look alike.
 fn found(entry: &Entry, id: &PredictionId, view: &View<'_>) -> (Verdict, Option<Entry>) {
     if view.taken { (Verdict::Taken, None) } else { created(entry, id, view) }
 }

@@ -76,15 +76,28 @@ pub(crate) fn hands(db: &Connection, key: &Key) -> Result<Option<(State, OwnerId
     found.map(|(state, owner)| Ok((state_of(&state, key)?, OwnerId::from(owner.as_str())))).transpose()
 }
 
-/// True when an entry holds this prediction of a provider.
-pub(crate) fn holds_prediction(
+/// True when this prediction of a provider is, or once was, an entry's.
+pub(crate) fn knows_prediction(
     db: &Connection,
     provider: &ProviderName,
     id: &PredictionId,
 ) -> Result<bool, RowError> {
-    let mut find =
-        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM entries WHERE provider = ?1 AND prediction = ?2)")?;
+    let mut find = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM predictions WHERE provider = ?1 AND prediction = ?2)",
+    )?;
     Ok(find.query_row(params![&*provider.0, id.0], |row| row.get(0))?)
+}
+
+/// Remembers a prediction beyond the entry that has it now.
+pub(crate) fn put_prediction(
+    db: &Connection,
+    provider: &ProviderName,
+    id: &PredictionId,
+) -> Result<(), RowError> {
+    let mut put =
+        db.prepare_cached("INSERT OR IGNORE INTO predictions (provider, prediction) VALUES (?1, ?2)")?;
+    put.execute(params![&*provider.0, id.0])?;
+    Ok(())
 }
 
 /// The owners who wait for an entry, the dead ones among them.

@@ -73,6 +73,16 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX entries_of_prediction ON entries (provider, prediction) WHERE prediction IS NOT NULL;
 ",
+    // Entries forget the prediction of a create that failed when there is another.
+    "
+    CREATE TABLE predictions (
+        provider TEXT NOT NULL,
+        prediction TEXT NOT NULL,
+        PRIMARY KEY (provider, prediction)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO predictions SELECT provider, prediction FROM entries WHERE prediction IS NOT NULL;
+    DROP INDEX entries_of_prediction;
+",
 ];
 
 /// Opens the database, makes it when it is not there, and brings it up to date.
@@ -182,7 +192,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 7, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 7, known: 3, .. }), "{error}");
         assert!(error.hint().unwrap().starts_with("update castline"));
         assert_eq!(version(&Connection::open(&path).unwrap()), 7);
     }

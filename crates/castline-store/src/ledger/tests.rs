@@ -332,6 +332,36 @@ async fn a_full_disk_is_an_error_with_a_cure_and_changes_nothing() {
     create(&store, "kite").await;
 }
 
+#[tokio::test]
+async fn the_prediction_of_a_failed_create_is_not_taken_for_a_lost_one() {
+    let (_folder, store) = store();
+    let wish = |name: &str, beyond| Ask::Claim {
+        request: request(name),
+        terms: Terms { list: true, ..LIVE },
+        since: Timestamp::now(),
+        beyond,
+        sent: None,
+    };
+    let granted = async |name: &str, beyond| match ask(&store, name, &claim(&store), wish(name, beyond)).await
+    {
+        Verdict::Create(claim) => claim,
+        other => panic!("{other:?}"),
+    };
+    let [first, second] = ["first", "second"].map(|id| PredictionId(id.to_owned()));
+    let failed = granted("boat", 0).await;
+    ask(&store, "boat", &failed, Ask::Created(first.clone())).await;
+    let failure = Failure::new(FailureKind::Platform, "E9828");
+    let ending = Ending { state: EndState::Failed, failure, cost: None, prediction: None };
+    ask(&store, "boat", &failed, Ask::Ended(ending)).await;
+    let (again, twin) = (granted("boat", 1).await, granted("the same on the wire", 0).await);
+    for (name, claim) in [("boat", &again), ("the same on the wire", &twin)] {
+        assert_eq!(ask(&store, name, claim, Ask::Found(first.clone())).await, Verdict::Taken, "{name}");
+    }
+    let found = ask(&store, "boat", &again, Ask::Found(second.clone())).await;
+    assert!(matches!(found, Verdict::Follow { .. }), "{found:?}");
+    assert_eq!(entry(&store, "boat").await.prediction, Some(second));
+}
+
 #[test]
 fn a_store_that_cannot_be_made_says_where_and_why() {
     let folder = tempfile::tempdir().unwrap();

@@ -238,6 +238,7 @@ impl Writer {
         let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
             rows::put(&self.db, &written)?;
+            self.put_prediction(entry.as_ref(), &written)?;
             self.put_hold(entry.as_ref(), &written)?;
             if !written.state.is_open() {
                 rows::forget_wants(&self.db, key)?;
@@ -253,10 +254,10 @@ impl Writer {
         Ok(verdict)
     }
 
-    /// Another entry holds the prediction that was found.
+    /// The prediction that was found is another create's.
     fn taken(&self, entry: Option<&Entry>, ask: &Ask) -> Result<bool, RowError> {
         match (entry, ask) {
-            (Some(entry), Ask::Found(id)) => rows::holds_prediction(&self.db, entry.provider(), id),
+            (Some(entry), Ask::Found(id)) => rows::knows_prediction(&self.db, entry.provider(), id),
             _ => Ok(false),
         }
     }
@@ -294,6 +295,16 @@ impl Writer {
             self.sums = Sums { held: HashMap::new(), version, read: Some(Instant::now()) };
         }
         Ok(())
+    }
+
+    /// Only where there is a list can a prediction be found once more.
+    fn put_prediction(&self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
+        match &entry.prediction {
+            Some(id) if entry.terms.list && before.is_none_or(|b| b.prediction != entry.prediction) => {
+                rows::put_prediction(&self.db, entry.provider(), id)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn put_hold(&mut self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {

@@ -17,12 +17,15 @@ mod matrix;
 mod scenes;
 #[path = "faults/stage.rs"]
 mod stage;
+#[path = "faults/states.rs"]
+mod states;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use castline_core::ledger::State;
 use castline_runner::failpoint::{Place, Side};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -44,6 +47,8 @@ fn main() {
     let own = kills::CASES.iter().map(|case| (case.name(), || case.play()));
     let own: Vec<_> = own.collect();
     trials.push(Trial::test("matrix: people and other processes", move || failed(all(&own))));
+    let states = State::ALL.map(|state| (state.to_string(), move || states::play(state)));
+    trials.push(Trial::test("every state of the ledger is met", move || failed(all(&states))));
     trials.extend(scenes::ALL.iter().map(|(name, play)| Trial::test(*name, || failed(play()))));
     trials.extend(broken::all().into_iter().map(|(name, play)| Trial::test(name, move || failed(play()))));
     libtest_mimic::run(&arguments, trials).exit();

@@ -27,6 +27,8 @@ pub struct Row {
     ends: &'static [i32],
     /// Where the process before dies.
     first: Option<(Place, Side)>,
+    /// Another process runs the same file at once.
+    rival: bool,
     workflow: fn() -> String,
 }
 
@@ -45,6 +47,7 @@ const PLAIN: Row = Row {
     again: 0,
     ends: &[0],
     first: None,
+    rival: false,
     workflow: || legs(LEGS as usize),
 };
 
@@ -226,6 +229,21 @@ pub const GROUPS: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "two processes, and one of them dies",
+        &[
+            Row { rival: true, thorough: true, ..PLAIN },
+            Row { rival: true, faults: &["create:429=1*2"], course: &[USUAL, SENT_AGAIN], ..PLAIN },
+            Row { rival: true, faults: &["create:503*1"], course: &[USUAL, LOOKED_FOR, SENT_AGAIN], ..PLAIN },
+            Row {
+                rival: true,
+                faults: &["create:drop-after*2"],
+                course: &[USUAL, LOOKED_FOR, &[Found]],
+                ..PLAIN
+            },
+            Row { rival: true, ..failing(&["predict:fail-null*1"]) },
+        ],
+    ),
+    (
         "a provider without a list",
         &[
             Row { thorough: true, ..listless(&[], &[USUAL]) },
@@ -259,6 +277,9 @@ impl Row {
         }
         if self.kind != "replicate" {
             words.insert(0, self.kind.to_owned());
+        }
+        if self.rival {
+            words.insert(0, "beside another process".to_owned());
         }
         if words.is_empty() { "no fault".to_owned() } else { words.join(" and ") }
     }
@@ -301,13 +322,17 @@ impl Cell<'_> {
     }
 
     pub fn play(&self) -> Played {
-        let Row { faults, kind, again, ends, first, workflow, .. } = self.row;
+        let Row { faults, kind, again, ends, first, rival, workflow, .. } = self.row;
         let server = Server::start(faults, "0s");
         let project = Project::with(&server, kind, &limits(*again), &workflow());
         if let Some((place, side)) = first {
             project.die(*place, *side)?;
         }
-        project.die(self.place, self.side)?;
+        if *rival {
+            self.race(&project)?;
+        } else {
+            project.die(self.place, self.side)?;
+        }
         let ended = project.settle()?;
         let code = ended.code.unwrap_or_default();
         must(ends.contains(&code), || format!("it settled with {code}: {}", ended.told))?;
@@ -319,6 +344,20 @@ impl Cell<'_> {
             must(succeeded == LEGS, || format!("{succeeded} of {LEGS} legs succeeded"))?;
         }
         check(&server, &project, LEGS + again)
+    }
+}
+
+impl Cell<'_> {
+    /// Which of the two comes to the place first, and whether the one that would die there comes
+    /// to it at all, is open; the other goes on with what that one leaves.
+    fn race(&self, project: &Project) -> Played {
+        let mortal = project.start_at(&project.run, self.place, self.side);
+        let other = project.start(&project.run);
+        mortal.wait();
+        let ended = other.wait();
+        must(matches!(ended.code, Some(0 | 1)), || {
+            format!("the other ended with {:?}: {}", ended.code, ended.told)
+        })
     }
 }
 

@@ -187,7 +187,7 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
 }
 
 /// True while another run takes up a prediction, or stops at it, instead of creating it anew.
-fn is_paid(state: State) -> bool {
+pub(crate) fn is_paid(state: State) -> bool {
     match state {
         State::Intended | State::Created | State::Succeeded | State::Expired | State::InDoubt => true,
         State::Failed | State::Canceled | State::Aborted => false,

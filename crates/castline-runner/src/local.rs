@@ -19,13 +19,13 @@ use castline_core::legs::LegId;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
 use castline_core::{Key, ProviderName};
-use castline_store::{Journal, Store};
+use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::failpoint::{self, Place, Side};
-use crate::job::{Cost, Job, open_store};
+use crate::job::{Cost, Job, is_paid, open_store};
 use crate::output::OutputFolder;
 use crate::project::Project;
 use crate::providers::{self, Providers};
@@ -163,8 +163,16 @@ impl Job {
         let Some(limit) = providers::day_budget(&self.project).filter(|_| is_live(forecast)) else {
             return Ok(());
         };
-        let held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
-        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast, &self.paid).min);
+        let ledger = store.ledger();
+        let held = ledger.spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
+        // After the sum: what another process has reserved since the plan is no cost of ours.
+        let keys: Vec<Key> =
+            forecast.plan.order().into_iter().filter_map(|leg| runs(forecast, leg)).collect();
+        let briefs = ledger.briefs(&keys).await.map_err(crate::ledger::trouble)?;
+        let is_paid = |brief: &Option<Brief>| brief.as_ref().is_some_and(|brief| is_paid(brief.state));
+        let paid =
+            keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect();
+        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast, &paid).min);
         if needed <= left || self.wishes.partial {
             return Ok(());
         }
@@ -255,6 +263,14 @@ impl Job {
 /// True when a leg may go to a provider that takes money.
 pub(crate) fn is_live(forecast: &Forecast) -> bool {
     forecast.plan.routing.all().any(|route| route.bills)
+}
+
+/// The key of a leg that runs.
+fn runs(forecast: &Forecast, leg: LegId) -> Option<Key> {
+    match forecast.fate(leg) {
+        Fate::Run(ready, _) => Some(ready.request.key),
+        _ => None,
+    }
 }
 
 fn runs_live(fate: &Fate) -> bool {

@@ -40,7 +40,7 @@ fn main() {
     let mut trials =
         vec![Trial::test("every transition has a case", || failed(every_transition_has_a_case()))];
     trials.extend(matrix::GROUPS.iter().map(|(about, rows)| {
-        let cells = rows.iter().flat_map(|row| row.cells()).map(|cell| (cell.name(), move || cell.play()));
+        let cells = rows.iter().flat_map(matrix::Row::cells).map(|cell| (cell.name(), move || cell.play()));
         let cells: Vec<_> = cells.collect();
         Trial::test(format!("matrix: {about}"), move || failed(all(&cells)))
     }));
@@ -74,7 +74,7 @@ fn sum() -> String {
 /// The places come from matches on the core's own types, so that a new transition does not
 /// compile without one; here it fails without a case.
 fn every_transition_has_a_case() -> Played {
-    let cells = matrix::rows().flat_map(|row| row.cells()).map(|cell| (cell.place, cell.side));
+    let cells = matrix::rows().flat_map(matrix::Row::cells).map(|cell| (cell.place, cell.side));
     let own = kills::CASES.iter().map(|case| (case.place, case.side));
     let (cells, own): (BTreeSet<_>, BTreeSet<_>) = (cells.collect(), own.collect());
     for place in Place::ALL {

@@ -8,10 +8,13 @@ use std::fs;
 use castline_runner::failpoint::{Place, Side};
 
 use crate::scenes::three_processes;
-use crate::stage::{Played, Project, Running, Server, check, legs, must, until};
+use crate::stage::{Named, Played, Project, Running, Server, Variables, check, legs, must, until};
+
+/// What was found at the end of a scene, or why there is no end.
+type Scene = Result<Played, String>;
 
 /// By their names; none where the switches are not compiled.
-pub fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub fn all() -> Vec<Named> {
     if !cfg!(debug_assertions) {
         return vec![];
     }
@@ -26,11 +29,7 @@ pub fn all() -> Vec<(&'static str, fn() -> Played)> {
 }
 
 /// The same scene must be green while the rule holds, and red when it does not.
-fn red_when_broken(
-    rule: &str,
-    complaint: &str,
-    scene: fn(&[(&str, &str)]) -> Result<Played, String>,
-) -> Played {
+fn red_when_broken(rule: &str, complaint: &str, scene: fn(Variables<'_>) -> Scene) -> Played {
     scene(&[])?.map_err(|why| format!("red while nothing is broken: {why}"))?;
     match scene(&[("CASTLINE_BREAK", rule)])? {
         Ok(()) => Err(format!("green although `{rule}` is broken")),

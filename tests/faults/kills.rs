@@ -5,7 +5,10 @@
 
 use std::fs;
 
-use castline_runner::failpoint::Place::{self, *};
+use castline_runner::failpoint::Place::{
+    self, Absent, Cancel, Claim, Create, Created, End, Ended, Fetch, Fetched, Found, Get, Left, Missing,
+    Prepare, Resend, Rest, Ruled, Save, Search, Stop, Unclear, Unsent, Unwanted, Wait,
+};
 use castline_runner::failpoint::Side;
 use serde_json::Value;
 

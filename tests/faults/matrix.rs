@@ -3,7 +3,10 @@
 //!
 //! Start reading at [`GROUPS`], then [`Cell::play`].
 
-use castline_runner::failpoint::Place::{self, *};
+use castline_runner::failpoint::Place::{
+    self, Absent, Cancel, Claim, Create, Created, End, Ended, Fetch, Fetched, Found, Get, Left, Missing,
+    Prepare, Resend, Rest, Ruled, Save, Search, Stop, Unclear, Unsent, Unwanted, Wait,
+};
 use castline_runner::failpoint::Side;
 
 use crate::stage::{Played, Project, Server, check, legs, must};

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::kills::billed_by_time;
-use crate::stage::{Ended, Played, Project, Running, Says, Server, check, dear_legs, legs, must, until};
+use crate::stage::{
+    Ended, Named, Played, Project, Running, Says, Server, Variables, check, dear_legs, legs, must, until,
+};
 
 /// By their names.
-pub const ALL: &[(&str, fn() -> Played)] = &[
+pub const ALL: &[Named] = &[
     ("a create whose answer is lost is adopted through the list", a_lost_create_is_adopted),
     ("without a list a lost create is in doubt and names three ways on", a_lost_create_is_in_doubt),
     ("list items without an input are in doubt", list_items_without_an_input_are_in_doubt),
@@ -145,7 +147,7 @@ fn two_terminals() -> Played {
 }
 
 /// Three processes with a leg of 0.04 USD each, and 0.10 USD a day for all of them.
-pub fn three_processes(variables: &[(&str, &str)]) -> Result<(Server, Project, Vec<Ended>), String> {
+pub fn three_processes(variables: Variables<'_>) -> Result<(Server, Project, Vec<Ended>), String> {
     let server = Server::start(&[], "300ms");
     let project = Project::with(&server, "replicate", "limits: { budget_usd_per_day: 0.10 }", &dear_legs(1));
     let files = ["one.yaml", "two.yaml", "three.yaml"];

@@ -26,6 +26,12 @@ const ABORTED: i32 = 6;
 /// What a case says when something is not as it must be.
 pub type Played = Result<(), String>;
 
+/// A case by its name.
+pub type Named = (&'static str, fn() -> Played);
+
+/// Variables of the environment.
+pub type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// `castline sandbox-server` for as long as a case needs it. It alone counts.
 pub struct Server {
     /// It serves what the presets of this folder call.
@@ -132,7 +138,7 @@ impl Project {
         self.start_with(arguments, &[])
     }
 
-    pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+    pub fn start_with(&self, arguments: &[&str], variables: Variables<'_>) -> Running {
         let said = tempfile::NamedTempFile::new().expect("a file");
         let told = tempfile::NamedTempFile::new().expect("a file");
         let child = Command::new(CASTLINE)

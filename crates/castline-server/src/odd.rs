@@ -22,7 +22,7 @@ pub(crate) async fn odd(answer: Response<Body>, how: OddAnswer) -> Response<Body
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let body = match how {
         OddAnswer::Malformed => whole.slice(..whole.len() / 2).into(),
-        OddAnswer::Slow => dribble(whole),
+        OddAnswer::Slow => dribble(&whole),
         OddAnswer::Huge => {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(HUGE));
             Body::from_stream(stream::once(async { Ok::<_, std::io::Error>(whole) }).chain(stream::pending()))
@@ -36,7 +36,7 @@ pub(crate) async fn odd(answer: Response<Body>, how: OddAnswer) -> Response<Body
 }
 
 /// Bytes that come a few at a time.
-pub(crate) fn dribble(bytes: Bytes) -> Body {
+pub(crate) fn dribble(bytes: &[u8]) -> Body {
     let size = bytes.len().div_ceil(PIECES).max(1);
     let pieces: Vec<Bytes> = bytes.chunks(size).map(Bytes::copy_from_slice).collect();
     Body::from_stream(stream::iter(pieces).then(|piece| async {

@@ -46,9 +46,7 @@ impl Outputs {
             (_, Some(BadDownload::Html)) => page(),
             (Some(bytes), Some(BadDownload::Empty)) => file(&bytes, 0, Body::empty()),
             (Some(bytes), Some(BadDownload::Truncated)) => file(&bytes, bytes.len(), half(&bytes)),
-            (Some(bytes), Some(BadDownload::Slow)) => {
-                file(&bytes, bytes.len(), dribble(bytes.to_vec().into()))
-            }
+            (Some(bytes), Some(BadDownload::Slow)) => file(&bytes, bytes.len(), dribble(&bytes)),
             (Some(bytes), Some(BadDownload::Untyped)) => untyped(&bytes),
             (Some(bytes), None) => file(&bytes, bytes.len(), bytes.to_vec().into()),
         }

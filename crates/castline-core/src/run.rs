@@ -253,7 +253,11 @@ impl Run {
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
         self.in_the_air().filter(|leg| {
             let model = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee.model;
-            model.price.iter().any(|p| p.per == "gpu-second")
+            let rules = match self.plan.routing.route(model, &model.reference) {
+                Ok(route) => self.plan.price_rules(model, route),
+                Err(_) => &model.price,
+            };
+            rules.iter().any(|p| p.per == "gpu-second")
         })
     }
 

@@ -8,7 +8,7 @@ use castline_core::legs::LegId;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
-use common::{World, check, lines, plan};
+use common::{World, check, lines, plan, plan_in};
 use jiff::Timestamp;
 
 const BOAT: &str = r#"
@@ -321,4 +321,19 @@ fn steps_that_take_no_part_are_reused_or_left_out() {
     assert_eq!(world.created.len(), 5);
     assert_eq!(ended.statuses["sheet"], LegStatus::Succeeded);
     assert_eq!(ended.statuses["draft"], LegStatus::Succeeded);
+}
+
+#[test]
+fn an_interrupt_cancels_what_is_billed_by_time_by_the_projects_own_price_too() {
+    let canceled = |project: &str| {
+        let plan = plan_in(project, "steps: { a: { uses: draw, with: { prompt: boat } } }", &[]).unwrap();
+        let options =
+            Options { run: "run1".into(), castline_version: "0".into(), parallel: 1, fail_fast: false };
+        let mut run = Run::new(World::default().forecast(plan), options);
+        run.handle(Input::Start, Timestamp::UNIX_EPOCH);
+        let decision = run.handle(Input::Interrupt, Timestamp::UNIX_EPOCH);
+        decision.effects.iter().filter(|effect| matches!(effect, Effect::Cancel(_))).count()
+    };
+    assert_eq!(canceled(""), 0);
+    assert_eq!(canceled("prices: { draw: { usd: 0.001, per: gpu-second } }"), 1);
 }

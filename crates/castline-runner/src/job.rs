@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`Job::plan`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +40,9 @@ pub struct Job {
     pub(crate) store: Option<Store>,
     /// Successes whose files are gone, with the number of their claim.
     pub(crate) missing: Vec<(Key, u64)>,
+    /// Keys that were created before and whose outcome is still open, or whose files are to be
+    /// fetched again: their money is reserved or spent already.
+    pub(crate) paid: BTreeSet<Key>,
 }
 
 /// What the legs that run can cost.
@@ -107,9 +110,10 @@ impl Job {
         let mut job = Self::without_forecast(project, run, found, wishes);
         let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
         job.store = existing_store(&job.project)?;
-        let (forecast, missing) = forecast(Arc::new(plan), job.store.as_ref()).await?;
-        job.forecast = Some(forecast);
-        job.missing = missing;
+        let asked = forecast(Arc::new(plan), job.store.as_ref()).await?;
+        job.forecast = Some(asked.forecast);
+        job.missing = asked.missing;
+        job.paid = asked.paid;
         Ok(job)
     }
 
@@ -122,12 +126,13 @@ impl Job {
             wishes: wishes.clone(),
             store: None,
             missing: Vec::new(),
+            paid: BTreeSet::new(),
         }
     }
 
     /// What the legs that run can cost on live providers.
     pub fn live_cost(&self) -> Cost {
-        self.forecast.as_ref().map(crate::local::cost_of).unwrap_or_default()
+        self.forecast.as_ref().map(|forecast| crate::local::cost_of(forecast, &self.paid)).unwrap_or_default()
     }
 
     /// True when a leg may go to a provider that takes money.
@@ -145,15 +150,22 @@ pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {
     Store::open(&project.store()).map_err(crate::ledger::trouble)
 }
 
-/// Asks the ledger, wave by wave, what each leg would do. Besides, the successes whose files
-/// are gone.
-async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<(Forecast, Vec<(Key, u64)>), Trouble> {
-    let mut forecast = Forecast::new(plan);
-    let mut missing = Vec::new();
+/// What the ledger says of a plan.
+struct Asked {
+    forecast: Forecast,
+    /// See [`Job::missing`].
+    missing: Vec<(Key, u64)>,
+    /// See [`Job::paid`].
+    paid: BTreeSet<Key>,
+}
+
+/// Asks the ledger, wave by wave, what each leg would do.
+async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Trouble> {
+    let mut all = Asked { forecast: Forecast::new(plan), missing: Vec::new(), paid: BTreeSet::new() };
     loop {
-        let asked = forecast.ask();
+        let asked = all.forecast.ask();
         if asked.is_empty() {
-            return Ok((forecast, missing));
+            return Ok(all);
         }
         let keys: Vec<Key> = asked.iter().map(|(_, key)| *key).collect();
         let briefs = match store {
@@ -161,13 +173,24 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<(Forecast, V
             None => vec![None; keys.len()],
         };
         for ((leg, key), brief) in asked.into_iter().zip(briefs) {
+            if brief.as_ref().is_some_and(|brief| is_paid(brief.state)) {
+                all.paid.insert(key);
+            }
             let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
             let answer = answer(brief, store);
             if !matches!(answer, Answer::Known(_)) {
-                missing.extend(gone);
+                all.missing.extend(gone);
             }
-            forecast.answer(leg, answer);
+            all.forecast.answer(leg, answer);
         }
+    }
+}
+
+/// True while another run takes up a prediction, or stops at it, instead of creating it anew.
+pub(crate) fn is_paid(state: State) -> bool {
+    match state {
+        State::Intended | State::Created | State::Succeeded | State::Expired | State::InDoubt => true,
+        State::Failed | State::Canceled | State::Aborted => false,
     }
 }
 

@@ -4,6 +4,7 @@ use castline_core::Key;
 use castline_core::ledger::{Ask, Claim, Entry, Ruling, RunId, State, Verdict};
 use castline_store::{Store, StoreError};
 
+use crate::failpoint::{self, Place, Side};
 use crate::job::{existing_store, open_store};
 use crate::project::Project;
 use crate::trouble::Trouble;
@@ -25,7 +26,9 @@ pub async fn rule(project: &Project, key: &str, ruling: Ruling) -> Result<Entry,
     let store = open_store(project)?;
     let key = find(&store, key).await?;
     let claim = Claim::new(store.owner().clone(), RunId::from("ruling"), Vec::new());
+    failpoint::reach(Place::Ruled, Side::Before);
     let verdicts = store.ledger().commit(vec![(key, claim, Ask::Ruled(ruling))]).await.map_err(trouble)?;
+    failpoint::reach(Place::Ruled, Side::After);
     let refused = |message: String| Trouble::Usage { message, hint: None };
     match verdicts.into_iter().next() {
         Some(Verdict::Wait) => {

@@ -7,6 +7,8 @@
 
 pub mod cancel;
 pub mod doctor;
+#[doc(hidden)] // for tests
+pub mod failpoint;
 mod files;
 mod given;
 pub mod history;

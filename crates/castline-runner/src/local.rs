@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castline_core::ProviderName;
 use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
@@ -20,13 +19,15 @@ use castline_core::legs::LegId;
 use castline_core::prediction::Told;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
-use castline_store::{Journal, Store};
+use castline_core::{Key, ProviderName};
+use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::job::{Cost, Job, open_store};
+use crate::failpoint::{self, Place, Side};
+use crate::job::{Cost, Job, is_paid, open_store};
 use crate::output::OutputFolder;
 use crate::project::Project;
 use crate::providers::{self, Providers};
@@ -136,7 +137,7 @@ impl Job {
 
     /// Refuses before the first create what the budget cannot pay for, and what has no price.
     fn check_money(&self, forecast: &Forecast) -> Result<(), Trouble> {
-        let cost = cost_of(forecast);
+        let cost = cost_of(forecast, &self.paid);
         if self.wishes.offline && forecast.plan.order().iter().any(|leg| runs_live(forecast.fate(*leg))) {
             return Err(Trouble::usage(
                 "`--offline`, and some legs would ask a live provider".to_owned(),
@@ -164,8 +165,16 @@ impl Job {
         let Some(limit) = providers::day_budget(&self.project).filter(|_| is_live(forecast)) else {
             return Ok(());
         };
-        let held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
-        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast).min);
+        let ledger = store.ledger();
+        let held = ledger.spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
+        // After the sum: what another process has reserved since the plan is no cost of ours.
+        let keys: Vec<Key> =
+            forecast.plan.order().into_iter().filter_map(|leg| runs(forecast, leg)).collect();
+        let briefs = ledger.briefs(&keys).await.map_err(crate::ledger::trouble)?;
+        let is_paid = |brief: &Option<Brief>| brief.as_ref().is_some_and(|brief| is_paid(brief.state));
+        let paid =
+            keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect();
+        let (left, needed) = (limit.saturating_sub(held), cost_of(forecast, &paid).min);
         if needed <= left || self.wishes.partial {
             return Ok(());
         }
@@ -228,7 +237,9 @@ impl Job {
         });
         let asks: Vec<_> = asks.collect();
         if !asks.is_empty() {
+            failpoint::reach(Place::Missing, Side::Before);
             store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
+            failpoint::reach(Place::Missing, Side::After);
         }
         Ok(())
     }
@@ -256,15 +267,24 @@ pub(crate) fn is_live(forecast: &Forecast) -> bool {
     forecast.plan.routing.all().any(|route| route.bills)
 }
 
+/// The key of a leg that runs.
+fn runs(forecast: &Forecast, leg: LegId) -> Option<Key> {
+    match forecast.fate(leg) {
+        Fate::Run(ready, _) => Some(ready.request.key),
+        _ => None,
+    }
+}
+
 fn runs_live(fate: &Fate) -> bool {
     matches!(fate, Fate::Run(ready, _) if ready.bills)
 }
 
-/// What the legs that run can cost on live providers.
-pub(crate) fn cost_of(forecast: &Forecast) -> Cost {
+/// What the legs that run can cost on live providers, beyond what was `paid` before.
+pub(crate) fn cost_of(forecast: &Forecast, paid: &BTreeSet<Key>) -> Cost {
     let mut cost = Cost::default();
     for leg in forecast.plan.order() {
         match forecast.fate(leg) {
+            Fate::Run(ready, _) if paid.contains(&ready.request.key) => {}
             Fate::Run(ready, _) if ready.bills => match ready.estimate {
                 Some(estimate) => {
                     cost.min += estimate.min;
@@ -507,7 +527,9 @@ impl Driver {
             }
             self.pen.write(Event::OutputReady { name, value })?;
         }
+        failpoint::reach(Place::End, Side::Before);
         self.world.store.settle().await.map_err(crate::ledger::trouble)?;
+        failpoint::reach(Place::End, Side::After);
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
         self.pen.journal.finish(&self.pen.recorder.record).map_err(crate::ledger::trouble)?;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use castline_core::save::{SavedFile, collision_key};
 use castline_store::Blobs;
 
+use crate::failpoint::{self, Place, Side};
+
 /// The folder of one workflow's outputs.
 pub(crate) struct OutputFolder {
     folder: PathBuf,
@@ -58,7 +60,9 @@ impl OutputFolder {
         }
         let blob = blobs.path(&file.artifact);
         if !same(&path, &blob, file.artifact.bytes).map_err(io)? {
+            failpoint::reach(Place::Save, Side::Before);
             replace(&blob, &path).map_err(io)?;
+            failpoint::reach(Place::Save, Side::After);
         }
         Ok(path)
     }

@@ -6,27 +6,33 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use castline_core::{Digest, ModelRef};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
 use crate::create::Wanted;
 use crate::drawing::{Commission, Easel};
-use crate::fault::{BadEnd, Disturbance, Faults, Kind, Route};
+use crate::fault::{BadEnd, Disturbance, Faults, Kind, RetryAfter, Route, Source};
 use crate::limit::{Limiter, TooMany};
 use crate::list;
+use crate::odd::odd;
 use crate::options::{ModelInfo, ServerOptions};
 use crate::outputs::{self, Outputs};
-use crate::prediction::{Outcome, Prediction, Shown};
+use crate::prediction::{Order, Outcome, Prediction, Shown};
 use crate::predictions::Predictions;
 use crate::problem::{Problem, json_response, page};
 use crate::requests::{Requests, count};
 
 /// Cog's limit.
 const BODY: usize = 100 << 20;
+
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_hours(24);
 
 /// How often a waiting create looks whether its prediction ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -97,6 +103,7 @@ impl Api {
         let (parts, body) = request.into_parts();
         match parts.uri.path() {
             "/_sandbox/requests" => json_response(StatusCode::OK, &self.requests.log()).into(),
+            "/_sandbox/predictions" => json_response(StatusCode::OK, &self.all()).into(),
             "/_sandbox/counts" => json_response(StatusCode::OK, &self.requests.counts()).into(),
             path if path.starts_with(outputs::PATH) => self.download(path).into(),
             _ => match to_bytes(body, BODY).await {
@@ -106,10 +113,16 @@ impl Api {
         }
     }
 
+    /// Every prediction, the newest first, whatever the list shows of them.
+    fn all(&self) -> Value {
+        let shown = Shown { origin: String::new(), base: String::new(), foreign: false };
+        self.predictions.newest().iter().map(|prediction| prediction.json(&shown)).collect()
+    }
+
     fn download(&self, path: &str) -> Response<Body> {
         count(&self.requests.downloads);
         let fault = self.faults.take(|kind| match kind {
-            Kind::Download(fault) => Some(*fault),
+            Kind::Download(fault) => Some(fault.clone()),
             _ => None,
         });
         self.outputs.download(path, fault)
@@ -117,14 +130,27 @@ impl Api {
 
     async fn answer_call(&self, parts: &Parts, body: &Bytes) -> Answer {
         let place = self.requests.arrived(parts, body);
-        let answer = match self.taken_apart(parts, body) {
+        let mut answer = match self.taken_apart(parts, body) {
             Some(call) => self.route(&call).await,
             None => Problem::not_found().into(),
         };
-        if let Answer::Response(response) = &answer {
+        if let Answer::Response(response) = &mut answer {
             self.requests.answered(place, response.status().as_u16());
+            self.date(response);
         }
         answer
+    }
+
+    /// A clock that is right is left to the HTTP library.
+    fn date(&self, response: &mut Response<Body>) {
+        let offset = self.faults.clock();
+        if offset.is_zero() {
+            return;
+        }
+        let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + offset));
+        if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+            response.headers_mut().insert(DATE, date);
+        }
     }
 
     /// The prefix is whatever stands before a `v1` after which a route stands.
@@ -171,6 +197,10 @@ impl Api {
                 let _ = self.granted(call).await;
                 Answer::HangUp
             }
+            Some(Disturbance::Answer(how)) => match self.granted(call).await {
+                Ok(response) => odd(response, how).await.into(),
+                Err(problem) => problem.into(),
+            },
             None => self.granted(call).await.map_or_else(Answer::from, Answer::from),
         }
     }
@@ -188,8 +218,12 @@ impl Api {
                 self.create(call, self.model_of(wanted.version.as_deref())?, wanted).await
             }
             (&Method::GET, ["predictions"]) => {
-                list::page(&self.predictions, call.parts.uri.query().unwrap_or_default(), &call.shown)
-                    .map(|page| found(&page))
+                let odd = self.faults.take(|kind| match kind {
+                    Kind::List(odd) => Some(*odd),
+                    _ => None,
+                });
+                let query = call.parts.uri.query().unwrap_or_default();
+                list::page(&self.predictions, query, &call.shown, odd).map(|page| found(&page))
             }
             (&Method::GET, ["predictions", id]) => Ok(found(&self.poll(id, &call.shown)?)),
             (&Method::POST, ["predictions", id, "cancel"]) => {
@@ -251,7 +285,7 @@ impl Api {
         if early {
             count(&self.requests.early);
         }
-        Err(Problem::of_status(429, Some(retry_after)))
+        Err(Problem::of_status(429, Some(RetryAfter { seconds: retry_after, in_body: false })))
     }
 
     async fn create(
@@ -272,17 +306,25 @@ impl Api {
     }
 
     fn begin(&self, model: ModelRef, info: ModelInfo, wanted: &Wanted) -> Arc<Prediction> {
-        let id = Ulid::generate().to_string().to_lowercase();
-        let input = wanted.input.clone();
-        let prediction = Arc::new(Prediction::new(
-            id,
-            model.clone(),
-            input.clone().into(),
-            self.options.latency,
-            wanted.deadline,
-        ));
+        let order = Order {
+            model: model.clone(),
+            input: wanted.input.clone().into(),
+            latency: self.options.latency,
+            deadline: wanted.deadline,
+            source: Source::Api,
+            stuck: self.faults.take(|kind| match kind {
+                Kind::Stuck(time) => Some(time.unwrap_or(FOR_EVER)),
+                _ => None,
+            }),
+            clock: self.faults.clock(),
+        };
+        let commission = Commission { model, info, input: wanted.input.clone(), fault: None };
+        if let Some(source) = self.twin() {
+            let twin = self.add(Order { source, ..order.clone() });
+            self.draw(twin, commission.clone());
+        }
+        let prediction = self.add(order);
         count(&self.requests.creates);
-        self.predictions.add(prediction.clone());
         if let Some(outcome) = self.bad_end() {
             prediction.drawn(outcome);
             return prediction;
@@ -291,10 +333,28 @@ impl Api {
             Kind::Output(fault) => Some(*fault),
             _ => None,
         });
-        let commission = Commission { model, info, input, fault };
-        let (easel, outputs, drawn) = (self.easel.clone(), self.outputs.clone(), prediction.clone());
-        tokio::spawn(async move { drawn.drawn(easel.draw(commission, &outputs).await) });
+        self.draw(prediction.clone(), Commission { fault, ..commission });
         prediction
+    }
+
+    fn draw(&self, prediction: Arc<Prediction>, commission: Commission) {
+        let (easel, outputs) = (self.easel.clone(), self.outputs.clone());
+        tokio::spawn(async move { prediction.drawn(easel.draw(commission, &outputs).await) });
+    }
+
+    fn add(&self, order: Order) -> Arc<Prediction> {
+        let id = Ulid::generate().to_string().to_lowercase();
+        let prediction = Arc::new(Prediction::new(id, order));
+        self.predictions.add(prediction.clone());
+        prediction
+    }
+
+    /// Somebody else makes the same request, and it is none of our counted ones.
+    fn twin(&self) -> Option<Source> {
+        self.faults.take(|kind| match kind {
+            Kind::Twin(source) => Some(*source),
+            _ => None,
+        })
     }
 
     fn bad_end(&self) -> Option<Outcome> {

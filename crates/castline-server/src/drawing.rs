@@ -23,6 +23,7 @@ pub(crate) struct Easel {
 }
 
 /// What is to be drawn.
+#[derive(Clone)]
 pub(crate) struct Commission {
     pub model: ModelRef,
     pub info: ModelInfo,

@@ -3,23 +3,39 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
 
 /// Something that goes wrong, for the first so many times or always.
 ///
 /// | written | what happens |
 /// | --- | --- |
 /// | `create:503`, `get:500`, `cancel:404`, `list:500` | the call is answered with that status, and nothing else happens |
-/// | `create:429=1` | the same with `Retry-After: 1` |
-/// | `create:html`, `get:html`, ... | a web page with status 200 |
+/// | `create:429=1`, `create:429=1@body` | the same with `Retry-After: 1`, or with `retry_after` in the body alone |
+/// | `create:html`, `get:html`, ... | a web page with status 200, and nothing else happens |
 /// | `create:echo`, `get:echo`, ... | refused with 401, in words that repeat the token of the call |
 /// | `create:drop`, `get:drop`, ... | the connection ends without an answer; nothing was done |
-/// | `create:drop-after` | the prediction is created, then the connection ends without an answer |
+/// | `create:drop-after`, `get:drop-after`, ... | the call is carried out, then the connection ends without an answer |
+/// | `create:malformed`, ... | the call is carried out, and half of the answer's JSON is missing |
+/// | `create:huge`, ... | the call is carried out, and the answer says that it is larger than anybody reads |
+/// | `create:slow`, ... | the call is carried out, and the answer dribbles in for half a second |
+/// | `create:hold=2`, ... | the call is carried out, and answered after so many seconds |
+/// | `create:twin=web`, `create:twin=api` | another client makes the same request, in a browser or by the API; it is not counted |
 /// | `predict:fail=TEXT`, `predict:fail-null` | the prediction fails with that error, or without one |
 /// | `predict:cancel` | the prediction is canceled by nobody |
+/// | `predict:stuck`, `predict:stuck=2` | it stays in `starting` for ever, or for so many seconds |
 /// | `output:null` | it succeeds with a null output |
 /// | `output:wrong-type` | its files are text |
-/// | `output:empty`, `output:truncated`, `output:404`, `output:html` | what a download of an output gives |
+/// | `output:empty`, `output:truncated`, `output:html` | what a download of an output gives |
+/// | `output:404`, `output:500`, ... | the same as a status |
+/// | `output:slow`, `output:untyped` | a download dribbles in, or comes as `application/octet-stream` |
+/// | `output:redirect`, `output:redirect=URL` | a download leads to itself, or there |
+/// | `list:late=2` | a prediction is not listed for so many seconds |
+/// | `list:no-input` | inputs are not listed |
+/// | `list:rewritten` | other addresses stand in the list where data URIs were sent |
 /// | `status:unknown` | a poll shows a status that nobody knows |
+/// | `clock:600`, `clock:-600` | the server's clock is off by so many seconds |
 /// | `wrap` | a poll is answered inside CometAPI's envelope |
 ///
 /// `*N` at the end limits any of them to the first N times.
@@ -34,14 +50,22 @@ pub struct Fault {
 pub(crate) enum Kind {
     /// One call of the API is answered so.
     Call(Route, Disturbance),
+    /// Another client makes the same request.
+    Twin(Source),
     /// The prediction ends so.
     Predict(BadEnd),
+    /// The prediction does not start for so long, or never.
+    Stuck(Option<Duration>),
     /// The output is so when the prediction is read.
     Output(BadOutput),
     /// The download of an output ends so.
     Download(BadDownload),
+    /// A page of the list is so.
+    List(OddList),
     /// A poll shows an unknown status.
     UnknownStatus,
+    /// The server's clock is off by so much.
+    Clock(SignedDuration),
     /// A poll is answered inside an envelope.
     Wrap,
 }
@@ -55,12 +79,19 @@ pub(crate) enum Route {
     Cancel,
 }
 
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Api,
+    Web,
+}
+
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disturbance {
     Status {
         code: u16,
-        retry_after: Option<u32>,
+        retry_after: Option<RetryAfter>,
     },
     Html,
     /// Refused in words that repeat the `Authorization` header.
@@ -69,6 +100,24 @@ pub(crate) enum Disturbance {
     Drop,
     /// Everything is done and nothing answered.
     DropAfter,
+    /// Everything is done, and the answer is not as it should be.
+    Answer(OddAnswer),
+}
+
+/// When to come back, and where that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RetryAfter {
+    pub seconds: u32,
+    pub in_body: bool,
+}
+
+/// What is wrong with an answer of a call that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OddAnswer {
+    Malformed,
+    Huge,
+    Slow,
+    Hold(Duration),
 }
 
 /// How a prediction ends badly.
@@ -86,12 +135,24 @@ pub(crate) enum BadOutput {
 }
 
 /// What is wrong with a download.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BadDownload {
     Empty,
     Truncated,
-    NotFound,
     Html,
+    Status(u16),
+    Slow,
+    Untyped,
+    /// To another address, or to itself.
+    Redirect(Option<String>),
+}
+
+/// What is wrong with a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OddList {
+    Late(Duration),
+    NoInput,
+    Rewritten,
 }
 
 /// A text that is no fault.
@@ -127,62 +188,126 @@ fn split_times(text: &str) -> Result<(&str, Option<u32>), String> {
 fn kind(text: &str) -> Result<Kind, String> {
     let (place, what) = text.split_once(':').unwrap_or((text, ""));
     match place {
-        "create" => disturbance(what, true).map(|d| Kind::Call(Route::Create, d)),
-        "get" => disturbance(what, false).map(|d| Kind::Call(Route::Get, d)),
-        "list" => disturbance(what, false).map(|d| Kind::Call(Route::List, d)),
-        "cancel" => disturbance(what, false).map(|d| Kind::Call(Route::Cancel, d)),
-        "predict" => bad_end(what).map(Kind::Predict),
-        "output" => bad_output(what),
+        "create" => match what {
+            "twin=web" => Ok(Kind::Twin(Source::Web)),
+            "twin=api" => Ok(Kind::Twin(Source::Api)),
+            _ => disturbance(what, ", twin=web, twin=api").map(|d| Kind::Call(Route::Create, d)),
+        },
+        "get" => disturbance(what, "").map(|d| Kind::Call(Route::Get, d)),
+        "list" => match odd_list(what) {
+            Some(list) => Ok(Kind::List(list)),
+            None => {
+                disturbance(what, ", late=SECONDS, no-input, rewritten").map(|d| Kind::Call(Route::List, d))
+            }
+        },
+        "cancel" => disturbance(what, "").map(|d| Kind::Call(Route::Cancel, d)),
+        "predict" => predict(what),
+        "output" => output(what),
         "status" if what == "unknown" => Ok(Kind::UnknownStatus),
         "status" => Err("after `status:` comes `unknown`".to_owned()),
+        "clock" => match what.parse() {
+            Ok(seconds) => Ok(Kind::Clock(SignedDuration::from_secs(seconds))),
+            Err(_) => Err("after `clock:` come seconds".to_owned()),
+        },
         "wrap" if what.is_empty() => Ok(Kind::Wrap),
-        _ => Err("it begins with create:, get:, list:, cancel:, predict:, output:, status: or is `wrap`"
-            .to_owned()),
+        _ => Err(
+            "it begins with create:, get:, list:, cancel:, predict:, output:, status:, clock: or is `wrap`"
+                .to_owned(),
+        ),
     }
 }
 
-fn disturbance(what: &str, create: bool) -> Result<Disturbance, String> {
+/// `further` is what there is besides on this route.
+fn disturbance(what: &str, further: &str) -> Result<Disturbance, String> {
     match what {
         "html" => return Ok(Disturbance::Html),
         "echo" => return Ok(Disturbance::Echo),
         "drop" => return Ok(Disturbance::Drop),
-        "drop-after" if create => return Ok(Disturbance::DropAfter),
+        "drop-after" => return Ok(Disturbance::DropAfter),
+        "malformed" => return Ok(Disturbance::Answer(OddAnswer::Malformed)),
+        "huge" => return Ok(Disturbance::Answer(OddAnswer::Huge)),
+        "slow" => return Ok(Disturbance::Answer(OddAnswer::Slow)),
         _ => {}
     }
+    if let Some(held) = seconds(what, "hold=") {
+        return Ok(Disturbance::Answer(OddAnswer::Hold(held)));
+    }
     let (code, delay) = what.split_once('=').map_or((what, None), |(code, delay)| (code, Some(delay)));
-    let code = code.parse().ok().filter(|code| (300..600).contains(code));
-    match (code, delay.map(str::parse)) {
+    match (status(code), delay.map(retry_after)) {
         (Some(code), None) => Ok(Disturbance::Status { code, retry_after: None }),
-        (Some(code), Some(Ok(seconds))) => Ok(Disturbance::Status { code, retry_after: Some(seconds) }),
-        (Some(_), Some(Err(_))) => Err("after `=` come seconds for Retry-After".to_owned()),
-        (None, _) => {
-            let after = if create { ", drop-after" } else { "" };
-            Err(format!("after the colon comes a status from 300 to 599, html, echo, drop{after}"))
+        (Some(code), Some(Some(retry_after))) => {
+            Ok(Disturbance::Status { code, retry_after: Some(retry_after) })
         }
+        (Some(_), Some(None)) => {
+            Err("after `=` come seconds for Retry-After, and `@body` if only the body is to say so"
+                .to_owned())
+        }
+        (None, _) => Err(format!(
+            "after the colon comes a status from 300 to 599, html, echo, drop, drop-after, malformed, huge, slow, \
+             hold=SECONDS{further}"
+        )),
     }
 }
 
-fn bad_end(what: &str) -> Result<BadEnd, String> {
+fn status(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|code| (300..600).contains(code))
+}
+
+fn retry_after(text: &str) -> Option<RetryAfter> {
+    let (seconds, in_body) = text.strip_suffix("@body").map_or((text, false), |seconds| (seconds, true));
+    Some(RetryAfter { seconds: seconds.parse().ok()?, in_body })
+}
+
+/// `hold=0.5` after `hold=`.
+fn seconds(what: &str, word: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(what.strip_prefix(word)?.parse().ok()?).ok()
+}
+
+fn odd_list(what: &str) -> Option<OddList> {
     match what {
-        "fail-null" => Ok(BadEnd::Failed(None)),
-        "cancel" => Ok(BadEnd::Canceled),
-        _ => match what.strip_prefix("fail=") {
-            Some(error) if !error.is_empty() => Ok(BadEnd::Failed(Some(error.to_owned()))),
-            _ => Err("after `predict:` comes fail=TEXT, fail-null or cancel".to_owned()),
-        },
+        "no-input" => Some(OddList::NoInput),
+        "rewritten" => Some(OddList::Rewritten),
+        _ => seconds(what, "late=").map(OddList::Late),
     }
 }
 
-fn bad_output(what: &str) -> Result<Kind, String> {
-    Ok(match what {
-        "null" => Kind::Output(BadOutput::Null),
-        "wrong-type" => Kind::Output(BadOutput::WrongType),
-        "empty" => Kind::Download(BadDownload::Empty),
-        "truncated" => Kind::Download(BadDownload::Truncated),
-        "404" => Kind::Download(BadDownload::NotFound),
-        "html" => Kind::Download(BadDownload::Html),
-        _ => return Err("after `output:` comes null, wrong-type, empty, truncated, 404 or html".to_owned()),
-    })
+fn predict(what: &str) -> Result<Kind, String> {
+    match what {
+        "fail-null" => return Ok(Kind::Predict(BadEnd::Failed(None))),
+        "cancel" => return Ok(Kind::Predict(BadEnd::Canceled)),
+        "stuck" => return Ok(Kind::Stuck(None)),
+        _ => {}
+    }
+    match (what.strip_prefix("fail="), seconds(what, "stuck=")) {
+        (Some(error), _) if !error.is_empty() => Ok(Kind::Predict(BadEnd::Failed(Some(error.to_owned())))),
+        (_, Some(time)) => Ok(Kind::Stuck(Some(time))),
+        _ => Err("after `predict:` comes fail=TEXT, fail-null, cancel, stuck or stuck=SECONDS".to_owned()),
+    }
+}
+
+fn output(what: &str) -> Result<Kind, String> {
+    let download = match what {
+        "null" => return Ok(Kind::Output(BadOutput::Null)),
+        "wrong-type" => return Ok(Kind::Output(BadOutput::WrongType)),
+        "empty" => BadDownload::Empty,
+        "truncated" => BadDownload::Truncated,
+        "html" => BadDownload::Html,
+        "slow" => BadDownload::Slow,
+        "untyped" => BadDownload::Untyped,
+        "redirect" => BadDownload::Redirect(None),
+        _ => match (status(what), what.strip_prefix("redirect=")) {
+            (Some(code), _) => BadDownload::Status(code),
+            (None, Some(to)) if !to.is_empty() => BadDownload::Redirect(Some(to.to_owned())),
+            _ => {
+                return Err(
+                    "after `output:` comes null, wrong-type, empty, truncated, html, slow, untyped, \
+                            redirect, redirect=URL or a status from 300 to 599"
+                        .to_owned(),
+                );
+            }
+        },
+    };
+    Ok(Kind::Download(download))
 }
 
 /// The faults of one server, and how often each happened.
@@ -210,6 +335,15 @@ impl Faults {
             _ => None,
         })
     }
+
+    /// How far the clock is off; it is so always.
+    pub fn clock(&self) -> SignedDuration {
+        let offset = |(fault, _): &(Fault, AtomicU32)| match fault.kind {
+            Kind::Clock(offset) => Some(offset),
+            _ => None,
+        };
+        self.0.iter().find_map(offset).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Faults {
@@ -229,9 +363,11 @@ mod tests {
     #[test]
     fn faults_are_read_as_they_are_written() {
         let status = |code, retry_after| Disturbance::Status { code, retry_after };
+        let after = |in_body| Some(RetryAfter { seconds: 1, in_body });
         let read = |text: &str| parse(text).map(|f| (f.kind, f.times)).unwrap();
         assert_eq!(read("create:503*2"), (Kind::Call(Route::Create, status(503, None)), Some(2)));
-        assert_eq!(read("create:429=1"), (Kind::Call(Route::Create, status(429, Some(1))), None));
+        assert_eq!(read("create:429=1"), (Kind::Call(Route::Create, status(429, after(false))), None));
+        assert_eq!(read("get:429=1@body"), (Kind::Call(Route::Get, status(429, after(true))), None));
         assert_eq!(read("create:drop-after*1"), (Kind::Call(Route::Create, Disturbance::DropAfter), Some(1)));
         assert_eq!(read("get:html"), (Kind::Call(Route::Get, Disturbance::Html), None));
         let error = "E005 flagged as sensitive".to_owned();
@@ -246,33 +382,45 @@ mod tests {
         assert_eq!(read("output:truncated*1"), (Kind::Download(BadDownload::Truncated), Some(1)));
         assert_eq!(read("status:unknown*2"), (Kind::UnknownStatus, Some(2)));
         assert_eq!(read("wrap"), (Kind::Wrap, None));
+        let held = Disturbance::Answer(OddAnswer::Hold(Duration::from_millis(500)));
+        assert_eq!(read("cancel:hold=0.5"), (Kind::Call(Route::Cancel, held), None));
+        assert_eq!(read("create:twin=web*1"), (Kind::Twin(Source::Web), Some(1)));
+        assert_eq!(read("list:late=2"), (Kind::List(OddList::Late(Duration::from_secs(2))), None));
+        assert_eq!(read("predict:stuck*1"), (Kind::Stuck(None), Some(1)));
+        assert_eq!(read("output:410"), (Kind::Download(BadDownload::Status(410)), None));
+        let elsewhere = BadDownload::Redirect(Some("http://10.0.0.1/x".to_owned()));
+        assert_eq!(read("output:redirect=http://10.0.0.1/x"), (Kind::Download(elsewhere), None));
+        assert_eq!(read("clock:-600"), (Kind::Clock(SignedDuration::from_mins(-10)), None));
     }
 
     #[test]
     fn what_is_no_fault_is_refused_with_what_there_is() {
         let refused = |text: &str| parse(text).unwrap_err();
-        assert_eq!(
-            [
+        let calls = "after the colon comes a status from 300 to 599, html, echo, drop, drop-after, malformed, huge, \
+                     slow, hold=SECONDS";
+        for (text, why) in [
+            (
                 "crate:503",
-                "create:200",
-                "get:drop-after",
+                "it begins with create:, get:, list:, cancel:, predict:, output:, status:, clock: or is `wrap`",
+            ),
+            ("create:200", &format!("{calls}, twin=web, twin=api")),
+            ("list:missing", &format!("{calls}, late=SECONDS, no-input, rewritten")),
+            ("get:later", calls),
+            (
                 "create:429=soon",
-                "create:503*0",
-                "predict:fail",
-                "output:big"
-            ]
-            .map(refused),
-            [
-                "`crate:503` is not a fault: it begins with create:, get:, list:, cancel:, predict:, output:, status: or \
-                 is `wrap`",
-                "`create:200` is not a fault: after the colon comes a status from 300 to 599, html, echo, drop, drop-after",
-                "`get:drop-after` is not a fault: after the colon comes a status from 300 to 599, html, echo, drop",
-                "`create:429=soon` is not a fault: after `=` come seconds for Retry-After",
-                "`create:503*0` is not a fault: `0` is not a number of times",
-                "`predict:fail` is not a fault: after `predict:` comes fail=TEXT, fail-null or cancel",
-                "`output:big` is not a fault: after `output:` comes null, wrong-type, empty, truncated, 404 or html",
-            ]
-        );
+                "after `=` come seconds for Retry-After, and `@body` if only the body is to say so",
+            ),
+            ("create:503*0", "`0` is not a number of times"),
+            ("predict:fail", "after `predict:` comes fail=TEXT, fail-null, cancel, stuck or stuck=SECONDS"),
+            (
+                "output:big",
+                "after `output:` comes null, wrong-type, empty, truncated, html, slow, untyped, redirect, \
+                 redirect=URL or a status from 300 to 599",
+            ),
+            ("clock:late", "after `clock:` come seconds"),
+        ] {
+            assert_eq!(refused(text), format!("`{text}` is not a fault: {why}"));
+        }
     }
 
     #[test]

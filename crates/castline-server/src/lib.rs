@@ -26,6 +26,7 @@ mod drawing;
 mod fault;
 mod limit;
 mod list;
+mod odd;
 mod options;
 mod outputs;
 mod prediction;

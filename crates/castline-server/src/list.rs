@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::prediction::Shown;
+use crate::fault::OddList;
+use crate::prediction::{Prediction, Shown};
 use crate::predictions::Predictions;
 use crate::problem::Problem;
 
@@ -18,13 +19,21 @@ struct Wanted {
 }
 
 /// One page, newest first. The cursor counts what came before.
-pub(crate) fn page(predictions: &Predictions, query: &str, shown: &Shown) -> Result<Value, Problem> {
+pub(crate) fn page(
+    predictions: &Predictions,
+    query: &str,
+    shown: &Shown,
+    odd: Option<OddList>,
+) -> Result<Value, Problem> {
     let wanted = wanted(query)?;
     let mut found = predictions.newest();
     found.retain(|p| {
-        wanted.after.is_none_or(|t| p.created_at > t) && wanted.before.is_none_or(|t| p.created_at < t)
+        let listed = !matches!(odd, Some(OddList::Late(lag)) if p.age() < lag);
+        let after = wanted.after.is_none_or(|t| p.created_at > t);
+        listed && after && wanted.before.is_none_or(|t| p.created_at < t)
     });
-    let results: Vec<Value> = found.iter().skip(wanted.skip).take(PAGE).map(|p| p.json(shown)).collect();
+    let results: Vec<Value> =
+        found.iter().skip(wanted.skip).take(PAGE).map(|p| item(p, shown, odd)).collect();
     let to = |skip: usize| {
         let rest = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("cursor="));
         let query: Vec<String> = rest.map(str::to_owned).chain([format!("cursor={skip}")]).collect();
@@ -33,6 +42,28 @@ pub(crate) fn page(predictions: &Predictions, query: &str, shown: &Shown) -> Res
     let next = (found.len() > wanted.skip + PAGE).then(|| to(wanted.skip + PAGE));
     let previous = (wanted.skip > 0).then(|| to(wanted.skip.saturating_sub(PAGE)));
     Ok(json!({ "next": next, "previous": previous, "results": results }))
+}
+
+fn item(prediction: &Prediction, shown: &Shown, odd: Option<OddList>) -> Value {
+    let mut item = prediction.json(shown);
+    match odd {
+        Some(OddList::NoInput) => item["input"] = json!({}),
+        Some(OddList::Rewritten) => rewrite(&mut item["input"]),
+        Some(OddList::Late(_)) | None => {}
+    }
+    item
+}
+
+/// Where a file travelled inside the request stands an address of the provider's own.
+fn rewrite(input: &mut Value) {
+    match input {
+        Value::String(text) if text.starts_with("data:") => {
+            *text = format!("https://files.invalid/{}", text.len());
+        }
+        Value::Array(items) => items.iter_mut().for_each(rewrite),
+        Value::Object(map) => map.values_mut().for_each(rewrite),
+        _ => {}
+    }
 }
 
 fn wanted(query: &str) -> Result<Wanted, Problem> {

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{Response, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, Response, StatusCode};
 use castline_core::MediaType;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use ulid::Ulid;
 
 use crate::fault::BadDownload;
+use crate::odd::dribble;
 use crate::problem::{Problem, page};
 
 /// Where outputs are served.
@@ -39,10 +40,14 @@ impl Outputs {
     /// The answer to a download.
     pub fn download(&self, path: &str, fault: Option<BadDownload>) -> Response<Body> {
         match (self.get(path), fault) {
-            (None, _) | (_, Some(BadDownload::NotFound)) => Problem::not_found().response(),
+            (None, _) => Problem::not_found().response(),
+            (_, Some(BadDownload::Status(code))) => Problem::of_status(code, None).response(),
+            (_, Some(BadDownload::Redirect(to))) => redirect(to.as_deref().unwrap_or(path)),
             (_, Some(BadDownload::Html)) => page(),
             (Some(bytes), Some(BadDownload::Empty)) => file(&bytes, 0, Body::empty()),
             (Some(bytes), Some(BadDownload::Truncated)) => file(&bytes, bytes.len(), half(&bytes)),
+            (Some(bytes), Some(BadDownload::Slow)) => file(&bytes, bytes.len(), dribble(&bytes)),
+            (Some(bytes), Some(BadDownload::Untyped)) => untyped(&bytes),
             (Some(bytes), None) => file(&bytes, bytes.len(), bytes.to_vec().into()),
         }
     }
@@ -65,6 +70,20 @@ fn file(bytes: &[u8], length: usize, body: Body) -> Response<Body> {
         .header(CONTENT_LENGTH, length)
         .body(body)
         .expect("the headers are plain")
+}
+
+fn untyped(bytes: &[u8]) -> Response<Body> {
+    let mut response = file(bytes, bytes.len(), bytes.to_vec().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response
+}
+
+fn redirect(to: &str) -> Response<Body> {
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, to);
+    response
 }
 
 /// The first half, and then an error, which ends the connection.

@@ -11,6 +11,7 @@ use castline_core::{ModelRef, Status};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::{Value, json};
 
+use crate::fault::Source;
 use crate::outputs::absolute;
 
 /// Steps that the log of a running prediction counts.
@@ -34,7 +35,23 @@ pub(crate) struct Prediction {
     created: Instant,
     latency: Duration,
     deadline: Option<Duration>,
+    source: Source,
+    /// It does not start before; none for a tenth of its latency.
+    stuck: Option<Duration>,
     fate: Mutex<Fate>,
+}
+
+/// What makes a prediction.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub model: ModelRef,
+    pub input: Value,
+    pub latency: Duration,
+    pub deadline: Option<Duration>,
+    pub source: Source,
+    pub stuck: Option<Duration>,
+    /// The server's clock minus the true one.
+    pub clock: SignedDuration,
 }
 
 /// What happened so far.
@@ -56,17 +73,28 @@ pub(crate) struct Shown {
 }
 
 impl Prediction {
-    pub fn new(
-        id: String,
-        model: ModelRef,
-        input: Value,
-        latency: Duration,
-        deadline: Option<Duration>,
-    ) -> Self {
-        let fate = Mutex::default();
+    pub fn new(id: String, order: Order) -> Self {
+        let Order { model, input, latency, deadline, source, stuck, clock } = order;
+        let latency = latency + stuck.unwrap_or_default();
         // As exact as it is shown, or a list asked for what is newer would show it again.
-        let created_at = Timestamp::now().round(Unit::Microsecond).expect("now is no extreme time");
-        Self { id, created_at, model, input, created: Instant::now(), latency, deadline, fate }
+        let created_at = (Timestamp::now() + clock).round(Unit::Microsecond).expect("now is no extreme time");
+        Self {
+            id,
+            created_at,
+            model,
+            input,
+            created: Instant::now(),
+            latency,
+            deadline,
+            source,
+            stuck,
+            fate: Mutex::default(),
+        }
+    }
+
+    /// How long ago it was created.
+    pub fn age(&self) -> Duration {
+        self.created.elapsed()
     }
 
     /// The outcome is known; it shows when the latency is over.
@@ -104,7 +132,7 @@ impl Prediction {
     }
 
     fn start(&self) -> Duration {
-        self.latency / 10
+        self.stuck.unwrap_or(self.latency / 10)
     }
 
     /// Status, end and outcome after some time.
@@ -154,7 +182,10 @@ impl Prediction {
             "output": output,
             "data_removed": false,
             "error": error,
-            "source": "api",
+            "source": match self.source {
+                Source::Api => "api",
+                Source::Web => "web",
+            },
             "status": word(status),
             "created_at": self.time(Duration::ZERO),
             "started_at": started.map(|at| self.time(at)),
@@ -221,8 +252,16 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn prediction(deadline: Option<Duration>) -> Prediction {
-        let model = "acme/paint".parse().unwrap();
-        Prediction::new("p1".into(), model, json!({}), 10 * SECOND, deadline)
+        let order = Order {
+            model: "acme/paint".parse().unwrap(),
+            input: json!({}),
+            latency: 10 * SECOND,
+            deadline,
+            source: Source::Api,
+            stuck: None,
+            clock: SignedDuration::ZERO,
+        };
+        Prediction::new("p1".into(), order)
     }
 
     fn statuses(prediction: &Prediction) -> [Status; 4] {

@@ -5,13 +5,15 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::fault::RetryAfter;
+
 /// An answer of the API that refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub status: u16,
     pub title: String,
     pub detail: String,
-    pub retry_after: Option<u32>,
+    pub retry_after: Option<RetryAfter>,
 }
 
 impl Problem {
@@ -20,7 +22,7 @@ impl Problem {
     }
 
     /// What a status usually comes with.
-    pub fn of_status(status: u16, retry_after: Option<u32>) -> Self {
+    pub fn of_status(status: u16, retry_after: Option<RetryAfter>) -> Self {
         let (title, detail) = match status {
             401 => ("Unauthenticated", "You did not pass a valid authentication token."),
             402 => ("Billing required", "You need to set up billing to run this model."),
@@ -43,13 +45,15 @@ impl Problem {
     }
 
     pub fn response(&self) -> Response<Body> {
-        let body = json!({ "title": self.title, "detail": self.detail, "status": self.status });
+        let mut body = json!({ "title": self.title, "detail": self.detail, "status": self.status });
         let mut response = Response::builder()
             .status(StatusCode::from_u16(self.status).expect("statuses are checked when they are read"))
             .header(CONTENT_TYPE, "application/problem+json")
             .header(CACHE_CONTROL, "no-store");
-        if let Some(seconds) = self.retry_after {
-            response = response.header(RETRY_AFTER, seconds);
+        match self.retry_after {
+            Some(RetryAfter { seconds, in_body: true }) => body["retry_after"] = seconds.into(),
+            Some(RetryAfter { seconds, in_body: false }) => response = response.header(RETRY_AFTER, seconds),
+            None => {}
         }
         response.body(body.to_string().into()).expect("the headers are plain")
     }

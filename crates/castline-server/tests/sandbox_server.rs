@@ -333,6 +333,75 @@ mod faults {
     }
 
     #[tokio::test]
+    async fn a_create_is_received_although_its_answer_is_no_good() {
+        for fault in ["create:malformed", "create:huge"] {
+            let (error, creates) = refusal(fault).await;
+            assert!(matches!(error, CallFault::Server { refused: false, .. }), "{fault}: {error:?}");
+            assert_eq!(creates, 1, "{fault}");
+        }
+        for fault in ["create:slow", "create:hold=0.1"] {
+            let slow = rehearsal(&[fault]);
+            let started = Instant::now();
+            assert!(slow.create("acme/paint").await.is_ok(), "{fault}");
+            assert!(started.elapsed() >= Duration::from_millis(100), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn when_to_come_back_may_stand_in_the_body_alone() {
+        let second = Some(Duration::from_secs(1));
+        let (error, _) = refusal("create:429=1@body").await;
+        assert!(matches!(error, CallFault::Busy { retry_after, .. } if retry_after == second), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn the_list_is_late_poor_or_of_others_when_told_to() {
+        let results = async |faults: &[&str]| {
+            let rehearsal = rehearsal(faults);
+            rehearsal.create("acme/paint").await.unwrap();
+            let listed = rehearsal.json("/v1/predictions").await["results"].clone();
+            let counted = rehearsal.counts().await["creates"].clone();
+            assert_eq!(counted, 1, "what others make is not counted");
+            listed.as_array().unwrap().clone()
+        };
+        assert_eq!(results(&["list:late=60"]).await.len(), 0);
+        assert_eq!(results(&["list:no-input"]).await[0]["input"], json!({}));
+        let sources = |listed: &[Json]| [0, 1].map(|nth| listed[nth]["source"].as_str().unwrap().to_owned());
+        assert_eq!(sources(&results(&["create:twin=web*1"]).await), ["api", "web"]);
+        assert_eq!(sources(&results(&["create:twin=api*1"]).await), ["api", "api"]);
+    }
+
+    #[tokio::test]
+    async fn a_list_can_show_an_address_in_place_of_a_file() {
+        let rehearsal = rehearsal(&["list:rewritten"]);
+        let picture = rehearsal.draw("a red kite").await;
+        let bytes = rehearsal.plain.get(&picture).send().await.unwrap().bytes().await.unwrap();
+        rehearsal.edit(&format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes))).await;
+        let listed = rehearsal.json("/v1/predictions").await;
+        let shown = listed["results"][0]["input"]["input_image"].as_str().unwrap();
+        assert!(shown.starts_with("https://files.invalid/"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_off_shows_in_dates_and_predictions() {
+        let rehearsal = rehearsal(&["clock:600"]);
+        let created = rehearsal.create("acme/paint").await.unwrap();
+        let ahead = created.created_at.unwrap().duration_since(jiff::Timestamp::now()).as_secs();
+        assert!((595..=600).contains(&ahead), "{ahead}");
+        let clock = rehearsal.provider.clock().unwrap().as_secs();
+        assert!((595..=601).contains(&clock), "{clock}");
+    }
+
+    #[tokio::test]
+    async fn a_stuck_prediction_starts_late_or_never() {
+        let rehearsal = rehearsal(&["predict:stuck=0.2*1", "predict:stuck"]);
+        let (late, never) =
+            (rehearsal.create("acme/paint").await.unwrap(), rehearsal.create("acme/paint").await.unwrap());
+        assert_eq!(rehearsal.ended(&late.id).await.status, Status::Succeeded);
+        assert_eq!(rehearsal.provider.get(&never.id).await.unwrap().status, Status::Starting);
+    }
+
+    #[tokio::test]
     async fn a_fault_is_over_after_its_times() {
         let rehearsal = rehearsal(&["create:503*2"]);
         for _ in 0..2 {
@@ -374,9 +443,16 @@ mod faults {
             assert!(matches!(error, CallFault::BadOutput { retry: true, .. }), "{fault}: {error:?}");
             assert!(rehearsal.fetch(&done).await.is_ok(), "{fault}");
         }
-        let rehearsal_404 = rehearsal(&["output:404"]);
-        let done = rehearsal_404.made().await;
-        assert!(matches!(rehearsal_404.fetch(&done).await, Err(CallFault::Gone)));
+        for fault in ["output:404", "output:410", "output:403"] {
+            let gone = rehearsal(&[fault]);
+            let done = gone.made().await;
+            assert!(matches!(gone.fetch(&done).await, Err(CallFault::Gone)), "{fault}");
+        }
+        for fault in ["output:redirect*1", "output:untyped", "output:slow"] {
+            let odd = rehearsal(&[fault]);
+            let done = odd.made().await;
+            assert_eq!(MediaType::sniff(&odd.fetch(&done).await.unwrap()).as_str(), "image/png", "{fault}");
+        }
         let done = rehearsal(&["output:null"]).made().await;
         assert_eq!((done.status, done.output), (Status::Succeeded, None));
         let wrong = rehearsal(&["output:wrong-type"]);

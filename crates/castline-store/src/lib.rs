@@ -13,6 +13,8 @@ mod links;
 mod owner;
 mod rates;
 mod runs;
+#[doc(hidden)] // for tests
+pub mod sabotage;
 mod space;
 
 use std::fs;

@@ -305,7 +305,7 @@ pub enum Verdict {
         /// The entry, with what was sent and since when it is an orphan.
         entry: Box<Entry>,
     },
-    /// Another entry holds that prediction. Nothing was written.
+    /// That prediction is another create's. Nothing was written.
     Taken,
     /// Nobody else wants it: have it stopped.
     Cancel,

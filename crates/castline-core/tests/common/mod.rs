@@ -19,7 +19,7 @@ use castline_core::routing::{Route, Routing, Serves};
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
 use castline_core::{Artifact, Digest, Failure, Key, MediaType, MicroUsd, Output, Realm, Value};
 use castline_spec::preset::OutputKind;
-use castline_spec::{Diagnostics, Preset, Source, Workflow};
+use castline_spec::{Diagnostics, Preset, Project, Source, Workflow};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -83,6 +83,11 @@ pub fn routing() -> Routing {
 }
 
 pub fn plan(text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>, String> {
+    plan_in("", text, given)
+}
+
+/// In a project that says this.
+pub fn plan_in(project: &str, text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>, String> {
     let (graph, found) = check(text);
     let graph = graph.ok_or_else(|| lines(&found))?;
     let given: IndexMap<String, Given> = given
@@ -94,7 +99,9 @@ pub fn plan(text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>
     if inputs.found.has_errors() {
         return Err(lines(&inputs.found));
     }
-    let choices = Choices { run: "run1".to_owned(), ..Choices::default() };
+    let (project, found) = Project::parse(&Source::new("castline.yaml", project));
+    let prices = project.ok_or_else(|| lines(&found))?.prices;
+    let choices = Choices { run: "run1".to_owned(), prices, ..Choices::default() };
     let (plan, found) = Plan::new(Arc::new(graph), &inputs, files, routing(), choices);
     plan.map(Arc::new).ok_or_else(|| lines(&found))
 }

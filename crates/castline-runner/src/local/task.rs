@@ -21,6 +21,7 @@ use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
 use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
 use castline_provider::{Create, Links, MediaSource, Provider};
+use castline_store::sabotage::{Rule, is_broken};
 use castline_store::{Slot, Store};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -28,6 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::World;
+use crate::failpoint::{self, Place, Side};
 use crate::providers::{Providers, Reached};
 use crate::trouble::Trouble;
 
@@ -333,29 +335,53 @@ struct Turn {
     links: Links,
     /// The claim that may create, for the attempt's name.
     claim: u64,
+    /// Known before its time only where a test has broken [`Rule::Intent`].
+    answer: Option<Result<Snapshot, CallFault>>,
+}
+
+/// How long to wait before something is done.
+fn delay(act: &Do) -> Duration {
+    match act {
+        Do::Search { after, .. } | Do::Get { after, .. } | Do::Fetch { after, .. } => *after,
+        _ => Duration::ZERO,
+    }
 }
 
 impl Hands {
     async fn carry_out(self: Arc<Self>, act: Do) -> Result<Told, Trouble> {
-        Ok(match act {
+        let (place, delay) = (Place::of(&act), delay(&act));
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        if is_broken(Rule::Intent) && matches!(place, Some(Place::Claim)) {
+            let answer = self.create().await;
+            self.turn().answer = Some(answer);
+        }
+        place.inspect(|place| failpoint::reach(*place, Side::Before));
+        let told = self.told(act).await;
+        place.inspect(|place| failpoint::reach(*place, Side::After));
+        match told? {
+            Some(told) => Ok(told),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Does what is to be done now; none where nothing is told of it.
+    async fn told(&self, act: Do) -> Result<Option<Told>, Trouble> {
+        Ok(Some(match act {
             Do::Commit { claim, ask } => Told::Verdict(self.commit(claim, ask).await?),
             Do::Prepare => Told::Prepared(self.prepare().await),
-            Do::Search { provider, search, after } => {
-                tokio::time::sleep(after).await;
-                Told::Searched(self.search(&provider, &search).await)
-            }
+            Do::Search { provider, search, .. } => Told::Searched(self.search(&provider, &search).await),
             Do::Create => {
                 let _creating = self.world.creating.one();
-                Told::Created(self.create().await)
+                let early = self.turn().answer.take();
+                Told::Created(match early {
+                    Some(answer) => answer,
+                    None => self.create().await,
+                })
             }
-            Do::Get { provider, prediction, after } => {
-                tokio::time::sleep(after).await;
-                Told::Got(self.get(&provider, &prediction).await)
-            }
-            Do::Fetch { provider, snapshot, after } => {
-                tokio::time::sleep(after).await;
-                Told::Fetched(self.fetch(&provider, &snapshot).await)
-            }
+            Do::Get { provider, prediction, .. } => Told::Got(self.get(&provider, &prediction).await),
+            Do::Fetch { provider, snapshot, .. } => Told::Fetched(self.fetch(&provider, &snapshot).await),
             Do::Rest(after) => {
                 tokio::time::sleep(after).await;
                 Told::Rested
@@ -372,10 +398,10 @@ impl Hands {
                     cancel(&reached.provider, &prediction).await;
                 }
                 // What became of it is read by the next poll.
-                std::future::pending().await
+                return Ok(None);
             }
             Do::Report(_) | Do::Finish(_) => unreachable!("told to the driver, not carried out"),
-        })
+        }))
     }
 
     async fn commit(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {

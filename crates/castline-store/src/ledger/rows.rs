@@ -76,15 +76,14 @@ pub(crate) fn hands(db: &Connection, key: &Key) -> Result<Option<(State, OwnerId
     found.map(|(state, owner)| Ok((state_of(&state, key)?, OwnerId::from(owner.as_str())))).transpose()
 }
 
-/// True when an entry holds this prediction of a provider, or held it in an earlier attempt.
-pub(crate) fn holds_prediction(
+/// True when this prediction of a provider is, or once was, an entry's.
+pub(crate) fn knows_prediction(
     db: &Connection,
     provider: &ProviderName,
     id: &PredictionId,
 ) -> Result<bool, RowError> {
     let mut find = db.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM entries WHERE provider = ?1 AND prediction = ?2) \
-         OR EXISTS (SELECT 1 FROM holds WHERE provider = ?1 AND prediction = ?2)",
+        "SELECT EXISTS (SELECT 1 FROM predictions WHERE provider = ?1 AND prediction = ?2)",
     )?;
     Ok(find.query_row(params![&*provider.0, id.0], |row| row.get(0))?)
 }
@@ -99,6 +98,18 @@ pub(crate) fn unresolved(db: &Connection, entry: &Entry) -> Result<Vec<Entry>, R
         Sql::from(entry.key().0.as_bytes().to_vec()),
     ];
     several(db, find, &values)
+}
+
+/// Remembers a prediction beyond the entry that has it now.
+pub(crate) fn put_prediction(
+    db: &Connection,
+    provider: &ProviderName,
+    id: &PredictionId,
+) -> Result<(), RowError> {
+    let mut put =
+        db.prepare_cached("INSERT OR IGNORE INTO predictions (provider, prediction) VALUES (?1, ?2)")?;
+    put.execute(params![&*provider.0, id.0])?;
+    Ok(())
 }
 
 /// The owners who wait for an entry, the dead ones among them.
@@ -195,8 +206,8 @@ pub(crate) fn put(db: &Connection, entry: &Entry) -> Result<(), RowError> {
 /// Writes what an entry's last create holds. Former creates keep their own rows.
 pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
     let mut put = db.prepare_cached(
-        "INSERT OR REPLACE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider, prediction) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT OR REPLACE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for account in &entry.hold.accounts {
         put.execute(params![
@@ -209,7 +220,6 @@ pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
             &*entry.made_by.0,
             entry.request.model.path(),
             &*entry.provider().0,
-            entry.prediction.as_ref().map(|id| id.0.as_str()),
         ])?;
     }
     Ok(())

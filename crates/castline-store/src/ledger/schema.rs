@@ -71,9 +71,13 @@ const STEPS: &[&str] = &[
         until INTEGER,
         PRIMARY KEY (digest, whose)
     ) STRICT, WITHOUT ROWID;
-    ALTER TABLE holds ADD COLUMN prediction TEXT;
-    CREATE INDEX holds_of_prediction ON holds (provider, prediction) WHERE prediction IS NOT NULL;
-    CREATE INDEX entries_of_prediction ON entries (provider, prediction) WHERE prediction IS NOT NULL;
+    -- Entries forget the prediction of a create that failed when there is another.
+    CREATE TABLE predictions (
+        provider TEXT NOT NULL,
+        prediction TEXT NOT NULL,
+        PRIMARY KEY (provider, prediction)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO predictions SELECT provider, prediction FROM entries WHERE prediction IS NOT NULL;
 ",
 ];
 

@@ -332,6 +332,36 @@ async fn a_full_disk_is_an_error_with_a_cure_and_changes_nothing() {
     create(&store, "kite").await;
 }
 
+#[tokio::test]
+async fn the_prediction_of_a_failed_create_is_not_taken_for_a_lost_one() {
+    let (_folder, store) = store();
+    let wish = |name: &str, beyond| Ask::Claim {
+        request: request(name),
+        terms: Terms { list: true, ..LIVE },
+        since: Timestamp::now(),
+        beyond,
+        sent: None,
+    };
+    let granted = async |name: &str, beyond| match ask(&store, name, &claim(&store), wish(name, beyond)).await
+    {
+        Verdict::Create(claim) => claim,
+        other => panic!("{other:?}"),
+    };
+    let [first, second] = ["first", "second"].map(|id| PredictionId(id.to_owned()));
+    let failed = granted("boat", 0).await;
+    ask(&store, "boat", &failed, Ask::Created(first.clone())).await;
+    let failure = Failure::new(FailureKind::Platform, "E9828");
+    let ending = Ending { state: EndState::Failed, failure, cost: None, prediction: None };
+    ask(&store, "boat", &failed, Ask::Ended(ending)).await;
+    let (again, twin) = (granted("boat", 1).await, granted("the same on the wire", 0).await);
+    for (name, claim) in [("boat", &again), ("the same on the wire", &twin)] {
+        assert_eq!(ask(&store, name, claim, found(&first.0, &[])).await, Verdict::Taken, "{name}");
+    }
+    let found = ask(&store, "boat", &again, found(&second.0, &[])).await;
+    assert!(matches!(found, Verdict::Follow { .. }), "{found:?}");
+    assert_eq!(entry(&store, "boat").await.prediction, Some(second));
+}
+
 #[test]
 fn a_store_that_cannot_be_made_says_where_and_why() {
     let folder = tempfile::tempdir().unwrap();
@@ -403,18 +433,6 @@ async fn of_several_predictions_that_hide_a_file_none_is_taken_by_chance() {
     assert!(matches!(ask(&store, "boat", &boat, found("p1", &["p3"])).await, Verdict::Doubt(_)));
     let kite = lost_or_not(&store, "kite", "one", true).await;
     assert!(matches!(ask(&store, "kite", &kite, found("p1", &["p2"])).await, Verdict::Follow { .. }));
-}
-
-#[tokio::test]
-async fn the_prediction_of_a_former_attempt_is_not_taken_again() {
-    let (_folder, store) = store();
-    let first = create(&store, "boat").await;
-    ask(&store, "boat", &first, Ask::Created(PredictionId("p1".to_owned()))).await;
-    let failure = Failure::new(FailureKind::Platform, "E9828");
-    let ending = Ending { state: EndState::Failed, failure, cost: None, prediction: None };
-    ask(&store, "boat", &first, Ask::Ended(ending)).await;
-    let second = lost_or_not(&store, "boat", "one", true).await;
-    assert_eq!(ask(&store, "boat", &second, found("p1", &[])).await, Verdict::Taken);
 }
 
 #[tokio::test]

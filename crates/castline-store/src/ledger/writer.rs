@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::error::StoreError;
 use crate::owner::Owners;
+use crate::sabotage::{Rule, is_broken};
 
 use super::rows::{self, RowError};
 
@@ -232,10 +233,15 @@ impl Writer {
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
         let rivals = self.rivals(entry.as_ref(), ask)?;
         let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
+        let claim = match &entry {
+            Some(entry) if !matches!(ask, Ask::Claim { .. }) && is_broken(Rule::Claim) => &entry.claim,
+            _ => claim,
+        };
         let view = View { claim, owner_alive, accounts: &accounts, rivals, wanted, now };
         let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
             rows::put(&self.db, &written)?;
+            self.put_prediction(entry.as_ref(), &written)?;
             self.put_hold(entry.as_ref(), &written)?;
             if !written.state.is_open() {
                 rows::forget_wants(&self.db, key)?;
@@ -253,7 +259,7 @@ impl Writer {
 
     /// What else can have the prediction that was found, or named by a person.
     fn rivals(&self, entry: Option<&Entry>, ask: &Ask) -> Result<Rivals, RowError> {
-        let taken = |entry: &Entry, id| rows::holds_prediction(&self.db, entry.provider(), id);
+        let taken = |entry: &Entry, id| rows::knows_prediction(&self.db, entry.provider(), id);
         match (entry, ask) {
             (Some(entry), Ask::Ruled(Ruling::Adopt(id))) => {
                 // What it held itself once, it may hold again.
@@ -297,6 +303,7 @@ impl Writer {
     /// Money is only asked about where some may be spent.
     fn accounts(&mut self, claim: &Claim, ask: &Ask, now: Timestamp) -> Result<Vec<Held>, RowError> {
         match ask {
+            Ask::Claim { .. } if is_broken(Rule::Reservation) => Ok(vec![]),
             Ask::Claim { terms, .. } if terms.bills => {
                 claim.accounts.iter().map(|account| self.held(account, now)).collect()
             }
@@ -322,9 +329,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Only where there is a list can a prediction be found once more.
+    fn put_prediction(&self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
+        match &entry.prediction {
+            Some(id) if entry.terms.list && before.is_none_or(|b| b.prediction != entry.prediction) => {
+                rows::put_prediction(&self.db, entry.provider(), id)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn put_hold(&mut self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
-        let same = |before: &Entry| before.hold == entry.hold && before.prediction == entry.prediction;
-        if !entry.terms.bills || before.is_some_and(same) {
+        if !entry.terms.bills || before.is_some_and(|before| before.hold == entry.hold) {
             return Ok(());
         }
         rows::put_hold(&self.db, entry)?;

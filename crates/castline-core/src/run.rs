@@ -390,11 +390,13 @@ impl Run {
     fn ended(&mut self, leg: LegId, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
         let Phase::Running(ready, attempt) = self.phases[leg.0].clone() else { return };
         let outcome = self.with_json(leg, &ready, outcome);
-        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, .. } = &outcome
+        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, cost, .. } =
+            &outcome
             && self.tries_again(leg, failure, attempt)
         {
-            let failure = failure.clone();
-            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure });
+            self.totals.cost += cost.unwrap_or_default();
+            let (failure, cost) = (failure.clone(), *cost);
+            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure, cost });
             return self.begin(leg, ready, attempt + 1, decision);
         }
         if let Some(n) = self.in_flight.get_mut(&ready.request.provider) {
@@ -429,6 +431,7 @@ impl Run {
                     prediction,
                     cost,
                     estimate: ready.estimate,
+                    billed: ready.bills,
                     predict_seconds,
                 });
                 self.done_well(leg, ready, &output, cost, Some(now), decision);

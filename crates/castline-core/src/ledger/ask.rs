@@ -212,7 +212,11 @@ impl fmt::Display for Doubt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The reservation does not fit.
-    #[error("{} does not allow another {asked}: {held} of {limit} are spent or reserved", named(account))]
+    #[error(
+        "up to {asked} are needed and {} has {} left: {held} of {limit} are spent or reserved",
+        named(account),
+        limit.saturating_sub(*held)
+    )]
     OverLimit {
         /// Which budget.
         account: Account,
@@ -231,6 +235,9 @@ pub enum Refusal {
         /// How much more.
         by: MicroUsd,
     },
+    /// Nobody knows what it costs, and the asker did not say that it may cost anything.
+    #[error("its price is not known, so that no budget can hold it")]
+    Unpriced,
 }
 
 fn named(account: &Account) -> &'static str {

@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Job::plan`], then [`Job::run`].
 
+pub mod cost;
 mod files;
 mod given;
 pub mod history;

@@ -171,7 +171,8 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    pub(crate) fn of(entry: &Entry) -> Self {
+    /// What an entry in doubt says.
+    pub fn of(entry: &Entry) -> Self {
         Self {
             key: entry.key(),
             model: entry.request.model.clone(),
@@ -238,6 +239,26 @@ pub enum Refusal {
     /// Nobody knows what it costs, and the asker did not say that it may cost anything.
     #[error("its price is not known, so that no budget can hold it")]
     Unpriced,
+}
+
+impl Refusal {
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OverLimit { account: Account::Run(_), .. } => {
+                "raise it with `--budget`, and run again: what is finished is reused"
+            }
+            Self::OverLimit { account: Account::Day, .. } => {
+                "wait, or raise `limits.budget_usd_per_day`, and run again: what is finished is reused"
+            }
+            Self::Overcharged { .. } => {
+                "compare with the provider's bill, and correct the price under `prices:` in castline.yaml"
+            }
+            Self::Unpriced => {
+                "give it under `prices:` in castline.yaml, or allow it with `--allow-unpriced=STEP`"
+            }
+        }
+    }
 }
 
 fn named(account: &Account) -> &'static str {

@@ -10,16 +10,20 @@ use std::time::Duration;
 
 use castline_core::forecast::Forecast;
 use castline_core::key;
-use castline_core::ledger::{Ask, Claim, Sent, Terms, Verdict};
+use castline_core::ledger::{Ask, Claim, Entry, Sent, Terms, Verdict};
 use castline_core::legs::LegId;
+use castline_core::plan::Plan;
 use castline_core::prediction::{
     CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
     Search, Source, Told, learned, wire,
 };
+use castline_core::price::Observed;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
-use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
+use castline_core::{
+    Artifact, Failure, MicroUsd, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value,
+};
 use castline_provider::{Create, Links, MediaSource, Provider};
 use castline_store::Store;
 use futures_util::stream::FuturesUnordered;
@@ -30,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::World;
 use crate::providers::{Providers, Reached};
 use crate::trouble::Trouble;
+use crate::wishes::Wishes;
 
 /// Beyond waiting and running, the provider ends it.
 const MARGIN: Duration = Duration::from_mins(1);
@@ -59,6 +64,9 @@ pub(crate) enum Said {
 /// What a leg's create needs besides its request.
 #[derive(Debug, Clone)]
 pub(crate) struct LegFacts {
+    plan: Arc<Plan>,
+    /// Nothing may be created whose price is not known.
+    only_priced: bool,
     schema: Option<serde_json::Value>,
     task: Option<String>,
     typical_seconds: Option<f64>,
@@ -71,6 +79,7 @@ pub(crate) async fn facts(
     used: &BTreeSet<ProviderName>,
     providers: &Providers,
     store: &Store,
+    wishes: &Wishes,
 ) -> Result<BTreeMap<usize, Arc<LegFacts>>, Trouble> {
     let mut all = BTreeMap::new();
     for (number, step) in forecast.plan.graph.steps.iter().enumerate() {
@@ -85,6 +94,8 @@ pub(crate) async fn facts(
             facts.insert(name.clone(), Facts { terms, p25: learned(&seconds) });
         }
         let leg = LegFacts {
+            plan: forecast.plan.clone(),
+            only_priced: !wishes.allows_unpriced(step.name.as_str()),
             schema: model.schema.clone(),
             task: model.task.clone(),
             typical_seconds: model.typical_seconds,
@@ -115,7 +126,7 @@ pub(crate) async fn ensure(
     let known = facts.facts.get(&request.provider).copied();
     let order = Order {
         request: request.clone(),
-        claim: world.claim.clone(),
+        claim: Claim { only_priced: facts.only_priced, ..world.claim.clone() },
         facts: known.unwrap_or(Facts { terms: Terms::LOCAL, p25: None }),
         since: world.since,
         beyond,
@@ -124,7 +135,7 @@ pub(crate) async fn ensure(
     // Yields once when the run wants it stopped, and never when it goes on.
     let mut stopped =
         std::pin::pin!(stop.into_stream().filter_map(|told| std::future::ready(told.ok())).fuse());
-    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    let hands = Arc::new(Hands { world, leg, facts, request, turn: Mutex::default() });
     let (mut prediction, mut dos) = Prediction::start(order);
     let mut under_way: FuturesUnordered<Call> = FuturesUnordered::new();
     // A prediction waits for one thing at a time: a new wait takes the place of the old one.
@@ -227,7 +238,8 @@ fn outcome(finished: Finished) -> Outcome {
             failed(LegStatus::InDoubt, Failure::new(FailureKind::Other, message))
         }
         End::Refused(refusal) => {
-            failed(LegStatus::Refused, Failure::new(FailureKind::Other, refusal.to_string()))
+            let message = format!("{refusal}; {}", refusal.hint());
+            failed(LegStatus::Refused, Failure::new(FailureKind::Other, message))
         }
     }
 }
@@ -260,6 +272,7 @@ impl Drop for OneCreate<'_> {
 /// What carries out one leg's calls.
 struct Hands {
     world: Arc<World>,
+    leg: LegId,
     facts: Arc<LegFacts>,
     request: Arc<Request>,
     turn: Mutex<Turn>,
@@ -314,7 +327,26 @@ impl Hands {
         })
     }
 
+    /// An output whose files are not in the store, as one that was imported, is none: it is
+    /// fetched again where the provider still has it.
     async fn commit(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
+        let verdict = self.judged(claim.clone(), ask.clone()).await?;
+        match (&ask, &verdict) {
+            (Ask::Claim { .. }, Verdict::Reuse(entry)) if !self.has_files(entry) => {
+                let former = Claim { number: entry.claim.number, ..claim.clone() };
+                self.judged(former, Ask::Missing).await?;
+                self.judged(claim, ask).await
+            }
+            _ => Ok(verdict),
+        }
+    }
+
+    fn has_files(&self, entry: &Entry) -> bool {
+        let blobs = self.world.store.blobs();
+        entry.output.iter().flat_map(|output| output.raw.media()).all(|file| blobs.has(file))
+    }
+
+    async fn judged(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
         let asks = vec![(self.request.key, claim, ask)];
         let verdicts = self.world.store.ledger().commit(asks).await.map_err(crate::ledger::trouble)?;
         let verdict = verdicts
@@ -419,7 +451,13 @@ impl Hands {
         }
         let output =
             wire::assemble(output, self.request.output, &|uri| artifacts.get(uri).cloned()).map_err(bad)?;
-        Ok(Fetched { output, cost: self.request.price })
+        let cost = if reached.terms.bills {
+            let observed = Observed::of(snapshot.metrics.as_ref(), &output);
+            self.facts.plan.settle(self.leg, &self.request, name, &observed)
+        } else {
+            Some(MicroUsd::ZERO)
+        };
+        Ok(Fetched { output, cost })
     }
 }
 

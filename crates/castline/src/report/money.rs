@@ -1,8 +1,12 @@
 //! What a run cost, in words.
 
 use castline_core::MicroUsd;
+use castline_core::price::Estimate;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
+
+use super::plan::counted;
+use crate::screen::{HINT, WARN, printable};
 
 /// `cost 0.12 USD, 0.04 USD saved by reuse`; on the sandbox what it would have been.
 pub(crate) fn bill(record: &RunRecord) -> String {
@@ -22,6 +26,38 @@ pub(crate) fn bill(record: &RunRecord) -> String {
         saved => format!(", {saved} saved by reuse"),
     };
     format!("cost {}{unpriced}{saved}", totals.cost)
+}
+
+/// A line for each model whose price was not what its rules say, and what to do.
+pub(crate) fn drift(record: &RunRecord) -> Vec<String> {
+    let drifts = record.drift();
+    let mut lines: Vec<_> = drifts
+        .iter()
+        .map(|drift| {
+            format!(
+                "{WARN}price drift{WARN:#}: {} of `{}` at `{}` cost {} instead of {}",
+                counted(drift.legs, "prediction"),
+                printable(&drift.model),
+                printable(&drift.provider.0),
+                drift.settled,
+                range(drift.expected)
+            )
+        })
+        .collect();
+    if !lines.is_empty() {
+        lines.push(format!(
+            "  = {HINT}hint{HINT:#}: compare with the provider's page, and correct it under `prices:` in castline.yaml"
+        ));
+    }
+    lines
+}
+
+/// `0.04 USD`, or `0.04 to 0.16 USD`.
+pub(crate) fn range(price: Estimate) -> String {
+    match price.min == price.max {
+        true => price.max.to_string(),
+        false => format!("{} to {}", price.min.to_string().trim_end_matches(" USD"), price.max),
+    }
 }
 
 /// What was paid, in a word.

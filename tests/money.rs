@@ -1,7 +1,5 @@
 //! Money over real sockets: prices, budgets, settlements, drift, and the ledger's commands.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -149,6 +147,25 @@ fn a_price_of_the_project_is_called_yours() {
     assert!(plan.contains("0.08 USD (yours)"), "{plan}");
     assert_eq!(project.json(0, &["plan", "flow.yaml"])["legs"][0]["price_from"], "project");
     assert_eq!(server.creates(), 0);
+}
+
+#[test]
+fn a_price_belongs_to_a_provider() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, "", "steps: { a: { uses: mine, with: { prompt: a } } }\n");
+    fs::create_dir(project.path().join("presets")).expect("made");
+    project.write(
+        "presets/mine.yaml",
+        "castline: 1\nname: mine\ndescription: A test.\nmodel: acme/mine\ninput: { type: object, required: [prompt], properties: { prompt: { type: string } } }\noutput: { type: image }\nprice: { usd: 0.03, per: image }\nroutes: { replicate: {}, cometapi: { price: { usd: 0.05, per: run } } }\n",
+    );
+    let plan =
+        |provider: &str| project.json(0, &["plan", "flow.yaml", "--provider", provider])["legs"][0].clone();
+    for (provider, usd, from) in
+        [("replicate", 0.03, "preset"), ("cometapi", 0.05, "route"), ("local", 0.03, "preset")]
+    {
+        let leg = plan(provider);
+        assert_eq!((&leg["max_usd"], &leg["price_from"]), (&json!(usd), &json!(from)), "{leg}");
+    }
 }
 
 #[test]

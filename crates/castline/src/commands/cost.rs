@@ -134,12 +134,23 @@ mod tests {
             part(Some("black-forest-labs/flux-kontext-pro"), 80_000, 40_000, 0),
             part(Some("black-forest-labs/flux-schnell"), 40_000, 0, 2),
         ];
-        insta::assert_snapshot!(console::strip_ansi_codes(&table(By::Model, &parts)), @"");
+        insta::assert_snapshot!(console::strip_ansi_codes(&table(By::Model, &parts)), @r"
+        model                               provider   creates   settled  reserved  unknown
+        black-forest-labs/flux-kontext-pro  replicate        3  0.08 USD  0.04 USD        -
+        black-forest-labs/flux-schnell      replicate        3  0.04 USD         -        2
+
+        total 0.12 USD and 2 of unknown price; 0.04 USD reserved
+        ");
     }
 
     #[test]
     fn a_workflow_whose_run_was_removed_has_no_name() {
         let parts = [Part { provider: None, ..part(None, 3_000, 0, 0) }];
-        insta::assert_snapshot!(console::strip_ansi_codes(&table(By::Workflow, &parts)), @"");
+        insta::assert_snapshot!(console::strip_ansi_codes(&table(By::Workflow, &parts)), @r"
+        workflow               creates    settled  reserved  unknown
+        (its run was removed)        3  0.003 USD         -        -
+
+        total 0.003 USD
+        ");
     }
 }

@@ -87,13 +87,51 @@ pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use castline_core::event::Totals;
+    use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::report::testing::{entry, leg, request};
 
     fn billed(provider: &str, cost: u64, would_cost: u64, saved: u64, unpriced: usize) -> String {
         let usd = MicroUsd;
         let totals = Totals { cost: usd(cost), would_cost: usd(would_cost), saved: usd(saved), unpriced };
         bill(&RunRecord { provider: provider.to_owned(), totals, ..RunRecord::default() })
+    }
+
+    fn succeeded(values: &Json, billed: bool, estimate: (u64, u64), cost: u64) -> Json {
+        json!({
+            "type": "leg-succeeded", "leg": leg("a", values), "output": null, "prediction": "p",
+            "cost": cost, "estimate": { "min": estimate.0, "max": estimate.1 }, "billed": billed,
+            "predict_seconds": null,
+        })
+    }
+
+    #[test]
+    fn a_price_that_is_not_what_the_rules_say_is_told_once_a_model() {
+        let mut events = Vec::new();
+        for (n, (billed, estimate, cost)) in [
+            (true, (40_000, 40_000), 80_000),
+            (true, (40_000, 60_000), 30_000),
+            (true, (40_000, 60_000), 50_000),
+            (false, (40_000, 40_000), 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let values = json!({ "n": n });
+            events.push(json!({
+                "type": "leg-started", "leg": leg("a", &values), "attempt": 1,
+                "estimate": { "min": estimate.0, "max": estimate.1 },
+                "request": request("a boat", &json!({})),
+            }));
+            events.push(succeeded(&values, billed, estimate, cost));
+        }
+        let entries = events.into_iter().enumerate().map(|(seq, event)| entry(seq, event));
+        let lines = drift(&RunRecord::of(entries)).join("\n");
+        insta::assert_snapshot!(console::strip_ansi_codes(&lines), @r"
+        price drift: 2 predictions of `owner/model` at `sandbox` cost 0.11 USD instead of 0.08 to 0.10 USD
+          = hint: compare with the provider's page, and correct it under `prices:` in castline.yaml
+        ");
     }
 
     #[test]

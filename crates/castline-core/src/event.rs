@@ -183,6 +183,9 @@ pub enum Event {
         attempt: u32,
         /// Why.
         failure: Failure,
+        /// What it cost all the same; none when nobody knows.
+        #[serde(default)]
+        cost: Option<MicroUsd>,
     },
     /// A leg has its output.
     LegSucceeded {
@@ -197,6 +200,9 @@ pub enum Event {
         cost: Option<MicroUsd>,
         /// What its rules said.
         estimate: Option<Estimate>,
+        /// True when the provider takes money.
+        #[serde(default)]
+        billed: bool,
         /// Seconds of running, by the provider.
         predict_seconds: Option<f64>,
     },

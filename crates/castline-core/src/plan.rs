@@ -23,7 +23,7 @@ use crate::scope::{Scope, StepsView};
 use crate::templates::Stop;
 use crate::value::Value;
 
-pub use resolve::{Ready, Resolved, Skip};
+pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.
 #[derive(Debug, Clone, Default, PartialEq)]

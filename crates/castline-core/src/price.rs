@@ -1,12 +1,33 @@
-//! What a prediction can cost, by the rules of its preset or project.
+//! What a prediction can cost before it is made, and what it cost once it is done: by the
+//! rules of its preset, its provider's route or the project.
+//!
+//! Start reading at [`estimate`]; [`settle`] reads the same rules with what was [`Observed`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Add;
 
 use castline_spec::preset::PriceRule;
+use castline_spec::schema::MediaKind;
 use indexmap::IndexMap;
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Value as Jinja, context};
+use serde_json::Value as Json;
 
 use crate::money::MicroUsd;
+use crate::request::Output;
 use crate::templates::to_jinja;
 use crate::value::Value;
+
+/// Inputs that say how many images a model gives, exactly.
+const COUNTS: [&str; 4] = ["num_outputs", "number_of_images", "num_images", "n"];
+/// The input that says how many images a model gives at most.
+const MOST_IMAGES: &str = "max_images";
+/// Inputs that bound the length of a text, in tokens.
+const MOST_TOKENS: [&str; 4] = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"];
+/// Inputs that decide about the size of a picture.
+const SIZES: [&str; 4] = ["width", "height", "megapixels", "aspect_ratio"];
+/// Amounts that are so near are the same: each rule rounds up by itself.
+const ROUNDING: MicroUsd = MicroUsd(5);
 
 /// The least and the most that a prediction can cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -17,31 +38,256 @@ pub struct Estimate {
     pub max: MicroUsd,
 }
 
-/// Finds the price of an input; none when no rule knows it. `input` has the model's own
-/// defaults filled in. All rules whose `if` holds add up; a rule that cannot be evaluated
-/// makes the prediction unpriced.
-pub fn estimate(rules: &[PriceRule], input: &IndexMap<String, Value>) -> Option<Estimate> {
-    let env = expressions();
-    let scope = context! { input => Jinja::from_pairs(input.iter().map(|(k, v)| (k.clone(), to_jinja(v)))) };
-    let eval = |code: &str| env.compile_expression(code).and_then(|e| e.eval(&scope)).ok();
-    let mut total: Option<Estimate> = None;
-    for rule in rules {
-        if let Some(condition) = &rule.condition
-            && !eval(&condition.value)?.is_true()
-        {
-            continue;
-        }
-        let quantity = match (&rule.quantity, rule.per.as_str()) {
-            (Some(code), _) => f64::try_from(eval(&code.value)?).ok()?,
-            (None, "second") => f64::try_from(to_jinja(input.get("duration")?)).ok()?,
-            (None, "run" | "image") => 1.0,
-            (None, _) => return None,
-        };
-        let sum = total.get_or_insert(Estimate { min: MicroUsd::ZERO, max: MicroUsd::ZERO });
-        sum.min += MicroUsd::from_usd(rule.usd_min * quantity + rule.per_run_usd)?;
-        sum.max += MicroUsd::from_usd(rule.usd_max * quantity + rule.per_run_usd)?;
+impl Estimate {
+    /// Free.
+    pub const NOTHING: Self = Self { min: MicroUsd::ZERO, max: MicroUsd::ZERO };
+
+    /// True when a price is within it, but for rounding.
+    pub fn covers(self, price: MicroUsd) -> bool {
+        price + ROUNDING >= self.min && price <= self.max + ROUNDING
     }
-    total
+}
+
+impl Add for Estimate {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { min: self.min + other.min, max: self.max + other.max }
+    }
+}
+
+/// What a finished prediction shows of what it used; none where it shows nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Observed {
+    /// Pictures that it gave.
+    pub images: Option<f64>,
+    /// Their pixels together, in millions.
+    pub megapixels: Option<f64>,
+    /// Seconds of video or sound that it gave.
+    pub seconds: Option<f64>,
+    /// Seconds of running.
+    pub predict_seconds: Option<f64>,
+    /// Tokens that it read.
+    pub input_tokens: Option<f64>,
+    /// Tokens that it wrote.
+    pub output_tokens: Option<f64>,
+}
+
+impl Observed {
+    /// From `metrics` as on the wire, whose values may be anything, and the files that came.
+    pub fn of(metrics: Option<&Json>, output: &Output) -> Self {
+        let metric = |names: &[&str]| {
+            let found = names.iter().find_map(|name| metrics?.get(name)?.as_f64());
+            found.filter(|value| value.is_finite() && *value >= 0.0)
+        };
+        let pictures = output.files(MediaKind::Image);
+        let counted = (!pictures.is_empty()).then_some(pictures.len() as f64);
+        let pixels = pictures.iter().map(|p| Some(f64::from(p.width?) * f64::from(p.height?)));
+        Self {
+            images: metric(&["image_count", "image_output_count"]).filter(|n| *n >= 1.0).or(counted),
+            megapixels: counted.and(pixels.sum::<Option<f64>>()).map(|pixels| pixels / 1e6),
+            seconds: metric(&["video_output_duration_seconds", "audio_output_duration_seconds"]),
+            predict_seconds: metric(&["predict_time"]),
+            input_tokens: metric(&["input_token_count"]),
+            output_tokens: metric(&["output_token_count"]),
+        }
+    }
+}
+
+/// Finds the price of an input; none when no rule knows it. `input` has the model's own
+/// defaults filled in.
+///
+/// All rules whose `if` holds add up; a rule that cannot be evaluated makes the prediction
+/// unpriced. Where several rules decide by the same inputs, none of them holds, and one of
+/// those inputs is not set, the model decides which counts: any of them may.
+pub fn estimate(rules: &[PriceRule], input: &IndexMap<String, Value>) -> Option<Estimate> {
+    Sheet::new(input, None).total(rules)
+}
+
+/// What a prediction cost by the same rules, each with what was observed of it, else at the
+/// most that was expected; none when a rule tells neither.
+pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &Observed) -> Option<MicroUsd> {
+    Sheet::new(input, Some(observed)).total(rules).map(|price| price.max)
+}
+
+/// The inputs that decide about a price; none when every file among the inputs does.
+pub fn reads(rules: &[PriceRule]) -> Option<BTreeSet<String>> {
+    let env = expressions();
+    let mut fields = BTreeSet::new();
+    for rule in rules {
+        let codes = [&rule.condition, &rule.quantity].into_iter().flatten();
+        codes.for_each(|code| fields.extend(fields_of(&env, &code.value)));
+        let own: &[&str] = match (rule.quantity.is_some(), rule.per.as_str()) {
+            (false, "image") => &COUNTS,
+            (false, "second") => &["duration"],
+            (false, "megapixel") => &SIZES,
+            (false, "output-kilotoken") => &MOST_TOKENS,
+            (false, "input-megapixel") => return None,
+            _ => &[],
+        };
+        fields.extend(own.iter().map(|field| (*field).to_owned()));
+        if matches!((rule.quantity.is_some(), rule.per.as_str()), (false, "image" | "megapixel")) {
+            fields.extend(COUNTS.into_iter().chain([MOST_IMAGES]).map(str::to_owned));
+        }
+    }
+    Some(fields)
+}
+
+/// Rules are read against this.
+struct Sheet<'a> {
+    env: Environment<'static>,
+    scope: Jinja,
+    input: &'a IndexMap<String, Value>,
+    observed: Option<&'a Observed>,
+}
+
+/// Rules that decide by the same inputs.
+#[derive(Default)]
+struct Tiers {
+    hold: Vec<Estimate>,
+    others: Vec<Estimate>,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(input: &'a IndexMap<String, Value>, observed: Option<&'a Observed>) -> Self {
+        let values = Jinja::from_pairs(input.iter().map(|(k, v)| (k.clone(), to_jinja(v))));
+        Self { env: expressions(), scope: context! { input => values }, input, observed }
+    }
+
+    fn total(&self, rules: &[PriceRule]) -> Option<Estimate> {
+        let mut tiers: BTreeMap<BTreeSet<String>, Tiers> = BTreeMap::new();
+        for rule in rules {
+            let (fields, holds) = match &rule.condition {
+                None => (BTreeSet::new(), true),
+                Some(code) => (fields_of(&self.env, &code.value), self.eval(&code.value)?.is_true()),
+            };
+            let open = fields.iter().any(|field| !self.input.contains_key(field));
+            let tier = tiers.entry(fields).or_default();
+            if holds {
+                tier.hold.push(self.price(rule)?);
+            } else if open {
+                tier.others.push(self.price(rule)?);
+            }
+        }
+        let certain = tiers.values().flat_map(|tier| tier.hold.iter().copied()).reduce(Add::add);
+        let open = tiers.values().filter(|tier| tier.hold.is_empty() && tier.others.len() > 1);
+        let open = open.filter_map(|tier| {
+            let least = tier.others.iter().map(|price| price.min).min()?;
+            let most = tier.others.iter().map(|price| price.max).max()?;
+            Some(Estimate { min: least, max: most })
+        });
+        match (certain, open.reduce(Add::add)) {
+            (Some(certain), Some(open)) => Some(Estimate { max: certain.max + open.max, ..certain }),
+            (certain, open) => certain.or(open),
+        }
+    }
+
+    fn price(&self, rule: &PriceRule) -> Option<Estimate> {
+        let seen = self.observed.and_then(|observed| observed.quantity(&rule.per));
+        let (least, most) = seen.map(|units| (units, units)).or_else(|| self.expected(rule))?;
+        Some(Estimate {
+            min: MicroUsd::from_usd(rule.usd_min * least + rule.per_run_usd)?,
+            max: MicroUsd::from_usd(rule.usd_max * most + rule.per_run_usd)?,
+        })
+    }
+
+    /// The least and the most units that a rule can count.
+    fn expected(&self, rule: &PriceRule) -> Option<(f64, f64)> {
+        let exactly = |units: f64| (units, units);
+        match (&rule.quantity, rule.per.as_str()) {
+            (Some(code), _) => bounds(&self.eval(&code.value)?),
+            (None, "run") => Some(exactly(1.0)),
+            (None, "image") => self.images(),
+            (None, "second") => self.number("duration").map(exactly),
+            (None, "megapixel") => {
+                let (megapixels, (least, most)) = (self.megapixels()?, self.images()?);
+                Some((megapixels * least, megapixels * most))
+            }
+            (None, "input-megapixel") => self.input_megapixels().map(exactly),
+            (None, "output-kilotoken") => {
+                MOST_TOKENS.iter().find_map(|name| self.number(name)).map(|most| (0.0, most / 1000.0))
+            }
+            (None, _) => None,
+        }
+    }
+
+    fn images(&self) -> Option<(f64, f64)> {
+        if self.input.contains_key(MOST_IMAGES) {
+            return self.number(MOST_IMAGES).map(|most| (most.min(1.0), most));
+        }
+        let Some(count) = COUNTS.iter().find(|name| self.input.contains_key(**name)) else {
+            return Some((1.0, 1.0));
+        };
+        self.number(count).map(|count| (count, count))
+    }
+
+    /// The size of one picture, where the inputs tell it.
+    fn megapixels(&self) -> Option<f64> {
+        let custom = self.input.get("aspect_ratio").is_none_or(|ratio| ratio.as_str() == Some("custom"));
+        match (self.number("width"), self.number("height")) {
+            (Some(width), Some(height)) if custom => Some(width * height / 1e6),
+            _ => self.number("megapixels"),
+        }
+    }
+
+    fn input_megapixels(&self) -> Option<f64> {
+        let files = self.input.values().flat_map(Value::media);
+        let pixels = files.map(|file| Some(f64::from(file.width?) * f64::from(file.height?)));
+        Some(pixels.sum::<Option<f64>>()? / 1e6)
+    }
+
+    /// An input that is a number, or a text that is one: `"5"`.
+    fn number(&self, name: &str) -> Option<f64> {
+        let number = match self.input.get(name)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| number.is_finite() && *number >= 0.0)
+    }
+
+    fn eval(&self, code: &str) -> Option<Jinja> {
+        self.env.compile_expression(code).and_then(|expression| expression.eval(&self.scope)).ok()
+    }
+}
+
+impl Observed {
+    /// How many units of a rule were used.
+    fn quantity(&self, per: &str) -> Option<f64> {
+        match per {
+            "image" => self.images,
+            "megapixel" => self.megapixels,
+            "second" => self.seconds,
+            "gpu-second" => self.predict_seconds,
+            "input-kilotoken" => self.input_tokens.map(|n| n / 1000.0),
+            "output-kilotoken" => self.output_tokens.map(|n| n / 1000.0),
+            "kilotoken" => Some((self.input_tokens? + self.output_tokens?) / 1000.0),
+            _ => None,
+        }
+    }
+}
+
+/// A quantity: a number, or the least and the most of it.
+fn bounds(value: &Jinja) -> Option<(f64, f64)> {
+    if value.kind() != ValueKind::Seq {
+        let units = f64::try_from(value.clone()).ok()?;
+        return Some((units, units));
+    }
+    let numbers: Vec<f64> = value.try_iter().ok()?.map(|n| f64::try_from(n).ok()).collect::<Option<_>>()?;
+    match numbers[..] {
+        [least, most] if least <= most => Some((least, most)),
+        _ => None,
+    }
+}
+
+/// The inputs that an expression reads.
+fn fields_of(env: &Environment<'_>, code: &str) -> BTreeSet<String> {
+    let Ok(expression) = env.compile_expression(code) else { return BTreeSet::new() };
+    let names = expression.undeclared_variables(true);
+    names
+        .iter()
+        .filter_map(|name| name.strip_prefix("input.")?.split('.').next().map(str::to_owned))
+        .collect()
 }
 
 fn expressions() -> Environment<'static> {
@@ -49,3 +295,6 @@ fn expressions() -> Environment<'static> {
     env.set_fuel(Some(10_000));
     env
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::event::{Entry, Event, LegRef, RequestRecord, RunStatus, StepSummary, Totals};
 use crate::media::Artifact;
+use crate::model::ProviderName;
 use crate::money::MicroUsd;
 use crate::plain;
 use crate::price::Estimate;
@@ -45,6 +46,9 @@ pub struct LegRecord {
     pub cost: Option<MicroUsd>,
     /// What its rules said.
     pub estimate: Option<Estimate>,
+    /// True when its provider took money for its output.
+    #[serde(default)]
+    pub billed: bool,
     /// Its output, media as objects.
     pub output: Option<Json>,
     /// Why it has none.
@@ -103,7 +107,51 @@ pub struct Recorder {
     places: BTreeMap<String, usize>,
 }
 
+/// Predictions of one model whose price was not within what its rules said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// The model.
+    pub model: String,
+    /// Where it ran.
+    pub provider: ProviderName,
+    /// How many legs.
+    pub legs: usize,
+    /// What the rules said of them.
+    pub expected: Estimate,
+    /// What they cost.
+    pub settled: MicroUsd,
+}
+
+impl LegRecord {
+    /// What its rules said and what it cost, where that does not agree.
+    pub fn drift(&self) -> Option<(Estimate, MicroUsd)> {
+        let (expected, settled) = (self.estimate?, self.cost?);
+        let paid = self.billed && !self.reused && self.status == LegStatus::Succeeded;
+        (paid && !expected.covers(settled)).then_some((expected, settled))
+    }
+}
+
 impl RunRecord {
+    /// Where prices were not what their rules said, by model and provider.
+    pub fn drift(&self) -> Vec<Drift> {
+        let mut drifts: IndexMap<(&str, &ProviderName), Drift> = IndexMap::new();
+        for leg in &self.legs {
+            let (Some((expected, settled)), Some(request)) = (leg.drift(), &leg.request) else { continue };
+            let (model, provider) = (request.model.as_str(), &request.provider);
+            let drift = drifts.entry((model, provider)).or_insert_with(|| Drift {
+                model: model.to_owned(),
+                provider: provider.clone(),
+                legs: 0,
+                expected: Estimate::NOTHING,
+                settled: MicroUsd::ZERO,
+            });
+            drift.legs += 1;
+            drift.expected = drift.expected + expected;
+            drift.settled += settled;
+        }
+        drifts.into_values().collect()
+    }
+
     /// A record from a journal.
     pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut recorder = Recorder::default();
@@ -150,8 +198,9 @@ impl Recorder {
             Event::LegCreated { leg, prediction, .. } => {
                 self.leg(leg).prediction = Some(prediction.clone());
             }
-            Event::LegSucceeded { leg, output, prediction, cost, predict_seconds, .. } => {
+            Event::LegSucceeded { leg, output, prediction, cost, predict_seconds, billed, .. } => {
                 let leg = self.leg(leg);
+                leg.billed = *billed;
                 leg.status = LegStatus::Succeeded;
                 leg.output = Some(plain::json(output));
                 leg.prediction.clone_from(prediction);
@@ -232,6 +281,7 @@ impl LegRecord {
             predict_seconds: None,
             cost: None,
             estimate: None,
+            billed: false,
             output: None,
             failure: None,
             attempts: 0,

@@ -252,10 +252,10 @@ impl Run {
     /// Predictions in flight that cost more the longer they run.
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
         self.in_the_air().filter(|leg| {
-            let model = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee.model;
-            let rules = match self.plan.routing.route(model, &model.reference) {
-                Ok(route) => self.plan.price_rules(model, route),
-                Err(_) => &model.price,
+            let callee = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee;
+            let rules = match self.plan.routing.route(&callee.model, &callee.model.reference) {
+                Ok(route) => self.plan.price_rules(callee, &route.name).rules,
+                Err(_) => &callee.model.price,
             };
             rules.iter().any(|p| p.per == "gpu-second")
         })
@@ -408,11 +408,13 @@ impl Run {
     fn ended(&mut self, leg: LegId, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
         let Phase::Running(ready, attempt) = self.phases[leg.0].clone() else { return };
         let outcome = self.with_json(leg, &ready, outcome);
-        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, .. } = &outcome
+        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, cost, .. } =
+            &outcome
             && self.tries_again(leg, failure, attempt)
         {
-            let failure = failure.clone();
-            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure });
+            self.totals.cost += cost.unwrap_or_default();
+            let (failure, cost) = (failure.clone(), *cost);
+            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure, cost });
             return self.begin(leg, ready, attempt + 1, decision);
         }
         if let Some(n) = self.in_flight.get_mut(&ready.request.provider) {
@@ -447,6 +449,7 @@ impl Run {
                     prediction,
                     cost,
                     estimate: ready.estimate,
+                    billed: ready.bills,
                     predict_seconds,
                 });
                 self.done_well(leg, ready, &output, cost, Some(now), decision);

@@ -6,6 +6,7 @@
 //! Start reading at [`Job::plan`], then [`Job::run`].
 
 pub mod cancel;
+pub mod cost;
 pub mod doctor;
 #[doc(hidden)] // for tests
 pub mod failpoint;

@@ -16,10 +16,11 @@ use castline_core::event::{Entry, Event, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
+use castline_core::plan::Expected;
 use castline_core::prediction::Told;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
-use castline_core::{Key, ProviderName};
+use castline_core::{Key, MicroUsd, ProviderName};
 use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -68,8 +69,8 @@ impl Job {
         listener: Listener,
         interrupt: watch::Receiver<Interrupt>,
     ) -> Result<RunRecord, Trouble> {
+        self.check_money().await?;
         let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
-        self.check_money(&forecast)?;
         let store = match self.store.take() {
             Some(store) => store,
             None => open_store(&self.project)?,
@@ -90,13 +91,12 @@ impl Job {
         let used = used_providers(&forecast, runs_something);
         let providers = Providers::new(&self.project);
         let accounts = self.open_accounts(&store, &forecast).await?;
-        self.check_day(&store, &forecast).await?;
         let run_id = RunId::from(self.run.as_str());
         let world = Arc::new(World {
             claim: Claim::new(store.owner().clone(), run_id, accounts),
             since: Timestamp::now(),
             retry_lost: self.project.document.as_ref().is_some_and(|d| d.retry_lost),
-            facts: task::facts(&forecast, &used, &providers, &store).await?,
+            facts: task::facts(&forecast, &used, &providers, &store, &self.wishes).await?,
             providers,
             store,
             creating: task::Creating::default(),
@@ -135,9 +135,10 @@ impl Job {
         out.join(forecast.plan.graph.name.as_str())
     }
 
-    /// Refuses before the first create what the budget cannot pay for, and what has no price.
-    fn check_money(&self, forecast: &Forecast) -> Result<(), Trouble> {
-        let cost = cost_of(forecast, &self.paid);
+    /// Refuses, before anybody is asked and anything is created, what the budgets cannot pay
+    /// for and what has no price.
+    pub async fn check_money(&self) -> Result<(), Trouble> {
+        let Some(forecast) = &self.forecast else { return Ok(()) };
         if self.wishes.offline && forecast.plan.order().iter().any(|leg| runs_live(forecast.fate(*leg))) {
             return Err(Trouble::usage(
                 "`--offline`, and some legs would ask a live provider".to_owned(),
@@ -145,6 +146,13 @@ impl Job {
             ));
         }
         self.check_priced(forecast)?;
+        self.check_run(forecast)?;
+        self.check_day(forecast).await
+    }
+
+    /// Refuses what the run's budget has no room for.
+    fn check_run(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let cost = cost_of(forecast, &self.paid);
         let Some(budget) = providers::budget(&self.project, &self.wishes, is_live(forecast)) else {
             return Ok(());
         };
@@ -161,19 +169,16 @@ impl Job {
     }
 
     /// Refuses what the project's budget of 24 hours has no room for.
-    async fn check_day(&self, store: &Store, forecast: &Forecast) -> Result<(), Trouble> {
+    async fn check_day(&self, forecast: &Forecast) -> Result<(), Trouble> {
         let Some(limit) = providers::day_budget(&self.project).filter(|_| is_live(forecast)) else {
             return Ok(());
         };
-        let ledger = store.ledger();
-        let held = ledger.spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
-        // After the sum: what another process has reserved since the plan is no cost of ours.
-        let keys: Vec<Key> =
-            forecast.plan.order().into_iter().filter_map(|leg| runs(forecast, leg)).collect();
-        let briefs = ledger.briefs(&keys).await.map_err(crate::ledger::trouble)?;
-        let is_paid = |brief: &Option<Brief>| brief.as_ref().is_some_and(|brief| is_paid(brief.state));
-        let paid =
-            keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect();
+        let (mut held, mut paid) = (MicroUsd::ZERO, BTreeSet::new());
+        if let Some(store) = &self.store {
+            held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
+            // After the sum: what another process has reserved since the plan is no cost of ours.
+            paid = paid_since(store, forecast).await?;
+        }
         let (left, needed) = (limit.saturating_sub(held), cost_of(forecast, &paid).min);
         if needed <= left || self.wishes.partial {
             return Ok(());
@@ -190,20 +195,19 @@ impl Job {
     }
 
     fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
-        let allowed = |step: &str| {
-            self.wishes
-                .allow_unpriced
-                .as_ref()
-                .is_some_and(|steps| steps.is_empty() || steps.iter().any(|s| s == step))
-        };
         let graph = &forecast.plan.graph;
+        let unpriced = |leg: &LegId| match forecast.fate(*leg) {
+            Fate::Run(ready, _) => ready.bills && ready.estimate.is_none(),
+            Fate::Upstream => bills(forecast, *leg) && forecast.plan.expect(*leg) == Expected::Unpriced,
+            _ => false,
+        };
         let unpriced: BTreeSet<&str> = forecast
             .plan
             .order()
             .into_iter()
-            .filter(|leg| matches!(forecast.fate(*leg), Fate::Run(ready, _) if ready.bills && ready.estimate.is_none()))
+            .filter(unpriced)
             .map(|leg| graph.steps[forecast.plan.legs.step(leg)].name.as_str())
-            .filter(|step| !allowed(step))
+            .filter(|step| !self.wishes.allows_unpriced(step))
             .collect();
         let Some(first) = unpriced.first() else { return Ok(()) };
         let names: Vec<_> = unpriced.iter().map(|s| format!("`{s}`")).collect();
@@ -273,6 +277,20 @@ fn runs(forecast: &Forecast, leg: LegId) -> Option<Key> {
         Fate::Run(ready, _) => Some(ready.request.key),
         _ => None,
     }
+}
+
+/// What runs in the forecast, and is paid for already.
+async fn paid_since(store: &Store, forecast: &Forecast) -> Result<BTreeSet<Key>, Trouble> {
+    let keys: Vec<Key> = forecast.plan.order().into_iter().filter_map(|leg| runs(forecast, leg)).collect();
+    let briefs = store.ledger().briefs(&keys).await.map_err(crate::ledger::trouble)?;
+    let is_paid = |brief: &Option<Brief>| brief.as_ref().is_some_and(|brief| is_paid(brief.state));
+    Ok(keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect())
+}
+
+/// True when a leg's provider takes money.
+fn bills(forecast: &Forecast, leg: LegId) -> bool {
+    let model = &forecast.plan.graph.steps[forecast.plan.legs.step(leg)].callee.model;
+    forecast.plan.routing.route(model, &model.reference).is_ok_and(|route| route.bills)
 }
 
 fn runs_live(fate: &Fate) -> bool {

@@ -35,3 +35,11 @@ pub struct Wishes {
     /// `--fail-fast`.
     pub fail_fast: bool,
 }
+
+impl Wishes {
+    /// True when a step may run without a price on a live provider.
+    pub fn allows_unpriced(&self, step: &str) -> bool {
+        let named = |steps: &Vec<String>| steps.is_empty() || steps.iter().any(|s| s == step);
+        self.allow_unpriced.as_ref().is_some_and(named)
+    }
+}

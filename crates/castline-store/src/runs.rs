@@ -6,7 +6,7 @@
 //! Start reading at [`Runs::begin`].
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -72,6 +72,25 @@ impl Runs {
             .map(|line| serde_json::from_slice(line).map_err(io::Error::from))
             .collect::<io::Result<_>>()
             .map_err(StoreError::file("read", &path))
+    }
+
+    /// The first event of a run, without reading the others; none when there is none yet.
+    pub fn first<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
+        let path = self.of(run).join("journal.jsonl");
+        let failed = StoreError::file("read", &path);
+        let read = || {
+            let mut line = String::new();
+            BufReader::new(File::open(&path)?).read_line(&mut line)?;
+            if line.ends_with('\n') {
+                serde_json::from_str(&line).map(Some).map_err(io::Error::from)
+            } else {
+                Ok(None)
+            }
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map_err(failed),
+        }
     }
 
     /// What a run came to; none when it never came to an end.
@@ -201,6 +220,8 @@ mod tests {
         fs::write(&path, text).unwrap();
 
         assert_eq!(runs.events::<serde_json::Value>("01A").unwrap().len(), 2);
+        assert_eq!(runs.first("01A").unwrap(), Some(1));
+        assert_eq!(runs.first::<u32>("01B").unwrap(), None);
         runs.begin("01A").unwrap().append(&3).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n\"two\"\n3\n");
     }

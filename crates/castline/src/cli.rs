@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// Show former runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Show what was spent, by model, workflow or day
+    Cost(Cost),
     /// Show what is open or in doubt, and rule on it
     #[command(subcommand)]
     Ledger(Ledger),
@@ -253,6 +255,31 @@ pub(crate) enum Runs {
     },
 }
 
+/// `castline cost`
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// What is summed up together
+    #[arg(long, value_name = "WHAT", default_value = "model")]
+    pub by: CostBy,
+    /// Only the last days, today included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub days: Option<u32>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What money is summed up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostBy {
+    /// The model.
+    Model,
+    /// The workflow.
+    Workflow,
+    /// The day.
+    Day,
+}
+
 /// `castline ledger`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ledger {
@@ -261,6 +288,26 @@ pub(crate) enum Ledger {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Show all that is known of a prediction, and what to do next
+    Show {
+        /// The key, or the beginning of it
+        key: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the whole ledger down, one JSON object a line
+    Export {
+        /// The file; stdout without one
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+    /// Take in what another ledger has and this one has not
+    Import {
+        /// What `ledger export` wrote; `-` for stdin
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
     },
     /// Say that a prediction of the provider's is this one: it is followed, never created again
     Adopt {
@@ -489,7 +536,6 @@ const LATER: &[(&str, &str)] = &[
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
     ("graph", "`castline plan` lists the legs and what they wait for"),
-    ("cost", "`castline runs list` shows what each run cost"),
     ("gc", "the store keeps everything"),
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod cost;
 mod doctor;
 mod explain;
 mod init;
@@ -33,6 +34,7 @@ pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
         Command::Plan(flags) => plan::plan(&flags),
         Command::Why(flags) => why::why(&flags),
         Command::Runs(flags) => runs::runs(&flags),
+        Command::Cost(flags) => cost::cost(&flags),
         Command::Ledger(flags) => ledger::ledger(&flags),
         Command::Preset(flags) => preset::preset(&flags),
         Command::Init(flags) => init::init(&flags.dir),

@@ -3,6 +3,7 @@
 //! A reporter listens; it decides nothing. Each file here is one kind of report.
 
 pub(crate) mod diagnostic;
+pub(crate) mod entry;
 pub(crate) mod files;
 pub(crate) mod html;
 pub(crate) mod json;

@@ -213,7 +213,8 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    pub(crate) fn of(entry: &Entry) -> Self {
+    /// What an entry in doubt says.
+    pub fn of(entry: &Entry) -> Self {
         Self {
             key: entry.key(),
             model: entry.request.model.clone(),
@@ -254,7 +255,11 @@ impl fmt::Display for Doubt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The reservation does not fit.
-    #[error("{} does not allow another {asked}: {held} of {limit} are spent or reserved", named(account))]
+    #[error(
+        "up to {asked} are needed and {} has {} left: {held} of {limit} are spent or reserved",
+        named(account),
+        limit.saturating_sub(*held)
+    )]
     OverLimit {
         /// Which budget.
         account: Account,
@@ -273,6 +278,29 @@ pub enum Refusal {
         /// How much more.
         by: MicroUsd,
     },
+    /// Nobody knows what it costs, and the asker did not say that it may cost anything.
+    #[error("its price is not known, so that no budget can hold it")]
+    Unpriced,
+}
+
+impl Refusal {
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OverLimit { account: Account::Run(_), .. } => {
+                "raise it with `--budget`, and run again: what is finished is reused"
+            }
+            Self::OverLimit { account: Account::Day, .. } => {
+                "wait, or raise `limits.budget_usd_per_day`, and run again: what is finished is reused"
+            }
+            Self::Overcharged { .. } => {
+                "compare with the provider's bill, and correct the price under `prices:` in castline.yaml"
+            }
+            Self::Unpriced => {
+                "give it under `prices:` in castline.yaml, or allow it with `--allow-unpriced=STEP`"
+            }
+        }
+    }
 }
 
 fn named(account: &Account) -> &'static str {

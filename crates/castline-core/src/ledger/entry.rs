@@ -124,12 +124,15 @@ pub struct Claim {
     pub run: RunId,
     /// What the money of a create is held against.
     pub accounts: Vec<Account>,
+    /// Nothing may be created for it whose price is not known.
+    #[serde(skip)]
+    pub only_priced: bool,
 }
 
 impl Claim {
     /// A claim that is still to be granted.
     pub fn new(owner: OwnerId, run: RunId, accounts: Vec<Account>) -> Self {
-        Self { owner, number: 0, run, accounts }
+        Self { owner, number: 0, run, accounts, only_priced: false }
     }
 
     pub(crate) fn numbered(&self, number: u64) -> Self {

@@ -131,6 +131,9 @@ impl Wish<'_> {
 
     fn create(&self, number: u64) -> (Verdict, Option<Entry>) {
         let reserved = if self.terms.bills { self.request.price } else { Some(MicroUsd::ZERO) };
+        if reserved.is_none() && self.view.claim.only_priced {
+            return (Verdict::Refused(Refusal::Unpriced), None);
+        }
         match refusal(reserved.unwrap_or(MicroUsd::ZERO), self.view.accounts) {
             Some(refusal) if self.terms.bills => (Verdict::Refused(refusal), None),
             _ => {

@@ -7,11 +7,15 @@
 //! Start reading at [`judge`]; what an entry remembers is in [`Entry`].
 
 mod ask;
+mod booking;
 mod entry;
+mod export;
 mod judge;
 
 pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
+pub use booking::{Booking, Spent};
 pub use entry::{Account, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
+pub use export::{BadExport, EXPORT_VERSION, Exported};
 pub use judge::{Held, Rivals, View, judge};
 
 #[cfg(test)]

@@ -558,7 +558,7 @@ fn a_create_that_the_budget_does_not_allow_is_refused_and_nothing_is_written() {
     let (verdict, entry) = with_money(held(100_000, 60_001, 0), Some(4), LIVE);
     let Verdict::Refused(refusal) = verdict else { panic!("{verdict:?}") };
     assert_eq!(entry, None);
-    insta::assert_snapshot!(refusal, @"the budget of this run does not allow another 0.04 USD: 0.060001 USD of 0.10 USD are spent or reserved");
+    insta::assert_snapshot!(refusal, @"up to 0.04 USD are needed and the budget of this run has 0.039999 USD left: 0.060001 USD of 0.10 USD are spent or reserved");
     assert_eq!(word(&with_money(held(100_000, 60_000, 0), Some(4), LIVE).0), "create");
     assert_eq!(word(&with_money(held(100_000, 100_000, 0), Some(4), Terms::LOCAL).0), "create");
 }
@@ -577,12 +577,78 @@ fn what_has_no_price_reserves_nothing_and_is_marked() {
 }
 
 #[test]
+fn what_has_no_price_is_refused_to_whoever_wants_only_what_has_one() {
+    let claim = Claim { only_priced: true, ..claim_of("a") };
+    let asked =
+        |price, terms| Ask::Claim { request: request(price), terms, since: at(0), beyond: 0, sent: None };
+    let view = View {
+        claim: &claim,
+        owner_alive: false,
+        accounts: &[],
+        rivals: Rivals::default(),
+        wanted: false,
+        now: at(1),
+    };
+    let (verdict, entry) = judge(None, &asked(None, LIVE), &view);
+    assert_eq!((verdict, entry), (Verdict::Refused(Refusal::Unpriced), None));
+    assert_eq!(word(&judge(None, &asked(Some(4), LIVE), &view).0), "create");
+    assert_eq!(word(&judge(None, &asked(None, Terms::LOCAL), &view).0), "create");
+}
+
+#[test]
 fn an_entry_survives_its_text() {
     for state in State::ALL {
         let entry = entry_in(state, LISTS);
         let text = serde_json::to_string(&entry).unwrap();
         assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
     }
+}
+
+/// An entry on its way to another ledger, changed by `change`.
+fn exported(state: State, change: impl Fn(&mut serde_json::Value)) -> Result<Exported, BadExport> {
+    let mut entry = entry_in(state, LIVE);
+    let request = Request::clone(&entry.request);
+    let ingredients = crate::key::Ingredients {
+        realm: &request.realm,
+        model: &request.model,
+        input: &request.input,
+        draw: &request.draw,
+    };
+    entry.request = Arc::new(Request { key: ingredients.key(), ..request.clone() });
+    let mut line = serde_json::to_value(Exported::new(entry, vec![])).unwrap();
+    change(&mut line);
+    Exported::read(&line.to_string())
+}
+
+#[test]
+fn an_entry_of_another_ledger_is_in_nobodys_hands() {
+    for state in State::ALL {
+        let exported = exported(state, |line| line["entry"]["unsent"] = true.into()).unwrap();
+        assert!(exported.entry.claim.owner.is_nobody());
+        assert!(!exported.entry.unsent, "it may have been sent since");
+        assert_eq!(exported.entry.state, state);
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_trusted_is_not_taken() {
+    let refused =
+        |state, change: fn(&mut serde_json::Value)| exported(state, change).unwrap_err().to_string();
+    insta::assert_snapshot!([
+        refused(State::Failed, |line| line["schema_version"] = 2.into()),
+        refused(State::Failed, |line| line["schema_version"] = "1".into()),
+        refused(State::Failed, |line| line["entry"]["state"] = "done".into()),
+        refused(State::Succeeded, |line| line["entry"]["request"]["model"] = "a/other".into()),
+        refused(State::Succeeded, |line| drop(line["entry"].as_object_mut().unwrap().remove("output"))),
+        refused(State::Created, |line| drop(line["entry"].as_object_mut().unwrap().remove("prediction"))),
+    ].join("\n"), @r"
+    it has version 2, and this castline knows version 1: update castline
+    it is not an entry of a ledger: it has no `schema_version`
+    it is not an entry of a ledger: unknown variant `done`, expected one of `intended`, `created`, `succeeded`, `failed`, `canceled`, `aborted`, `expired`, `in-doubt`
+    its key is not that of its request
+    it is succeeded and does not say what it gave
+    it is created and does not say the prediction's id
+    ");
 }
 
 /// Three processes that do anything at any time, with one entry between them.

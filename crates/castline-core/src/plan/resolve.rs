@@ -1,5 +1,6 @@
 //! One leg: from templates to the request that would be sent.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use castline_spec::preset::PriceRule;
@@ -9,7 +10,7 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Plan;
-use crate::callee::{Callee, Layer, Model};
+use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, as_json, type_words};
 use crate::files::NoFile;
@@ -19,7 +20,7 @@ use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
 use crate::model::{ModelRef, ProviderName, Realm};
 use crate::money::MicroUsd;
-use crate::price::{Estimate, estimate};
+use crate::price::{self, Estimate, Observed};
 use crate::request::Request;
 use crate::results::Results;
 use crate::routing::Route;
@@ -49,6 +50,38 @@ pub struct Ready {
     pub estimate: Option<Estimate>,
     /// True when the provider takes money.
     pub bills: bool,
+}
+
+/// Price rules and who says so.
+#[derive(Debug, Clone, Copy)]
+pub struct Prices<'a> {
+    /// The rules.
+    pub rules: &'a [PriceRule],
+    /// Who says so.
+    pub from: PriceFrom,
+}
+
+/// Who says what a prediction costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PriceFrom {
+    /// `prices` of the project.
+    Project,
+    /// The preset, for this provider.
+    Route,
+    /// The preset, for every provider.
+    Preset,
+}
+
+/// What a leg can cost whose request is not known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// So much, whatever comes first.
+    Known(Estimate),
+    /// Nobody will know.
+    Unpriced,
+    /// It depends on what comes first.
+    Later,
 }
 
 /// Why a leg is skipped.
@@ -109,14 +142,53 @@ impl Plan {
         }
     }
 
-    /// The price rules that count: the project's, else the route's, else the preset's.
-    pub fn price_rules<'a>(&'a self, model: &'a Model, route: &Route) -> &'a [PriceRule] {
-        let own = &self.choices.prices;
-        let of_route = || model.routes.get(&*route.name.0).map(|r| &r.price).filter(|p| !p.is_empty());
-        own.get(&model.preset)
-            .or_else(|| own.get(&model.reference.path()))
-            .or_else(of_route)
-            .unwrap_or(&model.price)
+    /// The price rules that count at a provider: the project's, else the route's, else the
+    /// preset's.
+    pub fn price_rules<'a>(&'a self, callee: &'a Callee, provider: &ProviderName) -> Prices<'a> {
+        let (own, model) = (&self.choices.prices, &callee.model);
+        let names = [&callee.uses, &model.preset, &model.reference.path()];
+        if let Some(rules) = names.into_iter().find_map(|name| own.get(name)) {
+            return Prices { rules, from: PriceFrom::Project };
+        }
+        match model.routes.get(&*provider.0).filter(|route| !route.price.is_empty()) {
+            Some(route) => Prices { rules: &route.price, from: PriceFrom::Route },
+            None => Prices { rules: &model.price, from: PriceFrom::Preset },
+        }
+    }
+
+    /// What a leg can cost whose request is not known yet, because it reads legs that run
+    /// first.
+    pub fn expect(&self, leg: LegId) -> Expected {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let callee = &step.callee;
+        let Ok(route) = self.routing.route(&callee.model, &callee.model.reference) else {
+            return Expected::Later;
+        };
+        if matches!(route.realm, Realm::Std(_)) {
+            return Expected::Known(Estimate::NOTHING);
+        }
+        let rules = self.price_rules(callee, &route.name).rules;
+        let Some(fields) = price::reads(rules) else { return Expected::Later };
+        let bound = bound(step);
+        if fields.iter().any(|field| bound.contains(field.as_str())) {
+            return Expected::Later;
+        }
+        let input = with_schema_defaults(&callee.model.defaults, callee);
+        price::estimate(rules, &input).map_or(Expected::Unpriced, Expected::Known)
+    }
+
+    /// What a finished prediction of a leg cost at a provider, by the rules and by what is
+    /// known of it; none when they do not tell.
+    pub fn settle(
+        &self,
+        leg: LegId,
+        request: &Request,
+        provider: &ProviderName,
+        observed: &Observed,
+    ) -> Option<MicroUsd> {
+        let callee = &self.graph.steps[self.legs.step(leg)].callee;
+        let input = with_schema_defaults(&request.input, callee);
+        price::settle(self.price_rules(callee, provider).rules, &input, observed)
     }
 
     /// Finds steps whose model the chosen provider does not serve.
@@ -467,11 +539,11 @@ impl Work<'_> {
         let latest = is_latest(&reference);
         let keyed = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
         let free = matches!(route.realm, Realm::Std(_));
-        let rules = self.plan.price_rules(model, route);
+        let rules = self.plan.price_rules(&self.step.callee, &route.name).rules;
         let estimate = if free {
-            Some(Estimate { min: MicroUsd::ZERO, max: MicroUsd::ZERO })
+            Some(Estimate::NOTHING)
         } else {
-            estimate(rules, &with_schema_defaults(&input, &self.step.callee))
+            price::estimate(rules, &with_schema_defaults(&input, &self.step.callee))
         };
         let key = Ingredients { realm: &route.realm, model: &keyed, input: &input, draw: &draw }.key();
         let request = Request {
@@ -557,6 +629,13 @@ fn prune(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// The inputs that a step, or a preset over its model, says something about.
+fn bound(step: &Step) -> BTreeSet<&str> {
+    let own = step.with.keys().chain(step.feeds.iter().map(|feed| &feed.field));
+    let layers = step.callee.layers.iter().flat_map(|layer| layer.with.keys());
+    own.chain(layers).map(String::as_str).collect()
 }
 
 fn with_schema_defaults(input: &IndexMap<String, Value>, callee: &Callee) -> IndexMap<String, Value> {

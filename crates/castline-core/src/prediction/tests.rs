@@ -527,7 +527,7 @@ fn a_create_that_the_budget_does_not_allow_is_not_sent() {
     let scene = Scene::with(order(LIVE), None, |scene| scene.limit = Some(MicroUsd(10_000)));
     insta::assert_snapshot!(scene.said, @r"
     > commit claim #0
-    = refused: the project's budget of 24 hours does not allow another 0.04 USD: 0.00 USD of 0.01 USD are spent or reserved [Fresh, no cost]
+    = refused: up to 0.04 USD are needed and the project's budget of 24 hours has 0.01 USD left: 0.00 USD of 0.01 USD are spent or reserved [Fresh, no cost]
     ");
 }
 

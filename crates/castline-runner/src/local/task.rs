@@ -12,14 +12,18 @@ use castline_core::forecast::Forecast;
 use castline_core::key;
 use castline_core::ledger::{Ask, Claim, Entry, Sent, Verdict};
 use castline_core::legs::LegId;
+use castline_core::plan::Plan;
 use castline_core::prediction::{
     CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
     Search, Source, Told, learned, wire,
 };
+use castline_core::price::Observed;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Input, Outcome};
-use castline_core::{Artifact, Failure, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value};
+use castline_core::{
+    Artifact, Failure, MicroUsd, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value,
+};
 use castline_provider::{Create, Links, MediaSource, Provider};
 use castline_store::sabotage::{Rule, is_broken};
 use castline_store::{Slot, Store};
@@ -32,6 +36,7 @@ use super::World;
 use crate::failpoint::{self, Place, Side};
 use crate::providers::{Providers, Reached};
 use crate::trouble::Trouble;
+use crate::wishes::Wishes;
 
 /// Beyond waiting and running, the provider ends it.
 const MARGIN: Duration = Duration::from_mins(1);
@@ -65,6 +70,10 @@ pub(crate) enum Said {
 /// What a leg's create needs besides its request.
 #[derive(Debug, Clone)]
 pub(crate) struct LegFacts {
+    /// None for what a dead process has left.
+    plan: Option<Arc<Plan>>,
+    /// Nothing may be created whose price is not known.
+    only_priced: bool,
     schema: Option<serde_json::Value>,
     task: Option<String>,
     typical_seconds: Option<f64>,
@@ -77,6 +86,7 @@ pub(crate) async fn facts(
     used: &BTreeSet<ProviderName>,
     providers: &Providers,
     store: &Store,
+    wishes: &Wishes,
 ) -> Result<BTreeMap<usize, Arc<LegFacts>>, Trouble> {
     let mut all = BTreeMap::new();
     for (number, step) in forecast.plan.graph.steps.iter().enumerate() {
@@ -91,6 +101,8 @@ pub(crate) async fn facts(
             facts.insert(name.clone(), Facts { terms, p25: learned(&seconds) });
         }
         let leg = LegFacts {
+            plan: Some(forecast.plan.clone()),
+            only_priced: !wishes.allows_unpriced(step.name.as_str()),
             schema: model.schema.clone(),
             task: model.task.clone(),
             typical_seconds: model.typical_seconds,
@@ -143,14 +155,14 @@ pub(crate) async fn ensure(
     };
     let order = Order {
         request: request.clone(),
-        claim: world.claim.clone(),
+        claim: Claim { only_priced: facts.only_priced, ..world.claim.clone() },
         facts: known,
         since: world.since,
         beyond,
         account: world.providers.get(&request.provider).ok().and_then(|reached| reached.provider.account()),
         retry_lost: world.retry_lost,
     };
-    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    let hands = Arc::new(Hands { world, leg, facts, request, turn: Mutex::default() });
     drive(leg, hands, Prediction::start(order), tell, stop).await;
 }
 
@@ -171,9 +183,16 @@ pub(crate) async fn stop_orphan(
         account: None,
         retry_lost: false,
     };
-    let facts = LegFacts { schema: None, task: None, typical_seconds: None, facts: BTreeMap::new() };
+    let facts = LegFacts {
+        plan: None,
+        only_priced: true,
+        schema: None,
+        task: None,
+        typical_seconds: None,
+        facts: BTreeMap::new(),
+    };
     let (facts, request) = (Arc::new(facts), order.request.clone());
-    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
+    let hands = Arc::new(Hands { world, leg, facts, request, turn: Mutex::default() });
     let (_goes_on, stop) = mpsc::unbounded_channel();
     drive(leg, hands, Prediction::stop_orphan(order), tell, stop).await;
 }
@@ -289,7 +308,8 @@ fn outcome(finished: Finished) -> Outcome {
             failed(LegStatus::InDoubt, Failure::new(FailureKind::Other, message))
         }
         End::Refused(refusal) => {
-            failed(LegStatus::Refused, Failure::new(FailureKind::Other, refusal.to_string()))
+            let message = format!("{refusal}; {}", refusal.hint());
+            failed(LegStatus::Refused, Failure::new(FailureKind::Other, message))
         }
     }
 }
@@ -322,6 +342,7 @@ impl Drop for OneCreate<'_> {
 /// What carries out one leg's calls.
 struct Hands {
     world: Arc<World>,
+    leg: LegId,
     facts: Arc<LegFacts>,
     request: Arc<Request>,
     turn: Mutex<Turn>,
@@ -404,7 +425,26 @@ impl Hands {
         }))
     }
 
+    /// An output whose files are not in the store, as one that was imported, is none: it is
+    /// fetched again where the provider still has it.
     async fn commit(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
+        let verdict = self.judged(claim.clone(), ask.clone()).await?;
+        match (&ask, &verdict) {
+            (Ask::Claim { .. }, Verdict::Reuse(entry)) if !self.has_files(entry) => {
+                let former = Claim { number: entry.claim.number, ..claim.clone() };
+                self.judged(former, Ask::Missing).await?;
+                self.judged(claim, ask).await
+            }
+            _ => Ok(verdict),
+        }
+    }
+
+    fn has_files(&self, entry: &Entry) -> bool {
+        let blobs = self.world.store.blobs();
+        entry.output.iter().flat_map(|output| output.raw.media()).all(|file| blobs.has(file))
+    }
+
+    async fn judged(&self, claim: Claim, ask: Ask) -> Result<Verdict, Trouble> {
         let created = match &ask {
             Ask::Created(prediction) => Some(prediction.clone()),
             _ => None,
@@ -544,7 +584,13 @@ impl Hands {
         }
         let output =
             wire::assemble(output, self.request.output, &|uri| artifacts.get(uri).cloned()).map_err(bad)?;
-        Ok(Fetched { output, cost: self.request.price })
+        let cost = if reached.terms.bills {
+            let observed = Observed::of(snapshot.metrics.as_ref(), &output);
+            self.facts.plan.as_ref().and_then(|plan| plan.settle(self.leg, &self.request, name, &observed))
+        } else {
+            Some(MicroUsd::ZERO)
+        };
+        Ok(Fetched { output, cost })
     }
 }
 

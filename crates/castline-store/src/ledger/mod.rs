@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 
-use castline_core::ledger::{Account, Ask, Claim, Entry, Held, State, Verdict};
+use castline_core::ledger::{Account, Ask, Booking, Claim, Entry, Exported, Held, State, Verdict};
 use castline_core::{Digest, Key, MicroUsd, ProviderName};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
@@ -81,6 +81,13 @@ impl Ledger {
         self.write(Work::Account(account.clone(), limit)).await
     }
 
+    /// Takes in what another ledger has and this one has not: all of it in one transaction,
+    /// or nothing. Answers for each whether it was taken; what is here stays as it is.
+    pub async fn import(&self, entries: Vec<Exported>) -> Result<Vec<bool>, StoreError> {
+        let verdicts = self.send(Work::Import(entries)).await.map_err(|_| StoreError::Stopped)??;
+        Ok(verdicts.into_iter().map(|verdict| verdict == Verdict::Done).collect())
+    }
+
     /// Waits until what was committed so far would survive a power cut.
     pub async fn settle(&self) -> Result<(), StoreError> {
         self.write(Work::Settle).await
@@ -132,6 +139,29 @@ impl Ledger {
     /// Entries in any of these states, newest first.
     pub async fn in_states(&self, states: &[State], most: usize) -> Result<Vec<Entry>, StoreError> {
         self.read(|db| rows::in_states(db, states, most))
+    }
+
+    /// Every create on every account that was reserved since then, oldest first.
+    pub async fn bookings(&self, since: Timestamp) -> Result<Vec<Booking>, StoreError> {
+        self.read(|db| rows::bookings(db, since))
+    }
+
+    /// The creates of an entry on every account, oldest first.
+    pub async fn bookings_of(&self, key: &Key) -> Result<Vec<Booking>, StoreError> {
+        self.read(|db| rows::bookings_of(db, key))
+    }
+
+    /// Hands out the whole ledger as of one moment, oldest entries first, until `each`
+    /// answers false.
+    pub async fn export(&self, mut each: impl FnMut(Exported) -> bool) -> Result<(), StoreError> {
+        self.read(|db| {
+            in_one(db, |db| {
+                rows::each_entry(db, |entry| {
+                    let holds = rows::bookings_of(db, &entry.key())?;
+                    Ok(each(Exported::new(entry, holds)))
+                })
+            })
+        })
     }
 
     /// Keys of entries that begin with these hex digits; two when there are several.

@@ -3,7 +3,7 @@
 //! An entry is kept whole as JSON; the other columns of its row repeat what is searched by,
 //! and its output, so that a plan of thousands of legs reads no more than it needs.
 
-use castline_core::ledger::{Account, Entry, Held, OwnerId, State};
+use castline_core::ledger::{Account, Booking, Entry, Held, OwnerId, RunId, State};
 use castline_core::{Digest, Key, MicroUsd, Output, PredictionId, ProviderName};
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
@@ -221,6 +221,81 @@ pub(crate) fn put_hold(db: &Connection, entry: &Entry) -> Result<(), RowError> {
             entry.request.model.path(),
             &*entry.provider().0,
         ])?;
+    }
+    Ok(())
+}
+
+/// Writes a create of another ledger down, unless it is there.
+pub(crate) fn put_booking(db: &Connection, booking: &Booking) -> Result<(), RowError> {
+    let mut put = db.prepare_cached(
+        "INSERT OR IGNORE INTO holds (account, key, attempt, at, reserved, settled, run, model, provider) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    put.execute(params![
+        booking.account.to_string(),
+        &booking.key.0.as_bytes()[..],
+        booking.attempt.cast_signed(),
+        booking.at.as_millisecond(),
+        booking.reserved.map(micros),
+        booking.settled.map(micros),
+        &*booking.run.0,
+        booking.model,
+        &*booking.provider.0,
+    ])?;
+    Ok(())
+}
+
+const BOOKINGS: &str = "SELECT account, key, attempt, at, reserved, settled, run, model, provider FROM holds";
+
+/// Every create on every account that was reserved since then, oldest first.
+pub(crate) fn bookings(db: &Connection, since: Timestamp) -> Result<Vec<Booking>, RowError> {
+    let mut find = db.prepare_cached(&format!("{BOOKINGS} WHERE at >= ?1 ORDER BY at, key, attempt"))?;
+    collect(&mut find.query([since.as_millisecond()])?)
+}
+
+/// The creates of an entry on every account, oldest first.
+pub(crate) fn bookings_of(db: &Connection, key: &Key) -> Result<Vec<Booking>, RowError> {
+    let mut find = db.prepare_cached(&format!("{BOOKINGS} WHERE key = ?1 ORDER BY attempt, account"))?;
+    collect(&mut find.query([&key.0.as_bytes()[..]])?)
+}
+
+fn collect(rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Booking>, RowError> {
+    let mut bookings = Vec::new();
+    while let Some(row) = rows.next()? {
+        bookings.push(booking(row)?);
+    }
+    Ok(bookings)
+}
+
+fn booking(row: &Row<'_>) -> Result<Booking, RowError> {
+    let key = Key(Digest::from_sha256(row.get(1)?));
+    let unreadable = |cause: String| RowError::Unreadable { key: key.to_string(), cause };
+    let text = |column| row.get::<_, String>(column);
+    Ok(Booking {
+        account: text(0)?.parse::<Account>().map_err(|e| unreadable(e.to_string()))?,
+        key,
+        attempt: row.get::<_, i64>(2)?.cast_unsigned(),
+        at: Timestamp::from_millisecond(row.get(3)?).map_err(|e| unreadable(e.to_string()))?,
+        reserved: row.get::<_, Option<i64>>(4)?.map(amount),
+        settled: row.get::<_, Option<i64>>(5)?.map(amount),
+        run: RunId::from(text(6)?.as_str()),
+        model: text(7)?,
+        provider: text(8)?.as_str().into(),
+    })
+}
+
+/// Hands out every entry, oldest first, until `each` answers false.
+pub(crate) fn each_entry(
+    db: &Connection,
+    mut each: impl FnMut(Entry) -> Result<bool, RowError>,
+) -> Result<(), RowError> {
+    let mut find = db.prepare_cached("SELECT key, entry FROM entries ORDER BY intended, key")?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, text): (Vec<u8>, String) = (row.get(0)?, row.get(1)?);
+        if !each(parse(&text, || key_text(&key))?)? {
+            break;
+        }
     }
     Ok(())
 }

@@ -447,3 +447,52 @@ async fn a_person_adopts_no_prediction_of_another_entry() {
     assert_eq!(ask(&store, "boat", &claim(&store), adopt("p9")).await, Verdict::Done);
     assert_eq!(entry(&store, "boat").await.prediction, Some(PredictionId("p9".to_owned())));
 }
+
+async fn exported(store: &Store) -> Vec<Exported> {
+    let mut all = Vec::new();
+    store
+        .ledger()
+        .export(|exported| {
+            all.push(exported);
+            true
+        })
+        .await
+        .unwrap();
+    all
+}
+
+#[tokio::test]
+async fn a_ledger_goes_to_another_place_whole_and_only_once() {
+    let (_here, store) = store();
+    succeed(&store, "a").await;
+    create(&store, "b").await;
+    let (_there, other) = self::store();
+    succeed(&other, "a").await;
+    let all = exported(&store).await;
+    assert_eq!(
+        all.iter().map(|e| (e.entry.key(), e.holds.len())).collect::<Vec<_>>(),
+        [(key("a"), 1), (key("b"), 1)]
+    );
+
+    let before = entry(&other, "a").await;
+    assert_eq!(other.ledger().import(all.clone()).await.unwrap(), [false, true]);
+    assert_eq!(entry(&other, "a").await, before, "what is here is never written over");
+    assert_eq!(entry(&other, "b").await, all[1].entry);
+    assert_eq!(other.ledger().spent(&RUN).await.unwrap().held, MicroUsd(20_000));
+    assert_eq!(other.ledger().import(all).await.unwrap(), [false, false]);
+    assert_eq!(other.ledger().spent(&RUN).await.unwrap().held, MicroUsd(20_000));
+}
+
+#[tokio::test]
+async fn creates_are_found_by_time_and_by_entry() {
+    let (_folder, store) = store();
+    let began = Timestamp::now();
+    succeed(&store, "a").await;
+    create(&store, "b").await;
+    let all = store.ledger().bookings(began - SignedDuration::from_secs(1)).await.unwrap();
+    let settled: Vec<_> = all.iter().map(|b| (b.model.as_str(), b.reserved, b.settled)).collect();
+    let price = Some(MicroUsd(10_000));
+    assert_eq!(settled, [("acme/paint", price, price), ("acme/paint", price, None)]);
+    assert_eq!(store.ledger().bookings_of(&key("b")).await.unwrap(), all[1..]);
+    assert_eq!(store.ledger().bookings(Timestamp::now() + SignedDuration::from_secs(1)).await.unwrap(), []);
+}

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use castline_core::ledger::{
-    Account, Ask, Claim, Entry, Held, Match, OwnerId, Rivals, Ruling, State, Verdict, View, judge,
+    Account, Ask, Claim, Entry, Exported, Held, Match, OwnerId, Rivals, Ruling, State, Verdict, View, judge,
 };
 use castline_core::{Artifact, Digest, Key, MicroUsd};
 use jiff::Timestamp;
@@ -52,6 +52,8 @@ pub(crate) enum Work {
     File(FileSeen),
     /// A provider reads an artifact there.
     Link(LinkSeen),
+    /// Entries of another ledger; answered with done for each that was not here.
+    Import(Vec<Exported>),
     /// Nothing: everything so far must survive a power cut.
     Settle,
 }
@@ -86,7 +88,7 @@ impl Work {
         };
         match self {
             Self::Commit(asks) => asks.iter().any(|(_, _, ask)| paid(ask)),
-            Self::Settle => true,
+            Self::Settle | Self::Import(_) => true,
             Self::Account(..) | Self::Kept(_) | Self::File(_) | Self::Link(_) => false,
         }
     }
@@ -219,6 +221,10 @@ impl Writer {
                 rows::put_limit(&self.db, account, *limit)?;
                 self.sums.held.remove(account);
             }
+            Work::Import(entries) => {
+                self.sums.held.clear();
+                return entries.iter().map(|exported| self.take_in(exported)).collect();
+            }
             Work::Kept(blobs) => self.put_kept(blobs)?,
             Work::File(file) => self.put_file(file)?,
             Work::Link(link) => rows::put_link(&self.db, link, now)?,
@@ -255,6 +261,19 @@ impl Writer {
             _ => {}
         }
         Ok(verdict)
+    }
+
+    /// What is here is never written over.
+    fn take_in(&self, exported: &Exported) -> Result<Verdict, RowError> {
+        if rows::entry(&self.db, &exported.entry.key())?.is_some() {
+            return Ok(Verdict::Stale);
+        }
+        rows::put(&self.db, &exported.entry)?;
+        self.put_prediction(None, &exported.entry)?;
+        for booking in &exported.holds {
+            rows::put_booking(&self.db, booking)?;
+        }
+        Ok(Verdict::Done)
     }
 
     /// What else can have the prediction that was found, or named by a person.

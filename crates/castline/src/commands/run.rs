@@ -55,6 +55,7 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
     log::hide_tokens_of(&job.project);
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     show(&job.diagnostics);
+    job.check_money().await?;
     if !may_spend(flags, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }

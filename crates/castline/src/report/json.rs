@@ -9,7 +9,7 @@ use std::path::Path;
 
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
-use castline_core::record::{LegRecord, RunRecord};
+use castline_core::record::{Drift, LegRecord, RunRecord};
 use castline_core::results::LegStatus;
 use castline_runner::{Project, Trouble};
 use serde_json::{Value as Json, json};
@@ -39,6 +39,7 @@ pub(crate) fn run(record: &RunRecord, project: &Project) -> Json {
         "would_cost_usd": record.totals.would_cost.usd(),
         "saved_usd": record.totals.saved.usd(),
         "unpriced": record.totals.unpriced,
+        "drift": record.drift().iter().map(drift).collect::<Vec<_>>(),
         "project": project.root,
         "elapsed_seconds": record.elapsed_seconds,
     })
@@ -62,9 +63,23 @@ fn leg(leg: &LegRecord, places: &Places) -> Json {
         "finished": leg.finished,
         "predict_seconds": leg.predict_seconds,
         "cost_usd": leg.cost.map(MicroUsd::usd),
+        "min_usd": leg.estimate.map(|e| e.min.usd()),
+        "max_usd": leg.estimate.map(|e| e.max.usd()),
+        "drift": leg.drift().is_some(),
         "input": input.map(|map| places.with_paths(&Json::Object(map), &[])),
         "output": leg.output.as_ref().map(|output| places.with_paths(output, &leg.saved)),
         "error": leg.failure,
+    })
+}
+
+fn drift(drift: &Drift) -> Json {
+    json!({
+        "model": drift.model,
+        "provider": drift.provider,
+        "legs": drift.legs,
+        "min_usd": drift.expected.min.usd(),
+        "max_usd": drift.expected.max.usd(),
+        "cost_usd": drift.settled.usd(),
     })
 }
 

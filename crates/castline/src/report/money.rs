@@ -1,8 +1,12 @@
 //! What a run cost, in words.
 
 use castline_core::MicroUsd;
+use castline_core::price::Estimate;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
+
+use super::plan::counted;
+use crate::screen::{HINT, WARN, printable};
 
 /// `cost 0.12 USD, 0.04 USD saved by reuse`; on the sandbox what it would have been.
 pub(crate) fn bill(record: &RunRecord) -> String {
@@ -22,6 +26,38 @@ pub(crate) fn bill(record: &RunRecord) -> String {
         saved => format!(", {saved} saved by reuse"),
     };
     format!("cost {}{unpriced}{saved}", totals.cost)
+}
+
+/// A line for each model whose price was not what its rules say, and what to do.
+pub(crate) fn drift(record: &RunRecord) -> Vec<String> {
+    let drifts = record.drift();
+    let mut lines: Vec<_> = drifts
+        .iter()
+        .map(|drift| {
+            format!(
+                "{WARN}price drift{WARN:#}: {} of `{}` at `{}` cost {} instead of {}",
+                counted(drift.legs, "prediction"),
+                printable(&drift.model),
+                printable(&drift.provider.0),
+                drift.settled,
+                range(drift.expected)
+            )
+        })
+        .collect();
+    if !lines.is_empty() {
+        lines.push(format!(
+            "  = {HINT}hint{HINT:#}: compare with the provider's page, and correct it under `prices:` in castline.yaml"
+        ));
+    }
+    lines
+}
+
+/// `0.04 USD`, or `0.04 to 0.16 USD`.
+pub(crate) fn range(price: Estimate) -> String {
+    match price.min == price.max {
+        true => price.max.to_string(),
+        false => format!("{} to {}", price.min.to_string().trim_end_matches(" USD"), price.max),
+    }
 }
 
 /// What was paid, in a word.
@@ -51,13 +87,51 @@ pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use castline_core::event::Totals;
+    use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::report::testing::{entry, leg, request};
 
     fn billed(provider: &str, cost: u64, would_cost: u64, saved: u64, unpriced: usize) -> String {
         let usd = MicroUsd;
         let totals = Totals { cost: usd(cost), would_cost: usd(would_cost), saved: usd(saved), unpriced };
         bill(&RunRecord { provider: provider.to_owned(), totals, ..RunRecord::default() })
+    }
+
+    fn succeeded(values: &Json, billed: bool, estimate: (u64, u64), cost: u64) -> Json {
+        json!({
+            "type": "leg-succeeded", "leg": leg("a", values), "output": null, "prediction": "p",
+            "cost": cost, "estimate": { "min": estimate.0, "max": estimate.1 }, "billed": billed,
+            "predict_seconds": null,
+        })
+    }
+
+    #[test]
+    fn a_price_that_is_not_what_the_rules_say_is_told_once_a_model() {
+        let mut events = Vec::new();
+        for (n, (billed, estimate, cost)) in [
+            (true, (40_000, 40_000), 80_000),
+            (true, (40_000, 60_000), 30_000),
+            (true, (40_000, 60_000), 50_000),
+            (false, (40_000, 40_000), 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let values = json!({ "n": n });
+            events.push(json!({
+                "type": "leg-started", "leg": leg("a", &values), "attempt": 1,
+                "estimate": { "min": estimate.0, "max": estimate.1 },
+                "request": request("a boat", &json!({})),
+            }));
+            events.push(succeeded(&values, billed, estimate, cost));
+        }
+        let entries = events.into_iter().enumerate().map(|(seq, event)| entry(seq, event));
+        let lines = drift(&RunRecord::of(entries)).join("\n");
+        insta::assert_snapshot!(console::strip_ansi_codes(&lines), @r"
+        price drift: 2 predictions of `owner/model` at `sandbox` cost 0.11 USD instead of 0.08 to 0.10 USD
+          = hint: compare with the provider's page, and correct it under `prices:` in castline.yaml
+        ");
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use castline_core::MicroUsd;
 use castline_core::forecast::{Fate, Forecast, Why};
 use castline_core::legs::LegId;
-use castline_core::plan::Plan;
+use castline_core::plan::{Expected, Plan, PriceFrom};
 use castline_core::price::Estimate;
-use castline_core::routing::Route;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::json::SCHEMA_VERSION;
+use super::money::range;
 use crate::screen::{self, BOLD, DIM, GOOD, HINT, WARN};
 
 /// A step with more legs is shown in groups.
@@ -41,6 +41,7 @@ struct Row {
     word: Word,
     why: Option<String>,
     price: Price,
+    from: Option<PriceFrom>,
     bills: bool,
     key: Option<String>,
     model: String,
@@ -260,11 +261,20 @@ impl Row {
             leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
             word: word(fate),
             why: why(forecast, leg),
-            price: price(forecast, leg, route),
+            price: price(forecast, leg),
+            from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
             bills: route.is_some_and(|route| route.bills),
             key: ready.map(|r| r.request.key.to_string()),
             model: step.callee.model.reference.to_string(),
             provider: route.map(|route| route.name.to_string()),
+        }
+    }
+
+    /// What it can cost, and whether the project says so.
+    fn price_text(&self) -> String {
+        match (self.price, self.from) {
+            (Price::Known(_), Some(PriceFrom::Project)) => format!("{} (yours)", self.price.text()),
+            _ => self.price.text(),
         }
     }
 
@@ -292,6 +302,7 @@ impl Row {
             "bills": self.bills,
             "min_usd": min,
             "max_usd": max,
+            "price_from": self.from.filter(|_| matches!(self.price, Price::Known(_))),
         })
     }
 }
@@ -338,34 +349,20 @@ fn after(forecast: &Forecast, leg: LegId) -> String {
     format!("after {}", steps.collect::<Vec<_>>().join(", "))
 }
 
-fn price(forecast: &Forecast, leg: LegId, route: Option<&Route>) -> Price {
+fn price(forecast: &Forecast, leg: LegId) -> Price {
     match forecast.fate(leg) {
         Fate::Run(ready, _) => match ready.estimate {
             Some(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
             Some(estimate) => Price::Known(estimate),
             None => Price::Unpriced,
         },
-        Fate::Upstream => expected(&forecast.plan, leg, route),
+        Fate::Upstream => match forecast.plan.expect(leg) {
+            Expected::Known(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
+            Expected::Known(estimate) => Price::Known(estimate),
+            Expected::Unpriced => Price::Unpriced,
+            Expected::Later => Price::Later,
+        },
         Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Price::None,
-    }
-}
-
-/// The price of a leg whose request is not known yet, when no input decides about it.
-fn expected(plan: &Plan, leg: LegId, route: Option<&Route>) -> Price {
-    let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
-    let Some(route) = route else { return Price::Later };
-    if matches!(route.realm, castline_core::Realm::Std(_)) {
-        return Price::Free;
-    }
-    let rules = plan.price_rules(model, route);
-    let depends = |r: &castline_spec::preset::PriceRule| {
-        r.condition.is_some() || r.quantity.is_some() || !matches!(r.per.as_str(), "image" | "run")
-    };
-    match rules.iter().any(depends) {
-        true => Price::Later,
-        false => {
-            castline_core::price::estimate(rules, &IndexMap::new()).map_or(Price::Unpriced, Price::Known)
-        }
     }
 }
 
@@ -373,7 +370,7 @@ impl Price {
     fn text(self) -> String {
         match self {
             Self::Free => "free".to_owned(),
-            Self::Known(e) => range(e.min, e.max),
+            Self::Known(e) => range(e),
             Self::Unpriced => "unpriced".to_owned(),
             Self::Later => "price later".to_owned(),
             Self::None => String::new(),
@@ -398,20 +395,16 @@ impl Total {
         total
     }
 
+    fn price(self) -> Estimate {
+        Estimate { min: self.min, max: self.max }
+    }
+
     fn text(self) -> String {
         match self.unpriced {
-            0 => range(self.min, self.max),
-            n => format!("{} and {n} unpriced", range(self.min, self.max)),
+            0 => range(self.price()),
+            n => format!("{} and {n} unpriced", range(self.price())),
         }
     }
-}
-
-/// `0.04 USD`, or `0.04 to 0.16 USD`.
-fn range(min: MicroUsd, max: MicroUsd) -> String {
-    if min == max {
-        return max.to_string();
-    }
-    format!("{} to {max}", min.to_string().trim_end_matches(" USD"))
 }
 
 /// The seconds of the longest chain of legs that may run.
@@ -440,7 +433,7 @@ impl Line {
         Self {
             name: screen::short(&row.name, NAME_WIDTH),
             word: row.word,
-            price: row.price.text(),
+            price: row.price_text(),
             why: row.why.clone().unwrap_or_default(),
         }
     }
@@ -500,7 +493,10 @@ fn price_of_group(members: &[&Row]) -> String {
             Price::Free | Price::None => {}
         }
     }
-    total.text()
+    match members.iter().all(|row| row.from == Some(PriceFrom::Project)) {
+        true => format!("{} (yours)", total.text()),
+        false => total.text(),
+    }
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Terminal {
             Event::LegProgress { leg, status, fraction } => {
                 self.show_progress(|progress| progress.heard(leg, status, *fraction));
             }
-            Event::AttemptFailed { leg, attempt, failure } => {
+            Event::AttemptFailed { leg, attempt, failure, .. } => {
                 let words = format!("attempt {attempt} failed: {}", failure.message);
                 self.line(&leg.name, "again", WARN, &words);
             }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::{Ended, Terminal};
 use crate::report::json::Counts;
-use crate::report::money::bill;
+use crate::report::money::{bill, drift};
 use crate::report::plan::{counted, duration};
 use crate::screen::{self, BAD, BOLD, DIM, GOOD, HINT, WARN, printable};
 
@@ -32,6 +32,9 @@ impl Terminal {
         self.say("");
         let summary = self.summary();
         self.say(&summary);
+        for line in drift(&self.recorder.record) {
+            self.say(&line);
+        }
         if self.recorder.record.status == Some(RunStatus::Interrupted) {
             self.say(&format!(
                 "  = {HINT}hint{HINT:#}: run it again: what is finished is reused, what runs is adopted"
@@ -150,10 +153,7 @@ impl Ended {
     fn hint(&self) -> Option<&'static str> {
         match (self.status, self.failure.kind) {
             // Its message says what to do.
-            (LegStatus::InDoubt, _) => None,
-            (LegStatus::Refused, _) => {
-                Some("raise the budget with `--budget`, and run again: what is finished is reused")
-            }
+            (LegStatus::InDoubt | LegStatus::Refused, _) => None,
             (LegStatus::Canceled, _) => Some("run again: what is finished is reused"),
             (LegStatus::Expired, _) => {
                 Some("it was paid for and is gone; change the step, or give it a `draw:`, to make it anew")

@@ -462,6 +462,19 @@ fn a_token_that_was_copied_wrong_is_refused_before_anything_is_sent() {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
+#[test]
+fn a_token_in_an_input_is_refused_before_it_is_written_down() {
+    let server = Server::start(&[]);
+    let workflow = "inputs: { words: { type: string } }\nsteps:\n  a:\n    uses: flux-schnell\n    with: { prompt: 'a {{ inputs.words }}' }\n";
+    let project = Project::on(&server, "replicate", workflow);
+    let output = project.run(&["run", "flow.yaml", "--yes", "-vv", "-i", &format!("words=key {TOKEN}")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`OWN_TOKEN` as an input") && !said.contains(TOKEN), "{said}");
+    assert_eq!(holding(project.path(), TOKEN), [""; 0]);
+    assert_eq!(server.count("create_requests"), 0);
+}
+
 // The disk.
 
 #[cfg(target_os = "linux")]

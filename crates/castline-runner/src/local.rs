@@ -20,7 +20,7 @@ use castline_core::plan::Expected;
 use castline_core::prediction::Told;
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Run};
-use castline_core::{Key, MicroUsd, ProviderName};
+use castline_core::{Key, MicroUsd, ProviderName, plain};
 use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -71,6 +71,7 @@ impl Job {
     ) -> Result<RunRecord, Trouble> {
         self.check_money().await?;
         let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
+        self.check_inputs(&forecast)?;
         let store = match self.store.take() {
             Some(store) => store,
             None => open_store(&self.project)?,
@@ -164,6 +165,29 @@ impl Job {
                     cost.min.usd()
                 )),
             });
+        }
+        Ok(())
+    }
+
+    /// Refuses an input that holds a token: it would stand in the ledger and the journal, and
+    /// be shown in reports.
+    fn check_inputs(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let tokens = providers::tokens(&self.project);
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        for leg in forecast.plan.order() {
+            let Fate::Run(ready, _) = forecast.fate(leg) else { continue };
+            let sent: String = ready.request.input.values().map(|v| plain::json(v).to_string()).collect();
+            if let Some((variable, _)) = tokens.iter().find(|(_, token)| sent.contains(token.as_str())) {
+                return Err(Trouble::usage(
+                    format!(
+                        "`{}` would send the token in `{variable}` as an input",
+                        forecast.plan.leg_name(leg)
+                    ),
+                    "take it out of the inputs: castline sends a token to its provider by itself",
+                ));
+            }
         }
         Ok(())
     }

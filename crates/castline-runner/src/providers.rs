@@ -109,6 +109,18 @@ pub(crate) fn described(project: &Project) -> Vec<Described> {
     std::iter::once(sandbox).chain(own).chain(built_in).collect()
 }
 
+/// The tokens that are set, with their variables. A short one would be found in innocent
+/// words.
+pub(crate) fn tokens(project: &Project) -> Vec<(String, String)> {
+    const SHORTEST: usize = 8;
+    let variables = described(project).into_iter().filter_map(|p| p.token_env);
+    let set = variables.filter_map(|variable| {
+        let token = std::env::var(&variable).ok()?.trim().to_owned();
+        (token.len() >= SHORTEST).then_some((variable, token))
+    });
+    set.collect()
+}
+
 /// Most predictions in flight, all providers together: flag, project, 16.
 pub fn parallel(project: &Project, wishes: &Wishes) -> usize {
     let own = || Some(project.document.as_ref()?.limits.parallel.as_ref()?.value as usize);

@@ -926,7 +926,18 @@ fn what_a_dead_process_left_is_stopped_and_never_created() {
     let mut scene = orphan(LIVE, &|_| {});
     let mut story = scene.said.clone();
     story += &scene.tell(got(snapshot(Status::Canceled)));
-    insta::assert_snapshot!(story);
+    insta::assert_snapshot!(story, @r"
+    > commit claim #0
+    adopted p1
+    > commit stop #2
+    > get p1 after 0ns
+    canceling
+    > cancel p1
+    > get p1 after 100ms
+    status Canceled
+    > commit canceled: stopped because its outcome is not wanted any more #2
+    = canceled: stopped because its outcome is not wanted any more [Adopted, 0.04 USD]
+    ");
     assert_eq!(scene.state(), State::Canceled);
 
     // Somebody ended it in between: it would have to be created again, and is not.

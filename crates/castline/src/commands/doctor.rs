@@ -149,14 +149,13 @@ fn draw(project: &Project, held: &[Held], seen: &Seen) -> String {
 
 fn checks(seen: &Seen) -> String {
     let width = seen.findings().map(|f| screen::columns(&f.about)).max().unwrap_or(0);
-    let mut text = format!("{BOLD}providers{BOLD:#}\n");
-    for p in &seen.providers {
-        let chosen = if p.chosen { " (chosen)" } else { "" };
-        text += &line(&p.found, width, chosen, place(p).as_deref());
-    }
-    text += &format!("\n{BOLD}this machine{BOLD:#}\n");
-    text.extend(seen.machine.iter().map(|f| line(f, width, "", None)));
-    text
+    let providers: String = seen
+        .providers
+        .iter()
+        .map(|p| line(&p.found, width, if p.chosen { " (chosen)" } else { "" }, place(p).as_deref()))
+        .collect();
+    let machine: String = seen.machine.iter().map(|f| line(f, width, "", None)).collect();
+    format!("{BOLD}providers{BOLD:#}\n{providers}\n{BOLD}this machine{BOLD:#}\n{machine}")
 }
 
 /// `https://api.replicate.com/v1 with REPLICATE_API_TOKEN: set, trusted`

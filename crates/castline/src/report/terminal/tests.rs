@@ -88,8 +88,7 @@ fn a_run_that_stops_says_what_goes_on_at_which_provider_and_at_what_price() {
         entries.extend(events().drain(4..5));
         let said = said(&entries, false);
         assert!(said.contains(first), "{said}");
-        assert!(said.contains("prediction p1 of "), "{said}");
-        assert!(said.contains(" at replicate, 0.04 USD at most"), "{said}");
+        assert!(said.contains("prediction p1 of owner/model at sandbox, 0.04 USD at most"), "{said}");
     }
 }
 

@@ -418,3 +418,18 @@ fn a_file_that_is_no_ledger_changes_nothing() {
         assert_eq!(lines, "", "nothing was taken in");
     }
 }
+
+#[test]
+fn an_attempt_that_failed_and_was_paid_for_counts() {
+    let server = Server::start(&["--fault", "predict:fail=boom*1"]);
+    let workflow = legs(1, 1).replace("    uses:", "    retry: { times: 1, on: [other] }\n    uses:");
+    let project = Project::new(&server, FOUR_CENTS, &workflow);
+    let record = project.run_json(0);
+    assert_eq!((server.creates(), &record["cost_usd"]), (2, &json!(0.08)), "{record}");
+    let step = &record["steps"][0];
+    assert_eq!((&step["cost_usd"], &step["failed_attempts_usd"]), (&json!(0.04), &json!(0.04)));
+    assert_eq!(project.json(0, &["cost"])["total"]["settled_usd"], 0.08);
+    let key = step["key"].as_str().expect("a key");
+    let (text, _) = project.ends(0, &["ledger", "show", key]);
+    assert!(text.contains("before") && text.contains("create 1 of"), "{text}");
+}

@@ -55,6 +55,9 @@ pub struct LegRecord {
     pub failure: Option<Failure>,
     /// How often it was tried.
     pub attempts: u32,
+    /// What the attempts cost that failed before the last one.
+    #[serde(default)]
+    pub lost: MicroUsd,
     /// Files written for it.
     pub saved: Vec<SavedRecord>,
 }
@@ -240,10 +243,10 @@ impl Recorder {
                 self.record.totals = totals.clone();
                 self.record.elapsed_seconds = *elapsed_seconds;
             }
-            Event::LegProgress { .. }
-            | Event::AttemptFailed { .. }
-            | Event::Interrupted
-            | Event::Stopping { .. } => {}
+            Event::AttemptFailed { leg, cost, .. } => {
+                self.leg(leg).lost += cost.unwrap_or_default();
+            }
+            Event::LegProgress { .. } | Event::Interrupted | Event::Stopping { .. } => {}
         }
     }
 
@@ -285,6 +288,7 @@ impl LegRecord {
             output: None,
             failure: None,
             attempts: 0,
+            lost: MicroUsd::ZERO,
             saved: Vec::new(),
         }
     }

@@ -251,13 +251,11 @@ impl Run {
 
     /// Predictions in flight that cost more the longer they run.
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
-        self.in_the_air().filter(|leg| {
+        (0..self.phases.len()).map(LegId).filter(|leg| {
+            let Phase::Running(ready, _) = &self.phases[leg.0] else { return false };
             let callee = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee;
-            let rules = match self.plan.routing.route(&callee.model, &callee.model.reference) {
-                Ok(route) => self.plan.price_rules(callee, &route.name).rules,
-                Err(_) => &callee.model.price,
-            };
-            rules.iter().any(|p| p.per == "gpu-second")
+            let prices = self.plan.price_rules(callee, &ready.request.provider);
+            prices.rules.iter().any(|rule| rule.per == "gpu-second")
         })
     }
 
@@ -456,6 +454,9 @@ impl Run {
             }
             Outcome::Failed { status, failure, prediction, cost } => {
                 self.totals.cost += cost.unwrap_or_default();
+                // What was created and has no known price may have cost anything.
+                let created = prediction.is_some() || status == LegStatus::InDoubt;
+                self.totals.unpriced += usize::from(ready.bills && created && cost.is_none());
                 self.failed(leg, status, failure, prediction, cost, decision);
             }
         }

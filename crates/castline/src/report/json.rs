@@ -63,6 +63,7 @@ fn leg(leg: &LegRecord, places: &Places) -> Json {
         "finished": leg.finished,
         "predict_seconds": leg.predict_seconds,
         "cost_usd": leg.cost.map(MicroUsd::usd),
+        "failed_attempts_usd": leg.lost.usd(),
         "min_usd": leg.estimate.map(|e| e.min.usd()),
         "max_usd": leg.estimate.map(|e| e.max.usd()),
         "drift": leg.drift().is_some(),

@@ -422,7 +422,7 @@ fn the_projects_day_is_one_budget_for_all_its_runs() {
 }
 
 #[test]
-fn a_rate_is_kept_by_two_processes_together() {
+fn pitfall_10_a_rate_is_kept_by_two_processes_together() {
     let server = Server::start(&["--limit", "600/min+20"]);
     let project = Project::new(&server, &legs(50));
     let file = project.path().join("castline.yaml");
@@ -443,7 +443,7 @@ fn a_rate_is_kept_by_two_processes_together() {
 }
 
 #[test]
-fn a_refusal_pauses_everybody_for_as_long_as_the_server_says() {
+fn pitfall_9_a_refusal_pauses_everybody_for_as_long_as_the_server_says() {
     let server = Server::start(&["--limit", "60/min"]);
     let project = Project::new(&server, &legs(5));
     let output = project.run(&["run", "flow.yaml", "--yes", "--parallel", "3"]);
@@ -487,4 +487,18 @@ fn a_large_file_is_uploaded_once_and_an_output_goes_on_by_its_address() {
     fs::write(project.path().join("flow.yaml"), text).expect("written");
     project.run_json(0);
     assert_eq!(server.get("/_sandbox/counts")["uploads"], 1, "the link is still good");
+}
+
+#[test]
+fn pitfall_28_the_polls_of_all_predictions_share_one_rate() {
+    let server = Server::start(&["--latency", "600ms"]);
+    let project = Project::new(&server, &legs(8));
+    let file = project.path().join("castline.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, text.replace("token_env", "rate: { read: 240/min }, token_env")).expect("written");
+    let began = Instant::now();
+    project.run_json(0);
+    let allowed = 4.0 + 4.0 * began.elapsed().as_secs_f64();
+    let gets = server.get("/_sandbox/counts")["gets"].as_f64().expect("a count");
+    assert!(gets <= allowed, "{gets} polls where {allowed:.0} are allowed");
 }

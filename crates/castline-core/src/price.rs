@@ -110,6 +110,15 @@ pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &O
     Sheet::new(input, Some(observed)).total(rules).map(|price| price.max)
 }
 
+/// How many images an input asks for, where it says so exactly.
+pub fn images_asked(input: &IndexMap<String, Value>) -> Option<u64> {
+    let count = |field: &&str| match input.get(*field)? {
+        Value::Number(count) => count.as_u64(),
+        _ => None,
+    };
+    COUNTS.iter().find_map(count)
+}
+
 /// The inputs that decide about a price; none when every file among the inputs does.
 pub fn reads(rules: &[PriceRule]) -> Option<BTreeSet<String>> {
     let env = expressions();

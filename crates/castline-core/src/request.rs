@@ -37,6 +37,9 @@ pub struct Request {
     pub provider: ProviderName,
     /// What runs.
     pub model: ModelRef,
+    /// `owner/name` of the deployment that runs it there; no ingredient of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// The resolved input by the model's field names, none left out.
     pub input: IndexMap<String, Value>,
     /// What tells it apart from the same request elsewhere; usually empty.

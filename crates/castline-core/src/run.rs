@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostic;
+use castline_spec::schema::MediaKind;
 use castline_spec::workflow::OnError;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ use crate::legs::LegId;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
 use crate::plan::{Plan, Ready, Resolved, Skip};
-use crate::price::Estimate;
+use crate::price::{Estimate, images_asked};
 use crate::request::{Failure, FailureKind, Key, Output, Request};
 use crate::results::{LegResult, LegStatus, Results};
 use crate::snapshot::PredictionId;
@@ -450,6 +451,7 @@ impl Run {
                     billed: ready.bills,
                     predict_seconds,
                 });
+                decision.events.extend(self.too_few(leg, ready, &output));
                 self.done_well(leg, ready, &output, cost, Some(now), decision);
             }
             Outcome::Failed { status, failure, prediction, cost } => {
@@ -460,6 +462,19 @@ impl Run {
                 self.failed(leg, status, failure, prediction, cost, decision);
             }
         }
+    }
+
+    /// A filter at the provider takes pictures away without a word.
+    fn too_few(&self, leg: LegId, ready: &Ready, output: &Output) -> Option<Event> {
+        let asked = images_asked(&ready.request.input).filter(|_| ready.request.output.many)?;
+        let came = output.files(MediaKind::Image).len() as u64;
+        (came < asked).then(|| {
+            let name = self.plan.leg_name(leg);
+            let message = format!(
+                "`{name}` asked for {asked} images and got {came}: the provider may have filtered the others"
+            );
+            Event::Warned { message }
+        })
     }
 
     fn count(&mut self, cost: Option<MicroUsd>, estimate: Option<Estimate>, bills: bool) {

@@ -337,3 +337,72 @@ fn an_interrupt_cancels_what_is_billed_by_time_by_the_projects_own_price_too() {
     assert_eq!(canceled(""), 0);
     assert_eq!(canceled("prices: { draw: { usd: 0.001, per: gpu-second } }"), 1);
 }
+
+#[test]
+fn pitfall_43_fewer_pictures_than_were_asked_for_are_said() {
+    let text = |n: u32| {
+        format!(
+            "steps:\n  a:\n    uses: several\n    with: {{ prompt: boats, num_outputs: {n} }}\noutputs:\n  a: \"{{{{ steps.a.images }}}}\"\n"
+        )
+    };
+    let warnings = |n: u32| {
+        let ended = run(&mut World::default(), &text(n));
+        let warning = |event: Event| match event {
+            Event::Warned { message } => Some(message),
+            _ => None,
+        };
+        ended.events.into_iter().filter_map(warning).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(1), [""; 0]);
+    assert_eq!(warnings(3), ["`a` asked for 3 images and got 1: the provider may have filtered the others"]);
+}
+
+/// One step that creates again what the platform failed, at most so often.
+fn retried(prompt: &str, times: u32) -> String {
+    format!(
+        "steps:\n  a:\n    uses: draw\n    with: {{ prompt: {prompt}, ratio: \"1:1\" }}\n    retry: {{ times: {times} }}\n"
+    )
+}
+
+#[test]
+fn pitfall_44_a_moderated_prediction_is_not_created_again() {
+    let mut world = World { failing: ["flagged".to_owned()].into(), ..World::default() };
+    let ended = run(&mut world, &retried("flagged", 2));
+    assert_eq!(world.created.len(), 1);
+    assert_eq!(ended.run.status(), RunStatus::Failed);
+}
+
+#[test]
+fn pitfall_45_a_fault_of_the_platform_is_created_again_as_often_as_was_asked_and_each_is_paid() {
+    for (faults, times, creates, status) in
+        [(1, 0, 1, RunStatus::Failed), (1, 2, 2, RunStatus::Succeeded), (9, 2, 3, RunStatus::Failed)]
+    {
+        let mut world = World { faults: [("boat".to_owned(), faults)].into(), ..World::default() };
+        let ended = run(&mut world, &retried("boat", times));
+        assert_eq!((world.created.len(), ended.run.status()), (creates, status));
+        assert_eq!(ended.run.totals().cost.0, 10_000 * creates as u64);
+    }
+}
+
+#[test]
+fn pitfall_46_another_version_is_another_request() {
+    let text = |version: &str| {
+        format!(
+            "steps:\n  a:\n    uses: draw\n    version: \"{}\"\n    with: {{ prompt: boat, ratio: \"1:1\" }}\n",
+            version.repeat(64)
+        )
+    };
+    let mut world = World::default();
+    for version in ["a", "b", "a"] {
+        run(&mut world, &text(version));
+    }
+    assert_eq!(world.created.len(), 2);
+}
+
+#[test]
+fn pitfall_53_an_input_that_the_model_does_not_know_is_refused() {
+    let (_, found) =
+        check("steps:\n  a:\n    uses: draw\n    with: { promt: boat, prompt: boat, ratio: \"1:1\" }\n");
+    assert!(lines(&found).contains("promt"), "{}", lines(&found));
+    assert!(found.has_errors());
+}

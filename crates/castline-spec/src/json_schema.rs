@@ -373,6 +373,8 @@ enum Quantity {
 struct Route {
     /// Its own price.
     price: Option<Prices>,
+    /// `owner/name` of a deployment that runs it there, instead of the public model.
+    deployment: Option<String>,
 }
 
 /// Inputs to try a preset with.

@@ -89,7 +89,7 @@ pub const RULE_KEYS: &[&str] = &["message", "schema"];
 pub const PRICE_KEYS: &[&str] = &["usd", "per", "if", "quantity", "per_run_usd", "as_of", "source"];
 
 /// The keys of a route.
-pub const ROUTE_KEYS: &[&str] = &["price"];
+pub const ROUTE_KEYS: &[&str] = &["price", "deployment"];
 
 /// The keys of an example.
 pub const EXAMPLE_KEYS: &[&str] = &["description", "with"];
@@ -276,6 +276,8 @@ pub struct PriceRule {
 pub struct Route {
     /// Its own price rules; empty means the preset's.
     pub price: Vec<PriceRule>,
+    /// `owner/name` of a deployment that runs it there, instead of the public model.
+    pub deployment: Option<Spanned<String>>,
 }
 
 impl Preset {
@@ -619,8 +621,25 @@ impl Reader<'_> {
             self.push(self.error(Code::UnknownProvider, key.span, message).maybe_hint(hint));
         }
         let fields = self.fields(node, "a route", ROUTE_KEYS);
-        let price = fields.and_then(|fields| fields.get("price")).map(|node| self.prices(node));
-        Route { price: price.unwrap_or_default() }
+        let get = |name| fields.as_ref().and_then(|fields| fields.get(name));
+        let price = get("price").map(|node| self.prices(node));
+        let deployment = get("deployment").and_then(|node| self.deployment(node));
+        Route { price: price.unwrap_or_default(), deployment }
+    }
+
+    fn deployment(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let deployment = self.spanned(node, "`deployment`")?;
+        let parts: Vec<&str> = deployment.value.split('/').collect();
+        let plain = |part: &&str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        if parts.len() != 2 || !parts.iter().all(plain) {
+            let message = format!("`deployment` cannot be `{}`", deployment.value);
+            let finding = self.error(Code::InvalidValue, deployment.span, message);
+            self.push(finding.hint("it is `owner/name`, as on the deployment's page"));
+            return None;
+        }
+        Some(deployment)
     }
 
     fn examples(&mut self, node: &Node) -> Vec<Spanned<serde_json::Map<String, Value>>> {

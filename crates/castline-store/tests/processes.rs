@@ -32,6 +32,7 @@ fn wish(name: &str) -> Ask {
         realm: Realm::Public,
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
+        deployment: None,
         input: IndexMap::from([("prompt".to_owned(), Value::from(name))]),
         draw: vec![],
         output: OutputShape { kind: OutputKind::File, many: false },

@@ -31,6 +31,7 @@ fn request(cents: Option<u64>) -> Arc<Request> {
         realm: Realm::Public,
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
+        deployment: None,
         input: IndexMap::from([("prompt".to_owned(), Value::from("a paper boat"))]),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Text, many: false },

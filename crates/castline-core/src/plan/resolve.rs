@@ -551,6 +551,10 @@ impl Work<'_> {
             realm: route.realm.clone(),
             provider: route.name.clone(),
             model: keyed,
+            deployment: model
+                .routes
+                .get(&*route.name.0)
+                .and_then(|r| Some(r.deployment.as_ref()?.value.clone())),
             input,
             draw,
             output: model.output,

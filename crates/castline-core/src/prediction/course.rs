@@ -106,7 +106,9 @@ impl Course {
         }
         let Some(logs) = &snapshot.logs else { return news };
         news.extend(self.tail.news(logs).map(Progress::Logs));
-        let done = fraction(logs);
+        // A server that keeps one log for all may begin it with the end of another's.
+        let own = if self.terms.remote { logs } else { logs.split_once('\n').map_or("", |(_, own)| own) };
+        let done = fraction(own);
         if done.is_some() && done != self.fraction {
             self.fraction = done;
             news.extend(done.map(Progress::Fraction));

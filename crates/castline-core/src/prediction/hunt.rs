@@ -59,6 +59,7 @@ impl Hunt {
         let lag = Duration::from_secs(entry.terms.list_lag.into());
         let search = Search {
             model: entry.request.model.clone(),
+            deployment: entry.request.deployment.clone(),
             sent: sent.input.clone(),
             account: sent.account.clone(),
             from: entry.intended,

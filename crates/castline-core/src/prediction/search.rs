@@ -13,6 +13,8 @@ use crate::snapshot::PredictionId;
 pub struct Search {
     /// What was to run.
     pub model: ModelRef,
+    /// `owner/name` of the deployment that was to run it.
+    pub deployment: Option<String>,
     /// The input as it was sent. Where a file travelled inside the request stands `data:` and
     /// its digest; a list may show any text in its place. Secrets are left out.
     pub sent: Arc<Json>,

@@ -31,6 +31,7 @@ fn request() -> Arc<Request> {
         realm: Realm::Public,
         provider: "studio".into(),
         model: "acme/paint".parse().unwrap(),
+        deployment: None,
         input: IndexMap::new(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Image, many: false },
@@ -1591,4 +1592,16 @@ fn next(going: Option<Going>, said: &str, stopped: bool) -> Option<Going> {
         };
     }
     next
+}
+
+#[test]
+fn pitfall_54_a_bar_that_leaked_from_another_prediction_is_no_progress() {
+    let told = |terms: Terms, logs: &str| {
+        running(terms).tell(got(Snapshot { logs: Some(logs.to_owned()), ..snapshot(Status::Processing) }))
+    };
+    let leaked = "100%|####| 4/4 [00:02]\n";
+    let shared = Terms { remote: false, bills: false, ..LIVE };
+    assert!(!told(shared, leaked).contains("at 1"), "{}", told(shared, leaked));
+    assert!(told(shared, &format!("{leaked} 25%|#   | 1/4 [00:01]")).contains("at 0.25"));
+    assert!(told(LIVE, leaked).contains("at 1"), "everybody has a log of their own there");
 }

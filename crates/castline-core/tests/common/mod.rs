@@ -37,6 +37,10 @@ const PRESETS: &[(&str, &str)] = &[
         "name: sheet\nmodel: acme/sheet\ninput:\n  type: object\n  required: [pictures]\n  properties:\n    pictures: {type: array, items: {type: image}}\n    captions: {type: array, items: {type: string}}\noutput: {type: image}\nports: {images: pictures}\nprice: {usd: 0.02, per: run, as_of: 2026-01}\n",
     ),
     (
+        "several",
+        "name: several\nmodel: acme/several\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    num_outputs: {type: integer, minimum: 1, maximum: 4, default: 1}\noutput: {type: image, many: true}\nprice: {usd: 0.01, per: image, as_of: 2026-01}\n",
+    ),
+    (
         "write",
         "name: write\nmodel: acme/write\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\noutput: {type: text}\nprice: {usd: 0.001, per: run, as_of: 2026-01}\n",
     ),
@@ -114,6 +118,8 @@ pub struct World {
     pub created: Vec<String>,
     /// Prompts whose predictions fail.
     pub failing: BTreeSet<String>,
+    /// How often the predictions of a prompt fail because of the platform, before they do not.
+    pub faults: BTreeMap<String, u32>,
 }
 
 /// How a run ended.
@@ -199,6 +205,15 @@ impl World {
                 cost: None,
             };
         }
+        if let Some(left) = self.faults.get_mut(&prompt).filter(|left| **left > 0) {
+            *left -= 1;
+            return Outcome::Failed {
+                status: LegStatus::Failed,
+                failure: Failure::new(FailureKind::Platform, "Director: unexpected error (E9828)"),
+                prediction: None,
+                cost: request.price,
+            };
+        }
         assert!(!self.ledger.contains_key(&request.key), "nothing is created twice");
         let output = picture(request);
         self.ledger.insert(request.key, output.clone());
@@ -224,5 +239,6 @@ fn picture(request: &Request) -> Output {
         width: Some(8),
         height: Some(8),
     };
-    Output { raw: Value::Media(artifact) }
+    let picture = Value::Media(artifact);
+    Output { raw: if request.output.many { Value::List(vec![picture]) } else { picture } }
 }

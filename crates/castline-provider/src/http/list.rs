@@ -181,8 +181,8 @@ impl<'a> Reading<'a> {
         });
     }
 
-    /// Whether an item is of our model and made by a program. Who leaves a name out denies
-    /// nothing: its input decides.
+    /// Whether an item is of our model, or deployment, and made by a program. Who leaves a name
+    /// out denies nothing: its input decides. A deployment may run a model under another name.
     fn can_be_ours(&self, item: &Json) -> bool {
         let text = |name: &str| item.get(name).and_then(Json::as_str);
         let model = &self.search.model;
@@ -192,9 +192,10 @@ impl<'a> Reading<'a> {
             _ => false,
         };
         text("source").is_none_or(|source| source == "api")
-            && text("deployment").is_none()
-            && same_model
-            && !other_version
+            && match (&self.search.deployment, text("deployment")) {
+                (Some(ours), theirs) => theirs.is_none_or(|theirs| theirs.eq_ignore_ascii_case(ours)),
+                (None, theirs) => theirs.is_none() && same_model && !other_version,
+            }
     }
 
     /// What the list shows; `clock` is the offset of the provider's clock now.

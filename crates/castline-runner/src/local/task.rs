@@ -540,6 +540,7 @@ impl Hands {
     /// The create, but for what is known only when it is sent.
     fn call(&self) -> Create<'_> {
         Create {
+            deployment: self.request.deployment.as_deref(),
             draw: &self.request.draw,
             schema: self.facts.schema.as_ref(),
             task: self.facts.task.as_deref(),

@@ -36,6 +36,7 @@ fn request(name: &str) -> Arc<Request> {
         realm: Realm::Public,
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
+        deployment: None,
         input: IndexMap::from([("prompt".to_owned(), Value::from(name))]),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Text, many: false },

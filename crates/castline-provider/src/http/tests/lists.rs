@@ -17,6 +17,7 @@ fn ago(seconds: i64) -> Timestamp {
 fn lost() -> Search {
     Search {
         model: "acme/paint".parse().unwrap(),
+        deployment: None,
         sent: Arc::new(json!({ "prompt": "kite", "image": "data:sha256:00" })),
         account: None,
         from: ago(60),
@@ -114,6 +115,14 @@ async fn what_a_list_leaves_out_is_not_held_against_an_item() {
     ] {
         assert_eq!(judged(&change).await, (vec!["p1".to_owned()], None), "{change}");
     }
+}
+
+#[tokio::test]
+async fn what_a_deployment_runs_is_told_by_its_own_name() {
+    let search = Search { deployment: Some("acme/fast".to_owned()), ..lost() };
+    let of = |deployment: &str| item("p1", &json!({ "model": "acme/other", "deployment": deployment }));
+    assert_eq!(found(&search, &[of("acme/fast")]).await.0, ["p1"]);
+    assert!(found(&search, &[of("acme/slow")]).await.0.is_empty());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::kills::billed_by_time;
 use crate::stage::{
-    Ended, Named, Played, Project, Running, Says, Server, Variables, check, dear_legs, legs, must, until,
+    DEAR, Ended, Named, Played, Project, Running, Says, Server, Variables, check, legs, must, until,
 };
 
 /// By their names.
@@ -149,10 +149,15 @@ fn two_terminals() -> Played {
 /// Three processes with a leg of 0.04 USD each, and 0.10 USD a day for all of them.
 pub fn three_processes(variables: Variables<'_>) -> Result<(Server, Project, Vec<Ended>), String> {
     let server = Server::start(&[], "300ms");
-    let project = Project::with(&server, "replicate", "limits: { budget_usd_per_day: 0.10 }", &dear_legs(1));
+    let project = Project::with(
+        &server,
+        "replicate",
+        &format!("{DEAR}limits: {{ budget_usd_per_day: 0.10 }}"),
+        &legs(1),
+    );
     let files = ["one.yaml", "two.yaml", "three.yaml"];
     for file in files {
-        let text = dear_legs(1).replace("'a ", &format!("'{file} "));
+        let text = legs(1).replace("'a ", &format!("'{file} "));
         fs::write(project.path().join(file), text).map_err(|e| e.to_string())?;
     }
     let start = |file| project.start_with(&["run", file, "--yes", "--partial"], variables);
@@ -171,7 +176,7 @@ fn three_processes_share_a_day() -> Played {
 
 fn twenty_legs_are_refused() -> Played {
     let server = Server::start(&[], "0s");
-    let project = Project::at(&server, &dear_legs(20));
+    let project = Project::with(&server, "replicate", DEAR, &legs(20));
     let ended = project.say(&["run", "flow.yaml", "--yes", "--budget", "0.10"]).with(3)?;
     for word in ["0.80", "0.10"] {
         must(ended.told.contains(word), || format!("`{word}` is missing: {}", ended.told))?;
@@ -181,8 +186,8 @@ fn twenty_legs_are_refused() -> Played {
 
 fn twenty_legs_in_part() -> Played {
     for parallel in ["1", "3", "20"] {
-        let server = Server::start(&[], "20ms");
-        let project = Project::at(&server, &dear_legs(20));
+        let server = Server::start(&[], "0s");
+        let project = Project::with(&server, "replicate", DEAR, &legs(20));
         let partly = ["run", "flow.yaml", "--yes", "--budget", "0.10", "--partial", "--parallel", parallel];
         project.say(&partly).with(3)?;
         must(server.creates() == 2, || format!("{} creates of {parallel} at once", server.creates()))?;

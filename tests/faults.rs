@@ -9,6 +9,7 @@
 
 #[path = "faults/broken.rs"]
 mod broken;
+mod common;
 #[path = "faults/kills.rs"]
 mod kills;
 #[path = "faults/matrix.rs"]

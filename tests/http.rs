@@ -1,73 +1,17 @@
 //! Runs over real sockets, against the sandbox behind the Replicate routes.
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use common::server::Server;
+
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
-
-/// `castline sandbox-server` for as long as a test needs it.
-struct Server {
-    child: Child,
-    base_url: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(CASTLINE)
-            .args(["sandbox-server", "--port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut first = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut first).expect("the server says where it is");
-        Self { child, base_url: first.trim().to_owned() }
-    }
-
-    /// `host:port`.
-    fn host(&self) -> &str {
-        let rest = self.base_url.strip_prefix("http://").expect("loopback is http");
-        rest.split('/').next().expect("never empty")
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(self.host()).expect("the server is there");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host())
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
-    }
-
-    fn creates(&self) -> u64 {
-        self.get("/_sandbox/counts")["creates"].as_u64().expect("a count")
-    }
-
-    /// The requests with this method whose path ends so.
-    fn requests(&self, method: &str, end: &str) -> Vec<Value> {
-        let all = self.get("/_sandbox/requests");
-        let list = all.as_array().expect("a list").clone();
-        list.into_iter()
-            .filter(|r| r["method"] == method && r["path"].as_str().is_some_and(|p| p.ends_with(end)))
-            .collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A project whose provider is a server on loopback.
 struct Project {
@@ -76,7 +20,7 @@ struct Project {
 
 impl Project {
     fn new(server: &Server, workflow: &str) -> Self {
-        Self::at(&format!("http://{}/replicate/v1", server.host()), workflow)
+        Self::at(&server.base_url(), workflow)
     }
 
     fn at(base_url: &str, workflow: &str) -> Self {
@@ -85,7 +29,7 @@ impl Project {
 
     /// Behind the routes of CometAPI, which has no list of predictions.
     fn without_list(server: &Server, workflow: &str) -> Self {
-        Self::of_kind("cometapi", &format!("http://{}/replicate/v1", server.host()), workflow)
+        Self::of_kind("cometapi", &server.base_url(), workflow)
     }
 
     fn of_kind(kind: &str, base_url: &str, workflow: &str) -> Self {

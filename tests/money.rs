@@ -1,61 +1,16 @@
 //! Money over real sockets: prices, budgets, settlements, drift, and the ledger's commands.
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use common::server::Server;
+
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
-
-/// `castline sandbox-server` for as long as a test needs it.
-struct Server {
-    child: Child,
-    base_url: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(CASTLINE)
-            .args(["sandbox-server", "--port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut first = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut first).expect("the server says where it is");
-        Self { child, base_url: first.trim().to_owned() }
-    }
-
-    /// `host:port`.
-    fn host(&self) -> &str {
-        let rest = self.base_url.strip_prefix("http://").expect("loopback is http");
-        rest.split('/').next().expect("never empty")
-    }
-
-    fn creates(&self) -> u64 {
-        let mut stream = TcpStream::connect(self.host()).expect("the server is there");
-        let host = self.host();
-        write!(stream, "GET /_sandbox/counts HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
-        let counts: Value = serde_json::from_str(body).expect("JSON");
-        counts["creates"].as_u64().expect("a count")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A project whose provider is a server on loopback.
 struct Project {
@@ -70,11 +25,11 @@ impl Project {
     fn of_kind(kind: &str, server: &Server, more: &str, workflow: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let project = Self { folder };
-        let host = server.host();
+        let base_url = server.base_url();
         project.write(
             "castline.yaml",
             &format!(
-                "provider: local\nproviders:\n  local: {{ kind: {kind}, base_url: \"http://{host}/replicate/v1\", token_env: LOCAL_TOKEN }}\n{more}"
+                "provider: local\nproviders:\n  local: {{ kind: {kind}, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n{more}"
             ),
         );
         project.write("flow.yaml", workflow);

@@ -2,68 +2,26 @@
 //!
 //! Over real sockets, against the sandbox behind the Replicate routes.
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use common::server::Server;
+
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 const TOKEN: &str = "r8_Zebra-Quartz-0123456789";
 
-/// `castline sandbox-server` for as long as a test needs it.
-struct Server {
-    child: Child,
-    host: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(CASTLINE)
-            .args(["sandbox-server", "--port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        let mut first = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut first).expect("the server says where it is");
-        let rest = first.trim().strip_prefix("http://").expect("loopback is http");
-        Self { host: rest.split('/').next().expect("never empty").to_owned(), child }
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.host).expect("the server is there");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host)
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
-    }
-
-    fn count(&self, what: &str) -> u64 {
-        self.get("/_sandbox/counts")[what].as_u64().unwrap_or_else(|| panic!("no count `{what}`"))
-    }
-
-    /// How many predictions were asked for by their ids: the client knows them then.
-    fn followed(&self) -> usize {
-        let all = self.get("/_sandbox/requests");
-        let paths = all.as_array().expect("a list").iter().filter(|r| r["method"] == "GET");
-        let paths = paths.filter_map(|r| r["path"].as_str()).filter(|p| p.contains("/predictions/"));
-        paths.collect::<std::collections::BTreeSet<_>>().len()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// How many predictions were asked for by their ids: the client knows them then.
+fn followed(server: &Server) -> usize {
+    let all = server.get("/_sandbox/requests");
+    let paths = all.as_array().expect("a list").iter().filter(|r| r["method"] == "GET");
+    let paths = paths.filter_map(|r| r["path"].as_str()).filter(|p| p.contains("/predictions/"));
+    paths.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// A project with one provider, and a home of its own.
@@ -84,7 +42,7 @@ impl Project {
     }
 
     fn on(server: &Server, kind: &str, workflow: &str) -> Self {
-        Self::at(kind, &format!("http://{}/replicate/v1", server.host), workflow)
+        Self::at(kind, &server.base_url(), workflow)
     }
 
     fn path(&self) -> &Path {
@@ -125,7 +83,7 @@ impl Project {
             .stderr(Stdio::piped())
             .spawn()
             .expect("castline runs");
-        until("every prediction is followed", || server.followed() >= predictions);
+        until("every prediction is followed", || followed(&server) >= predictions);
         run
     }
 }

@@ -1,5 +1,9 @@
 //! What several tests of the whole need.
 
+#![allow(dead_code)] // no test of the whole needs all of it
+
+pub mod server;
+
 use std::fs;
 use std::path::Path;
 

@@ -229,7 +229,7 @@ fn a_private_address_is_refused() -> Played {
     let base_url = format!("http://{}/v1", server.host.replace("127.0.0.1", "0.0.0.0"));
     let project =
         Project::new(&Says { kind: "replicate", base_url: &base_url, further: "", workflow: &legs(2) });
-    let run = project.start_with(&project.run, &[("CASTLINE_TRUST", "LOCAL_TOKEN@0.0.0.0")]);
+    let run = project.start_with(&project.run, &[("CASTLINE_TRUST", "LOCAL_TOKEN@http://0.0.0.0")]);
     let ended = run.wait().with(1)?;
     must(ended.told.contains("private network"), || ended.told.clone())?;
     must(inside.count("downloads") == 0, || "the address was asked".to_owned())?;

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::ops::Deref;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 use castline_runner::failpoint::{Place, Side};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
+
+use crate::common;
 
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 
@@ -36,45 +37,25 @@ pub type Variables<'a> = &'a [(&'a str, &'a str)];
 pub struct Server {
     /// It serves what the presets of this folder call.
     _folder: tempfile::TempDir,
-    child: Child,
-    pub host: String,
+    server: common::server::Server,
+}
+
+impl Deref for Server {
+    type Target = common::server::Server;
+
+    fn deref(&self) -> &Self::Target {
+        &self.server
+    }
 }
 
 impl Server {
     pub fn start(faults: &[&str], latency: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         put_presets(folder.path());
-        let mut command = Command::new(CASTLINE);
-        command.current_dir(folder.path());
-        command.args(["sandbox-server", "--port", "0", "--latency", latency]);
-        for fault in faults {
-            command.args(["--fault", fault]);
-        }
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
-        let mut first = String::new();
-        let stdout = child.stdout.as_mut().expect("piped");
-        BufReader::new(stdout).read_line(&mut first).expect("the server says where it is");
-        let host = first.trim().trim_start_matches("http://").trim_end_matches("/v1").to_owned();
-        Self { _folder: folder, child, host }
-    }
-
-    pub fn get(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.host).expect("the server is there");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.host)
-            .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1;
-        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
-    }
-
-    pub fn count(&self, what: &str) -> u64 {
-        self.get("/_sandbox/counts")[what].as_u64().expect("a count")
-    }
-
-    pub fn creates(&self) -> u64 {
-        self.count("creates")
+        let mut arguments = vec!["--latency", latency];
+        arguments.extend(faults.iter().flat_map(|fault| ["--fault", fault]));
+        let server = common::server::Server::start_in(folder.path(), &arguments);
+        Self { _folder: folder, server }
     }
 
     /// All predictions, the oldest first.
@@ -82,13 +63,6 @@ impl Server {
         let mut all = self.get("/_sandbox/predictions").as_array().expect("a list").clone();
         all.reverse();
         all
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -126,7 +100,7 @@ impl Project {
     }
 
     pub fn with(server: &Server, kind: &str, further: &str, workflow: &str) -> Self {
-        let base_url = format!("http://{}/replicate/v1", server.host);
+        let base_url = server.base_url();
         Self::new(&Says { kind, base_url: &base_url, further, workflow })
     }
 

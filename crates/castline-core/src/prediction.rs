@@ -53,6 +53,8 @@ const UNKNOWN_IDS: u32 = 5;
 const UPLOADS: u32 = 5;
 /// How often a file is fetched again.
 const FETCHES: u32 = 5;
+/// The longest that a provider may ask us to stay away from what is paid for.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a create whose answer was lost is repeated where that costs nothing.
 const FREE_CREATES: u32 = 5;
 /// How often everything is begun anew because the entry has moved on.
@@ -175,7 +177,7 @@ impl Prediction {
                 Some(Asked::Created) => self.noted(&verdict),
                 Some(Asked::Stop) => self.may_stop(&verdict),
                 Some(Asked::GivenUp) => self.begin_anew(),
-                Some(Asked::Last) => self.closed(verdict),
+                Some(Asked::Last) => self.closed(verdict, now),
                 None => vec![],
             },
             Told::Prepared(answer) if self.stage == Stage::Preparing => self.prepared(answer),
@@ -285,8 +287,8 @@ impl Prediction {
                 if self.stop { self.never_sent() } else { self.create() }
             }
             Verdict::Follow { claim, entry } => self.adopt(claim, &entry, now),
-            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry),
-            Verdict::Wait if self.stop => self.finish(self.unmade(Outcome::Canceled(stopped()))),
+            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry, now),
+            Verdict::Wait if self.stop => self.stop_waiting(),
             Verdict::Wait => {
                 self.stage = Stage::Waiting;
                 vec![Do::Report(Progress::WaitingForOwner), Do::WaitForOwner]
@@ -297,8 +299,15 @@ impl Prediction {
             }
             Verdict::Doubt(doubt) => self.doubted(doubt),
             Verdict::Refused(refusal) => self.finish(self.unmade(Outcome::Refused(refusal))),
+            Verdict::Done if self.stop => self.finish(self.unmade(Outcome::Canceled(stopped()))),
             Verdict::Stale | Verdict::Done | Verdict::Taken | Verdict::Cancel => self.begin_anew(),
         }
+    }
+
+    /// Whoever works on it must not think that it is wanted here.
+    fn stop_waiting(&mut self) -> Vec<Do> {
+        self.stage = Stage::Closing(Outcome::Canceled(stopped()));
+        self.commit(Asked::Last, Ask::Unwanted)
     }
 
     fn begin_anew(&mut self) -> Vec<Do> {
@@ -428,10 +437,10 @@ impl Prediction {
 
     // The search for a lost create.
 
-    fn reconcile(&mut self, claim: Claim, entry: &Entry) -> Vec<Do> {
+    fn reconcile(&mut self, claim: Claim, entry: &Entry, now: Timestamp) -> Vec<Do> {
         self.claim = claim;
         self.intended = true;
-        let Some(hunt) = Hunt::new(entry) else {
+        let Some(hunt) = Hunt::new(entry, now) else {
             return self.doubt(Why::CannotTell("it is not known what was sent".to_owned()));
         };
         let (provider, until) = (hunt.provider.clone(), hunt.listed);
@@ -459,10 +468,19 @@ impl Prediction {
     fn found(&mut self, finding: Finding) -> Vec<Do> {
         match finding {
             Finding::Candidate(found) => self.commit(Asked::Found, Ask::Found(found)),
-            Finding::Absent => self.unsent(Duration::ZERO),
+            Finding::Absent => self.never_received(),
             Finding::CannotTell(why) => self.doubt(Why::CannotTell(why)),
             Finding::Again(after) => self.look(after),
         }
+    }
+
+    /// What another run intended is created anew, with the money of this one.
+    fn never_received(&mut self) -> Vec<Do> {
+        if self.hunt.as_ref().is_some_and(|hunt| hunt.made_by == self.order.claim.run) {
+            return self.unsent(Duration::ZERO);
+        }
+        let failure = Failure::new(FailureKind::Other, "it was never received");
+        self.commit(Asked::GivenUp, Ask::Absent(failure))
     }
 
     fn matched(&mut self, verdict: Verdict, now: Timestamp) -> Vec<Do> {
@@ -781,10 +799,7 @@ impl Prediction {
         let again = std::mem::replace(&mut self.stop, true);
         match &self.stage {
             _ if again => vec![],
-            Stage::Waiting => {
-                self.stage = Stage::Closing(Outcome::Canceled(stopped()));
-                self.commit(Asked::Last, Ask::Unwanted)
-            }
+            Stage::Waiting => self.stop_waiting(),
             // The verdict to come is heard first.
             Stage::Resting if self.asked.is_some() => vec![],
             Stage::Resting | Stage::Preparing => self.unprepared(Outcome::Canceled(stopped())),
@@ -880,7 +895,7 @@ impl Prediction {
             return self.not_fetched(&fault);
         }
         let usual = backoff(Duration::from_millis(500), tries, Duration::from_secs(15));
-        let after = fault.asked().unwrap_or(usual);
+        let after = fault.asked().unwrap_or(usual).min(PATIENCE);
         let mut dos = vec![Do::Report(Progress::FetchedAgain { after, why: fault.to_string() })];
         dos.extend(self.fetch(snapshot, tries + 1, after));
         dos
@@ -888,6 +903,9 @@ impl Prediction {
 
     fn arrived(&mut self, fetched: Fetched, snapshot: &Snapshot) -> Vec<Do> {
         let Fetched { output, cost } = fetched;
+        // Whoever created it may have reserved by other prices: then that is what it cost.
+        let cost = cost
+            .filter(|_| self.course().reserved.is_none_or(|reserved| reserved == self.order.request.price));
         let arrival = Arrival {
             output: output.clone(),
             cost,
@@ -951,14 +969,14 @@ impl Prediction {
         self.commit(Asked::Last, ask)
     }
 
-    fn closed(&mut self, verdict: Verdict) -> Vec<Do> {
+    fn closed(&mut self, verdict: Verdict, now: Timestamp) -> Vec<Do> {
         let Stage::Closing(outcome) = self.stage.clone() else { return vec![] };
         let adopted = self.course.as_ref().is_some_and(|course| course.adopted);
         let source = if adopted { Source::Adopted } else { Source::Fresh };
         match verdict {
             Verdict::Reuse(entry) | Verdict::Ended(entry) => self.finish(self.made(&entry, outcome, source)),
             Verdict::Doubt(doubt) => self.doubted(doubt),
-            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry),
+            Verdict::Reconcile { claim, entry } => self.reconcile(claim, &entry, now),
             Verdict::Done => self.finish(self.unmade(outcome)),
             _ => self.begin_anew(),
         }

@@ -26,6 +26,8 @@ const MOST_IMAGES: &str = "max_images";
 const MOST_TOKENS: [&str; 4] = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"];
 /// Inputs that decide about the size of a picture.
 const SIZES: [&str; 4] = ["width", "height", "megapixels", "aspect_ratio"];
+/// Frames and pixels are not cut to whole units; so much more is the same.
+const NEARLY: f64 = 1.1;
 /// Amounts that are so near are the same: each rule rounds up by itself.
 const ROUNDING: MicroUsd = MicroUsd(5);
 
@@ -193,7 +195,13 @@ impl<'a> Sheet<'a> {
 
     fn price(&self, rule: &PriceRule) -> Option<Estimate> {
         let seen = self.observed.and_then(|observed| observed.quantity(&rule.per));
-        let (least, most) = seen.map(|units| (units, units)).or_else(|| self.expected(rule))?;
+        let expected = self.expected(rule);
+        let (least, most) = match (seen, expected) {
+            // 5.04 seconds of video were asked for as 5, and are billed so.
+            (Some(units), Some((_, most))) if units > most && units <= most * NEARLY => (most, most),
+            (Some(units), _) => (units, units),
+            (None, expected) => expected?,
+        };
         Some(Estimate {
             min: MicroUsd::from_usd(rule.usd_min * least + rule.per_run_usd)?,
             max: MicroUsd::from_usd(rule.usd_max * most + rule.per_run_usd)?,

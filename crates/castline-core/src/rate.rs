@@ -86,7 +86,9 @@ impl Bucket {
     pub fn refused(&mut self, retry_after: Option<Duration>, now: Timestamp) {
         let now = now.as_microsecond();
         let asked = retry_after.map_or(0, |asked| i64::try_from(asked.as_micros()).unwrap_or(LONGEST));
-        let wider = (self.spacing * 3 / 2).max(asked).clamp(FIRST_SPACING, WIDEST);
+        // What was on its way already when the first was refused tells nothing new.
+        let known = if now < self.paused { self.spacing } else { self.spacing * 3 / 2 };
+        let wider = known.max(asked).clamp(FIRST_SPACING, WIDEST);
         self.spacing = wider;
         self.paused = self.paused.max(now + asked.max(wider).min(LONGEST));
     }
@@ -163,6 +165,14 @@ mod tests {
         bucket.refused(Some(Duration::from_secs(10)), at(0));
         assert_eq!(bucket.take(None, at(0)), Err(Duration::from_secs(10)));
         assert_eq!(calls(&mut bucket, None, 3, 0), [10_000, 20_000, 30_000], "one by one");
+    }
+
+    #[test]
+    fn refusals_of_what_was_on_its_way_together_count_once() {
+        let (mut one, mut many) = (Bucket::default(), Bucket::default());
+        one.refused(None, at(0));
+        (0..16).for_each(|n| many.refused(None, at(n)));
+        assert_eq!(calls(&mut one, None, 2, 10_000), calls(&mut many, None, 2, 10_000));
     }
 
     #[test]

@@ -426,6 +426,7 @@ impl Driver {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         if !matches!(finished, Ok(true)) {
+            self.world.stopping.send_replace(true);
             let _ = tokio::time::timeout(LAST_MOMENT, answered).await;
         }
         finished?;
@@ -483,6 +484,9 @@ impl Driver {
     fn take(&mut self, input: Input) -> Result<bool, Trouble> {
         let decision = self.run.handle(input, Timestamp::now());
         for event in decision.events {
+            if matches!(event, Event::Stopping { .. }) {
+                self.world.stopping.send_replace(true);
+            }
             self.pen.write(event)?;
         }
         let mut finished = false;

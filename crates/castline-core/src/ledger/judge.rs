@@ -391,7 +391,7 @@ fn missing(entry: &Entry, view: &View<'_>) -> (Verdict, Option<Entry>) {
     }
     let nobody = Claim { owner: OwnerId::nobody(), ..entry.claim.clone() };
     let entry = Entry { output: None, ended: None, claim: nobody, ..entry.clone() };
-    if entry.terms.get && entry.prediction.is_some() {
+    if entry.terms.get && entry.terms.remote && entry.prediction.is_some() {
         return (Verdict::Done, Some(Entry { state: State::Created, ..entry }));
     }
     let lost = Failure::new(FailureKind::Expired, "its files are no longer in the store");

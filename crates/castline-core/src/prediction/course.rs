@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::ledger::{Entry, Terms};
 use crate::model::ProviderName;
+use crate::money::MicroUsd;
 use crate::snapshot::{PredictionId, Snapshot, Status};
 
 use super::message::{Facts, Progress};
@@ -17,6 +18,8 @@ pub(super) struct Course {
     pub(super) prediction: PredictionId,
     pub(super) terms: Terms,
     pub(super) adopted: bool,
+    /// What its creator reserved, where that was somebody else.
+    pub(super) reserved: Option<Option<MicroUsd>>,
     /// It was created with another token or address than ours.
     pub(super) anothers: bool,
     /// The ledger knows the id.
@@ -72,6 +75,7 @@ impl Course {
             prediction,
             terms: facts.terms,
             adopted: false,
+            reserved: None,
             anothers: false,
             noted: false,
             since: now,
@@ -91,6 +95,7 @@ impl Course {
         let facts = Facts { terms: entry.terms, p25: None };
         Self {
             adopted: true,
+            reserved: Some(entry.hold.reserved),
             noted: true,
             created: entry.created.unwrap_or(entry.intended),
             ..Self::new(entry.provider().clone(), prediction, facts, now)

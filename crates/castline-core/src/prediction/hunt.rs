@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::{Entry, Match};
+use crate::ledger::{Entry, Match, RunId};
 use crate::model::ProviderName;
 
 use super::fault::CallFault;
@@ -37,6 +37,8 @@ pub(super) enum Finding {
 pub(super) struct Hunt {
     pub(super) provider: ProviderName,
     pub(super) search: Arc<Search>,
+    /// The run that intended it.
+    pub(super) made_by: RunId,
     /// When everything that was received is listed, by our clock.
     pub(super) listed: Timestamp,
     lag: Duration,
@@ -52,8 +54,9 @@ pub(super) struct Hunt {
 }
 
 impl Hunt {
-    /// For an entry whose create was lost; none when it does not say what was sent.
-    pub(super) fn new(entry: &Entry) -> Option<Self> {
+    /// For an entry whose create was lost; none when it does not say what was sent. The lag is
+    /// waited for from now on: who has lost it may have had another clock.
+    pub(super) fn new(entry: &Entry, now: Timestamp) -> Option<Self> {
         let sent = entry.sent.as_ref()?;
         let orphaned = entry.orphaned?;
         let lag = Duration::from_secs(entry.terms.list_lag.into());
@@ -68,8 +71,9 @@ impl Hunt {
         };
         Some(Self {
             provider: entry.provider().clone(),
+            made_by: entry.made_by.clone(),
             search: Arc::new(search),
-            listed: orphaned.saturating_add(SignedDuration::try_from(lag).ok()?).ok()?,
+            listed: now.saturating_add(SignedDuration::try_from(lag).ok()?).ok()?,
             lag,
             without: 0,
             faults: 0,

@@ -13,6 +13,8 @@ const LEAST: Duration = Duration::from_millis(10);
 const RARELY: Duration = Duration::from_secs(5);
 const AFTER_FAULT: Duration = Duration::from_millis(500);
 const AFTER_FAULTS: Duration = Duration::from_secs(30);
+/// The longest that a provider may ask us to stay away: what is paid for is kept for an hour.
+const AFTER_BUSY: Duration = Duration::from_mins(1);
 
 /// The rhythm of the polls of one prediction.
 ///
@@ -53,7 +55,7 @@ impl Poll {
         let wait = backoff(AFTER_FAULT, self.faults, AFTER_FAULTS);
         self.faults += 1;
         match fault {
-            CallFault::Busy { retry_after: Some(asked), .. } => *asked.max(&LEAST),
+            CallFault::Busy { retry_after: Some(asked), .. } => (*asked).clamp(LEAST, AFTER_BUSY),
             _ => wait,
         }
     }
@@ -113,6 +115,6 @@ mod tests {
         poll.next(at(0));
         assert_eq!(poll.after(&lost), AFTER_FAULT);
         let busy = CallFault::Busy { message: String::new(), retry_after: Some(Duration::from_secs(90)) };
-        assert_eq!(poll.after(&busy), Duration::from_secs(90));
+        assert_eq!(poll.after(&busy), Duration::from_secs(60));
     }
 }

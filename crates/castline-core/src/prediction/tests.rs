@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::digest::Digest;
 use crate::ledger::{
-    Account, Ask, Claim, Entry, Held, OwnerId, Rivals, Sent, State, Terms, Verdict, View, judge,
+    Account, Ask, Claim, Entry, Held, OwnerId, Rivals, RunId, Sent, State, Terms, Verdict, View, judge,
 };
 use crate::model::Realm;
 use crate::money::MicroUsd;
@@ -1604,4 +1604,29 @@ fn pitfall_54_a_bar_that_leaked_from_another_prediction_is_no_progress() {
     assert!(!told(shared, leaked).contains("at 1"), "{}", told(shared, leaked));
     assert!(told(shared, &format!("{leaked} 25%|#   | 1/4 [00:01]")).contains("at 0.25"));
     assert!(told(LIVE, leaked).contains("at 1"), "everybody has a log of their own there");
+}
+
+#[test]
+fn what_another_run_intended_is_created_with_the_money_of_this_one() {
+    let mut entry = lost_create().entry.unwrap();
+    entry.claim.owner = OwnerId::nobody();
+    entry.made_by = RunId::from("another");
+    let mut scene = Scene::new(order(LISTS), Some(entry));
+    scene.tell_at(1, in_list(&[]));
+    scene.tell_at(100, in_list(&[]));
+    scene.tell_at(110, in_list(&[]));
+    let told = scene.tell_at(120, in_list(&[]));
+    assert!(told.contains("> commit absent: it was never received"), "{told}");
+    assert!(told.contains("> commit claim"), "with an account of its own: {told}");
+}
+
+#[test]
+fn what_was_created_at_other_prices_costs_what_was_reserved() {
+    let mut entry = following(LIVE).entry.unwrap();
+    entry.claim.owner = OwnerId::nobody();
+    entry.hold.reserved = Some(MicroUsd(20_000));
+    let mut scene = Scene::new(order(LIVE), Some(entry));
+    scene.tell(got(done()));
+    scene.tell(fetched());
+    assert_eq!((scene.state(), scene.held()), (State::Succeeded, MicroUsd(20_000)));
 }

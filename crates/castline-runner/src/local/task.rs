@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use castline_core::forecast::Forecast;
 use castline_core::key;
-use castline_core::ledger::{Ask, Claim, Entry, Sent, Verdict};
+use castline_core::ledger::{Ask, Claim, Entry, Sent, State, Verdict};
 use castline_core::legs::LegId;
 use castline_core::plan::Plan;
 use castline_core::prediction::{
@@ -489,13 +489,22 @@ impl Hands {
         let links = self.links(&reached).await?;
         let input = reached.provider.sent(&Create { links: &links, ..self.call() })?;
         self.turn().links = links;
-        if self.turn().slot.is_none() {
-            let slot = reached.limits.slot().await;
-            self.turn().slot = slot;
+        if !self.is_made().await? {
+            if self.turn().slot.is_none() {
+                let slot = reached.limits.slot().await;
+                self.turn().slot = slot;
+            }
+            reached.limits.create.turn().await;
         }
-        reached.limits.create.turn().await;
         let (clock, account) = (reached.provider.clock(), reached.provider.account());
         Ok(Sent { input: Arc::new(input), clock, account })
+    }
+
+    /// True when there is nothing left to create: what is paid for does not wait for a turn.
+    async fn is_made(&self) -> Result<bool, CallFault> {
+        let briefs = self.world.store.ledger().briefs(&[self.request.key]).await.map_err(stored)?;
+        let states = briefs.into_iter().flatten().map(|brief| brief.state);
+        Ok(states.into_iter().any(|state| matches!(state, State::Created | State::Succeeded)))
     }
 
     /// Where the provider finds the files of the input by itself; what is too large to
@@ -515,7 +524,8 @@ impl Hands {
         for file in uploads {
             let stored = Stored(&self.world.store);
             let link = reached.limits.read.call(reached.provider.upload(&file, &stored)).await?;
-            let until = link.expires.map(|until| until - UPLOADS_LEFT);
+            let until =
+                link.expires.map(|until| until.saturating_sub(UPLOADS_LEFT).unwrap_or(Timestamp::MIN));
             known.put(&file.digest, &whose, &link.url, until);
             links.insert(file.digest, link.url);
         }

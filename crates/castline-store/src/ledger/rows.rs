@@ -16,6 +16,9 @@ use super::writer::LinkSeen;
 /// Milliseconds of the rolling account.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
+/// Milliseconds.
+const HOUR: i64 = 60 * 60 * 1000;
+
 /// What can go wrong with rows.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RowError {
@@ -88,14 +91,16 @@ pub(crate) fn knows_prediction(
     Ok(find.query_row(params![&*provider.0, id.0], |row| row.get(0))?)
 }
 
-/// The other entries of a model at a provider whose creates have no answer.
-pub(crate) fn unresolved(db: &Connection, entry: &Entry) -> Result<Vec<Entry>, RowError> {
+/// The other entries of a model at a provider whose creates have no answer. What is in doubt for
+/// longer than predictions are listed with their inputs does not matter any more.
+pub(crate) fn unresolved(db: &Connection, entry: &Entry, now: Timestamp) -> Result<Vec<Entry>, RowError> {
     let find = "SELECT key, entry FROM entries WHERE model = ?1 AND state IN ('intended', 'in-doubt') \
-                AND provider = ?2 AND key <> ?3";
+                AND provider = ?2 AND key <> ?3 AND (state = 'intended' OR intended > ?4)";
     let values = [
         Sql::from(entry.request.model.path()),
         Sql::from(entry.provider().0.to_string()),
         Sql::from(entry.key().0.as_bytes().to_vec()),
+        Sql::from(now.as_millisecond() - HOUR),
     ];
     several(db, find, &values)
 }

@@ -119,9 +119,11 @@ fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
 
 /// The version of a ledger; an empty file has version 0.
 fn version_of(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+    // Of one moment: another process may be making it.
     let read = || -> rusqlite::Result<(i64, i64, i64)> {
-        let pragma = |name| db.pragma_query_value(None, name, |row| row.get(0));
-        let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let moment = db.unchecked_transaction()?;
+        let pragma = |name| moment.pragma_query_value(None, name, |row| row.get(0));
+        let tables = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok((pragma("application_id")?, pragma("user_version")?, tables))
     };
     match read().map_err(StoreError::database("open", path))? {

@@ -237,7 +237,7 @@ impl Writer {
         let entry = rows::entry(&self.db, key)?;
         let accounts = self.accounts(claim, ask, now)?;
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
-        let rivals = self.rivals(entry.as_ref(), ask)?;
+        let rivals = self.rivals(entry.as_ref(), ask, now)?;
         let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
         let claim = match &entry {
             Some(entry) if !matches!(ask, Ask::Claim { .. }) && is_broken(Rule::Claim) => &entry.claim,
@@ -277,7 +277,7 @@ impl Writer {
     }
 
     /// What else can have the prediction that was found, or named by a person.
-    fn rivals(&self, entry: Option<&Entry>, ask: &Ask) -> Result<Rivals, RowError> {
+    fn rivals(&self, entry: Option<&Entry>, ask: &Ask, now: Timestamp) -> Result<Rivals, RowError> {
         let taken = |entry: &Entry, id| rows::knows_prediction(&self.db, entry.provider(), id);
         match (entry, ask) {
             (Some(entry), Ask::Ruled(Ruling::Adopt(id))) => {
@@ -290,7 +290,7 @@ impl Writer {
                 for other in or {
                     rivals.ambiguous |= !taken(entry, other)?;
                 }
-                for other in rows::unresolved(&self.db, entry)? {
+                for other in rows::unresolved(&self.db, entry, now)? {
                     self.compare(entry, &other, &mut rivals);
                 }
                 Ok(rivals)

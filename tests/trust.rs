@@ -83,7 +83,7 @@ impl Project {
             .stderr(Stdio::piped())
             .spawn()
             .expect("castline runs");
-        until("every prediction is followed", || followed(&server) >= predictions);
+        until("every prediction is followed", || followed(server) >= predictions);
         run
     }
 }

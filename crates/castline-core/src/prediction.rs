@@ -904,8 +904,9 @@ impl Prediction {
     fn arrived(&mut self, fetched: Fetched, snapshot: &Snapshot) -> Vec<Do> {
         let Fetched { output, cost } = fetched;
         // Whoever created it may have reserved by other prices: then that is what it cost.
-        let cost = cost
-            .filter(|_| self.course().reserved.is_none_or(|reserved| reserved == self.order.request.price));
+        let price = self.order.request.price;
+        let course = self.course();
+        let cost = cost.filter(|_| !course.adopted || course.reserved == price);
         let arrival = Arrival {
             output: output.clone(),
             cost,

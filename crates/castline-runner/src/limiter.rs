@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use castline_core::prediction::CallFault;
-use castline_core::rate::Rate;
+use castline_core::rate::{Bucket, Rate};
 use castline_store::{SharedBucket, SharedSlots, Slot};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -109,7 +109,7 @@ impl Limiter {
             // It says nothing about the limit.
             Err(CallFault::NotSent { .. } | CallFault::Lost { .. }) => {}
             _ if self.slowed.load(Ordering::Relaxed) => {
-                self.bucket.with(castline_core::rate::Bucket::accepted)
+                self.bucket.with(Bucket::accepted);
             }
             _ => {}
         }

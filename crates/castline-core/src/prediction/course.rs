@@ -18,8 +18,8 @@ pub(super) struct Course {
     pub(super) prediction: PredictionId,
     pub(super) terms: Terms,
     pub(super) adopted: bool,
-    /// What its creator reserved, where that was somebody else.
-    pub(super) reserved: Option<Option<MicroUsd>>,
+    /// What was reserved for an adopted one; none when it has no known price.
+    pub(super) reserved: Option<MicroUsd>,
     /// It was created with another token or address than ours.
     pub(super) anothers: bool,
     /// The ledger knows the id.
@@ -95,7 +95,7 @@ impl Course {
         let facts = Facts { terms: entry.terms, p25: None };
         Self {
             adopted: true,
-            reserved: Some(entry.hold.reserved),
+            reserved: entry.hold.reserved,
             noted: true,
             created: entry.created.unwrap_or(entry.intended),
             ..Self::new(entry.provider().clone(), prediction, facts, now)

@@ -115,6 +115,6 @@ mod tests {
         poll.next(at(0));
         assert_eq!(poll.after(&lost), AFTER_FAULT);
         let busy = CallFault::Busy { message: String::new(), retry_after: Some(Duration::from_secs(90)) };
-        assert_eq!(poll.after(&busy), Duration::from_secs(60));
+        assert_eq!(poll.after(&busy), AFTER_BUSY);
     }
 }

@@ -348,10 +348,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Only where there is a list can a prediction be found once more.
+    /// What is free is not looked for and not adopted.
     fn put_prediction(&self, before: Option<&Entry>, entry: &Entry) -> Result<(), RowError> {
         match &entry.prediction {
-            Some(id) if entry.terms.list && before.is_none_or(|b| b.prediction != entry.prediction) => {
+            Some(id) if entry.terms.bills && before.is_none_or(|b| b.prediction != entry.prediction) => {
                 rows::put_prediction(&self.db, entry.provider(), id)
             }
             _ => Ok(()),

@@ -274,6 +274,17 @@ fn without_a_list_a_lost_answer_is_in_doubt_and_never_sent_again() {
 }
 
 #[test]
+fn a_list_that_is_not_to_be_relied_on_is_not_read() {
+    let server = Server::start(&["--fault", "create:drop-after*1"]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let file = project.path().join("castline.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, text.replace("token_env", "list: false, token_env")).expect("written");
+    project.run_json(4);
+    assert_eq!((server.creates(), server.count("lists")), (1, 0));
+}
+
+#[test]
 fn a_person_settles_what_is_in_doubt() {
     for (ruling, creates) in [("adopt", 1), ("forgive", 2), ("retry", 2)] {
         let server = Server::start(&["--fault", "create:drop-after*1"]);

@@ -216,11 +216,7 @@ pub const GROUPS: &[(&str, &[Row])] = &[
         "what a death leaves behind",
         &[
             orphaned(Create, Side::After, &[&[Claim, Search, Found, Get, Fetch, Fetched, Save, End]]),
-            orphaned(
-                Create,
-                Side::Before,
-                &[&[Claim, Search, Unsent, Rest, Prepare, Resend, Create, Created, Fetched]],
-            ),
+            orphaned(Create, Side::Before, &[&[Claim, Search, Absent, Prepare, Create, Created, Fetched]]),
             orphaned(Created, Side::After, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
             orphaned(Fetched, Side::Before, &[&[Claim, Get, Fetch, Fetched, Save, End]]),
             Row {

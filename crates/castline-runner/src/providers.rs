@@ -221,7 +221,8 @@ impl Providers {
         let provider = provider(&self.project, &name.0)?;
         let declared = self.project.document.as_ref().and_then(|d| d.providers.get(&*name.0));
         let lag = declared.and_then(|d| d.list_lag).unwrap_or(LIST_LAG);
-        let terms = terms(provider.capabilities(), lag);
+        let mut terms = terms(provider.capabilities(), lag);
+        terms.list &= declared.is_none_or(|d| d.list);
         let limits = limits(&self.project, &name.0);
         let reached = Arc::new(Reached { provider, terms, limits });
         all.insert(name.clone(), reached.clone());

@@ -434,6 +434,8 @@ struct Provider {
     rate: Option<Rate>,
     /// How it takes files that are too large for a request; `files` when absent.
     upload: Option<Upload>,
+    /// `false` where its list of predictions is not to be relied on: a lost create is in doubt then.
+    list: Option<bool>,
     /// How long a prediction may be missing from its list; 60s when absent.
     list_lag: Option<DurationText>,
     /// `host:port` where a Cog server reaches castline; without it requests block until they are done.

@@ -39,6 +39,7 @@ pub const PROVIDER_KEYS: &[&str] = &[
     "realm",
     "rate",
     "upload",
+    "list",
     "list_lag",
     "webhook",
 ];
@@ -100,6 +101,8 @@ pub struct Provider {
     pub rate: Rate,
     /// `upload: data-uri`: files travel inside requests only.
     pub data_uris_only: bool,
+    /// `list: false`: its list of predictions is not to be relied on, or is not there.
+    pub list: bool,
     /// `list_lag`: how long a prediction may be missing in its list.
     pub list_lag: Option<Duration>,
     /// `webhook`: host and port where a Cog server reaches us; without it requests block.
@@ -210,6 +213,7 @@ impl Reader<'_> {
         let rate = fields.get("rate").map(|node| self.rate(node)).unwrap_or_default();
         let uploads = &[("data-uri", true), ("files", false)];
         let upload = fields.get("upload").and_then(|node| self.choice(node, "`upload`", uploads));
+        let list = fields.get("list").and_then(|node| self.boolean(node, "`list`"));
         let list_lag = fields.get("list_lag").and_then(|node| self.duration(node, "`list_lag`"));
         let webhook = fields.get("webhook").and_then(|node| self.spanned(node, "`webhook`"));
         Some(Provider {
@@ -222,6 +226,7 @@ impl Reader<'_> {
             public_realm: realm.unwrap_or(false),
             rate,
             data_uris_only: upload.unwrap_or(false),
+            list: list.unwrap_or(true),
             list_lag,
             webhook,
         })

@@ -423,14 +423,18 @@ steps:
     with: { prompt: Add a moon. }
 ";
 
+/// More than travels inside a request, and never the same byte twice in a row.
+fn photo(project: &Project) {
+    let noise: Vec<u8> = (0..400 * 300 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let picture = image::RgbImage::from_raw(400, 300, noise).expect("as many bytes as pixels");
+    picture.save(project.path().join("photo.png")).expect("written");
+}
+
 #[test]
 fn a_large_file_is_uploaded_once_and_an_output_goes_on_by_its_address() {
     let server = Server::start(&[]);
     let project = Project::new(&server, TWO_EDITS);
-    // More than travels inside a request, and never the same byte twice in a row.
-    let noise: Vec<u8> = (0..400 * 300 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let picture = image::RgbImage::from_raw(400, 300, noise).expect("as many bytes as pixels");
-    picture.save(project.path().join("photo.png")).expect("written");
+    photo(&project);
     project.run_json(0);
     assert_eq!(server.get("/_sandbox/counts")["uploads"], 1);
     let sent: Vec<_> = server.requests("POST", "/predictions");
@@ -441,7 +445,7 @@ fn a_large_file_is_uploaded_once_and_an_output_goes_on_by_its_address() {
     let text = TWO_EDITS.replace("violet", "green");
     fs::write(project.path().join("flow.yaml"), text).expect("written");
     project.run_json(0);
-    assert_eq!(server.get("/_sandbox/counts")["uploads"], 1, "the link is still good");
+    assert_eq!(server.count("uploads"), 1, "the link is still good");
 }
 
 #[test]
@@ -456,4 +460,14 @@ fn pitfall_28_the_polls_of_all_predictions_share_one_rate() {
     let allowed = 4.0 + 4.0 * began.elapsed().as_secs_f64();
     let gets = server.get("/_sandbox/counts")["gets"].as_f64().expect("a count");
     assert!(gets <= allowed, "{gets} polls where {allowed:.0} are allowed");
+}
+
+#[test]
+fn legs_that_send_one_large_file_upload_it_once() {
+    let server = Server::start(&[]);
+    let text = TWO_EDITS.replace("    with: { prompt: Make the sky violet., input", "    each: { color: [violet, green, gold, grey] }\n    with: { prompt: 'Make the sky {{ each.color }}.', input");
+    let project = Project::new(&server, &text);
+    photo(&project);
+    project.run_json(0);
+    assert_eq!((server.creates(), server.count("uploads")), (8, 1));
 }

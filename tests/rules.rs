@@ -121,3 +121,32 @@ fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &str)) {
         }
     }
 }
+
+/// The numbers of the page, each with the reason why it has no test, which most do without.
+fn pitfalls() -> BTreeMap<u32, String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/pitfalls.md");
+    let page = std::fs::read_to_string(page).expect("readable");
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        Some((cells.first()?.parse().ok()?, (*cells.get(3)?).to_owned()))
+    };
+    page.lines().filter_map(row).collect()
+}
+
+#[test]
+fn every_pitfall_has_a_test_of_its_number_or_says_why_not() {
+    let (known, mut tested) = (pitfalls(), BTreeSet::new());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for folder in ["crates", "tests"] {
+        visit(&root.join(folder), &mut |_, text| {
+            for found in text.split("fn pitfall_").skip(1) {
+                let number = found.split('_').next().and_then(|number| number.parse::<u32>().ok());
+                tested.extend(number);
+            }
+        });
+    }
+    assert_eq!(known.keys().copied().collect::<Vec<_>>(), (1..=61).collect::<Vec<_>>());
+    for (number, why) in known {
+        assert_ne!(tested.contains(&number), !why.is_empty(), "pitfall {number}: {why}");
+    }
+}

@@ -1,9 +1,11 @@
-//! The procedure of one prediction: claim, create, wait, fetch, commit.
+//! The procedure of one prediction: prepare, claim, create, look for it where its answer was
+//! lost, wait, fetch, commit.
 //!
 //! A [`Prediction`] is told what happened and answers what to do; carrying it out is the
 //! work of `castline-runner`, deciding about money and owners that of [`crate::ledger`].
 //! Nothing here sleeps, reads a clock or makes a call, and a failed prediction is not
-//! created again here: that is the run's decision.
+//! created again here: that is the run's decision. (A lost one may be: where it is free, was
+//! never received, or the project says `when_lost: retry`.)
 //!
 //! Start reading at [`Prediction::handle`].
 
@@ -54,7 +56,7 @@ const UPLOADS: u32 = 5;
 /// How often a file is fetched again.
 const FETCHES: u32 = 5;
 /// The longest that a provider may ask us to stay away from what is paid for.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a create whose answer was lost is repeated where that costs nothing.
 const FREE_CREATES: u32 = 5;
 /// How often everything is begun anew because the entry has moved on.

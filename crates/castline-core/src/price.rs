@@ -129,7 +129,6 @@ pub fn reads(rules: &[PriceRule]) -> Option<BTreeSet<String>> {
         let codes = [&rule.condition, &rule.quantity].into_iter().flatten();
         codes.for_each(|code| fields.extend(fields_of(&env, &code.value)));
         let own: &[&str] = match (rule.quantity.is_some(), rule.per.as_str()) {
-            (false, "image") => &COUNTS,
             (false, "second") => &["duration"],
             (false, "megapixel") => &SIZES,
             (false, "output-kilotoken") => &MOST_TOKENS,

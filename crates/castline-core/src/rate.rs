@@ -11,11 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The longest pause that a provider may ask for.
+/// The longest pause that a provider may ask for. Microseconds, as all that follow.
 const LONGEST: i64 = 60 * 60 * SECOND;
 /// The least distance of calls after a first refusal.
 const FIRST_SPACING: i64 = 250_000;
-/// The greatest distance of calls. Low credit means six creates a minute.
+/// The greatest distance of calls. Low credit means ten seconds, and more has been seen.
 const WIDEST: i64 = 60 * SECOND;
 /// Calls this near to each other need no distance any more.
 const NEAR: i64 = 20_000;
@@ -56,7 +56,7 @@ pub struct Bucket {
     last: i64,
     /// Nothing is called before that.
     paused: i64,
-    /// The least distance of calls, learned from refusals; zero without any.
+    /// The least distance of calls, learned from refusals; zero without any. Microseconds.
     spacing: i64,
 }
 

@@ -3,7 +3,7 @@
 //! Everything is looked at and nothing is changed; what was found is drawn elsewhere. A
 //! secret is only ever said to be set.
 //!
-//! Start reading at [`providers`] and [`machine`].
+//! Start reading at [`providers()`] and [`machine`].
 
 use std::io;
 use std::path::Path;

@@ -26,6 +26,11 @@ pub async fn rule(project: &Project, key: &str, ruling: Ruling) -> Result<Entry,
     let store = open_store(project)?;
     let key = find(&store, key).await?;
     let claim = Claim::new(store.owner().clone(), RunId::from("ruling"), Vec::new());
+    let rule = match &ruling {
+        Ruling::Adopt(_) => "only a prediction that is open, in doubt or expired can be adopted",
+        Ruling::Forgive => "only a request of which nobody knows whether it was received can be forgiven",
+        Ruling::Retry => "a prediction that succeeded is not created again",
+    };
     failpoint::reach(Place::Ruled, Side::Before);
     let verdicts = store.ledger().commit(vec![(key, claim, Ask::Ruled(ruling))]).await.map_err(trouble)?;
     failpoint::reach(Place::Ruled, Side::After);
@@ -38,7 +43,7 @@ pub async fn rule(project: &Project, key: &str, ruling: Ruling) -> Result<Entry,
             return Err(refused("that prediction belongs to another entry of the ledger".to_owned()));
         }
         Some(Verdict::Stale) => {
-            return Err(refused("only a prediction that is in doubt or expired can be ruled on".to_owned()));
+            return Err(refused(rule.to_owned()));
         }
         _ => {}
     }

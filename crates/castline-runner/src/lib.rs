@@ -24,6 +24,7 @@ mod project;
 pub mod providers;
 mod trouble;
 pub mod trust;
+mod uploads;
 pub mod why;
 mod wishes;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use castline_core::prediction::CallFault;
+use castline_core::prediction::{CallFault, PATIENCE};
 use castline_core::rate::{Bucket, Rate};
 use castline_store::{SharedBucket, SharedSlots, Slot};
 use jiff::Timestamp;
@@ -18,6 +18,8 @@ use tokio::sync::Mutex;
 
 /// How long to sleep at most before looking at what other processes have learned.
 const LOOK: Duration = Duration::from_secs(5);
+/// The longest that creates are kept waiting by a refusal.
+const CREATES_WAIT: Duration = Duration::from_hours(1);
 /// How often to look for a free slot.
 const SLOTS: Duration = Duration::from_millis(50);
 
@@ -29,6 +31,7 @@ pub(crate) struct Limits {
     pub(crate) read: Limiter,
     /// None where any number may be in flight.
     slots: Option<SharedSlots>,
+    slot_line: Mutex<()>,
 }
 
 impl Limits {
@@ -39,22 +42,26 @@ impl Limits {
         [create, read]: [Option<f64>; 2],
         parallel: usize,
     ) -> Self {
-        let limiter = |calls, rate: Option<f64>| Limiter {
+        let limiter = |calls, rate: Option<f64>, patience| Limiter {
             bucket: SharedBucket::new(store, credential, calls),
             rate: rate.map(Rate::per_minute),
+            patience,
             line: Mutex::default(),
             slowed: AtomicBool::new(false),
         };
         Self {
-            create: limiter("create", create),
-            read: limiter("read", read),
+            create: limiter("create", create, CREATES_WAIT),
+            // What is read is paid for, and kept for an hour.
+            read: limiter("read", read, PATIENCE),
             slots: (parallel < usize::MAX).then(|| SharedSlots::new(store, credential, parallel)),
+            slot_line: Mutex::default(),
         }
     }
 
     /// Waits for a place among the predictions in flight; none where there is no limit.
     pub(crate) async fn slot(&self) -> Option<Slot> {
         let slots = self.slots.as_ref()?;
+        let _head = self.slot_line.lock().await;
         loop {
             if let Some(slot) = slots.take() {
                 return Some(slot);
@@ -68,6 +75,8 @@ impl Limits {
 pub(crate) struct Limiter {
     bucket: SharedBucket,
     rate: Option<Rate>,
+    /// The longest that a refusal is obeyed.
+    patience: Duration,
     line: Mutex<()>,
     /// A refusal of the provider still counts.
     slowed: AtomicBool,
@@ -104,7 +113,8 @@ impl Limiter {
         match answer {
             Err(CallFault::Busy { retry_after, .. }) => {
                 self.slowed.store(true, Ordering::Relaxed);
-                self.bucket.with(|bucket| bucket.refused(*retry_after, Timestamp::now()));
+                let asked = retry_after.map(|asked| asked.min(self.patience));
+                self.bucket.with(|bucket| bucket.refused(asked, Timestamp::now()));
             }
             // It says nothing about the limit.
             Err(CallFault::NotSent { .. } | CallFault::Lost { .. }) => {}

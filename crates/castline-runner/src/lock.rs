@@ -82,7 +82,11 @@ impl Lock {
         let path = path(project);
         let failed = |error: &dyn std::fmt::Display| unusable(&path, &error.to_string());
         let text = serde_yaml::to_string(self).map_err(|error| failed(&error))?;
-        let mut file = tempfile::NamedTempFile::new_in(&project.root).map_err(|error| failed(&error))?;
+        let mut new = tempfile::Builder::new();
+        // It is as much for others as the project is.
+        #[cfg(unix)]
+        new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = new.tempfile_in(&project.root).map_err(|error| failed(&error))?;
         let head = "# What this project has pinned. Written by castline; keep it with the project.\n";
         file.write_all(head.as_bytes()).map_err(|error| failed(&error))?;
         file.write_all(text.as_bytes()).map_err(|error| failed(&error))?;

@@ -19,6 +19,7 @@ use crate::limiter::Limits;
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::trust::{self, Pair};
+use crate::uploads::Uploads;
 use crate::wishes::Wishes;
 
 /// Predictions in flight when nobody says otherwise.
@@ -190,6 +191,8 @@ pub(crate) struct Reached {
     pub(crate) terms: Terms,
     /// How often it is called.
     pub(crate) limits: Limits,
+    /// What this run has uploaded to it.
+    pub(crate) uploads: Uploads,
 }
 
 impl Reached {
@@ -224,7 +227,7 @@ impl Providers {
         let mut terms = terms(provider.capabilities(), lag);
         terms.list &= declared.is_none_or(|d| d.list);
         let limits = limits(&self.project, &name.0);
-        let reached = Arc::new(Reached { provider, terms, limits });
+        let reached = Arc::new(Reached { provider, terms, limits, uploads: Uploads::default() });
         all.insert(name.clone(), reached.clone());
         Ok(reached)
     }
@@ -246,8 +249,11 @@ fn limits(project: &Project, name: &str) -> Limits {
         (None, Some(b)) => (b.base_url, b.token_env, b.rate, b.parallel),
         (None, None) => (name, "", [None, None], usize::MAX),
     };
-    let host = host(base_url).unwrap_or_else(|_| base_url.to_owned());
-    Limits::new(&project.store(), &format!("{variable}@{host}"), rate, parallel)
+    let credential = match variable {
+        "" => base_url.trim().trim_end_matches('/').to_owned(),
+        _ => format!("{variable}@{}", host(base_url).unwrap_or_else(|_| base_url.to_owned())),
+    };
+    Limits::new(&project.store(), &credential, rate, parallel)
 }
 
 fn terms(capabilities: &Capabilities, list_lag: Duration) -> Terms {

@@ -89,11 +89,7 @@ impl Drop for Owners {
 /// True when a process holds the exclusive lock. Looking takes a shared one, so that two
 /// who look do not take each other for the owner.
 fn is_locked(path: &Path) -> bool {
-    match File::open(path).map(|file| file.try_lock_shared()) {
-        Ok(Ok(())) => false,
-        Ok(Err(TryLockError::WouldBlock)) => true,
-        Ok(Err(TryLockError::Error(error))) | Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
+    is_held(path).unwrap_or_else(|error| error.kind() != io::ErrorKind::NotFound)
 }
 
 /// A lock as an owner holds it, for a second process to look at.
@@ -132,7 +128,8 @@ impl Drop for LockProbe {
     }
 }
 
-/// True when another process holds the lock of a [`LockProbe`].
+/// True when another process holds the lock of a file, be it an owner's, a run's or a
+/// [`LockProbe`]'s.
 pub fn is_held(path: &Path) -> io::Result<bool> {
     match File::open(path)?.try_lock_shared() {
         Ok(()) => Ok(false),

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
+use crate::owner::is_held;
 
 /// The file in a run's folder that asks for it to be canceled.
 const CANCEL: &str = "cancel";
@@ -106,8 +107,7 @@ impl Runs {
 
     /// True while a process has the run's journal open.
     pub fn is_going_on(&self, run: &str) -> bool {
-        let lock = File::open(self.of(run).join("lock"));
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        is_held(&self.of(run).join("lock")).unwrap_or(false)
     }
 
     /// Asks the process that a run is in to cancel it; false when it is in none.

@@ -188,7 +188,7 @@ pub enum State {
 }
 
 impl State {
-    /// All of them, in the order of the table in the design.
+    /// All of them, in the order in which they are usually passed through.
     pub const ALL: [Self; 8] = [
         Self::Intended,
         Self::Created,

@@ -1,7 +1,7 @@
 //! What kind of failure a provider's error text stands for.
 //!
-//! The table is data, from section 1.10 of the prediction API's reference; a text that no
-//! sign is in is not worth another attempt.
+//! The table is data: words that services were seen to use. A text that no sign is in is not
+//! worth another attempt.
 
 use castline_spec::workflow::FailureKind;
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ledger::{Entry, Match, RunId};
 use crate::model::ProviderName;
 
+use super::PATIENCE;
 use super::fault::CallFault;
 use super::poll::backoff;
 use super::search::{Candidate, Found, Search};
@@ -96,7 +97,7 @@ impl Hunt {
             Err(fault) if fault.is_transient() && now.duration_since(self.listed) < UNREADABLE => {
                 let usual = backoff(Duration::from_secs(1), self.faults, Duration::from_secs(30));
                 self.faults += 1;
-                self.again_after(now, fault.asked().unwrap_or(usual))
+                self.again_after(now, fault.asked().unwrap_or(usual).min(PATIENCE))
             }
             Err(fault) => Finding::CannotTell(fault.to_string()),
         }

@@ -71,8 +71,8 @@ pub enum Do {
         ask: Ask,
     },
     /// Do everything that must be done before the ledger hears that it will be sent: upload
-    /// files, wait for a turn. Tell [`Told::Prepared`]. The turn is given back when the
-    /// next verdict is not to create.
+    /// files, wait for a turn. Tell [`Told::Prepared`]. The place among the predictions in
+    /// flight is kept until the end, and given up while another owner is waited for.
     Prepare,
     /// Send the request and tell [`Told::Created`].
     Create,

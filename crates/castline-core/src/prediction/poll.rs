@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::PATIENCE;
 use super::fault::CallFault;
 
 const FIRST: Duration = Duration::from_millis(100);
@@ -13,8 +14,6 @@ const LEAST: Duration = Duration::from_millis(10);
 const RARELY: Duration = Duration::from_secs(5);
 const AFTER_FAULT: Duration = Duration::from_millis(500);
 const AFTER_FAULTS: Duration = Duration::from_secs(30);
-/// The longest that a provider may ask us to stay away: what is paid for is kept for an hour.
-const AFTER_BUSY: Duration = Duration::from_mins(1);
 
 /// The rhythm of the polls of one prediction.
 ///
@@ -54,10 +53,7 @@ impl Poll {
     pub(crate) fn after(&mut self, fault: &CallFault) -> Duration {
         let wait = backoff(AFTER_FAULT, self.faults, AFTER_FAULTS);
         self.faults += 1;
-        match fault {
-            CallFault::Busy { retry_after: Some(asked), .. } => (*asked).clamp(LEAST, AFTER_BUSY),
-            _ => wait,
-        }
+        fault.asked().map_or(wait, |asked| asked.clamp(LEAST, PATIENCE))
     }
 
     /// Begins anew, after something happened that should soon show.
@@ -115,6 +111,6 @@ mod tests {
         poll.next(at(0));
         assert_eq!(poll.after(&lost), AFTER_FAULT);
         let busy = CallFault::Busy { message: String::new(), retry_after: Some(Duration::from_secs(90)) };
-        assert_eq!(poll.after(&busy), AFTER_BUSY);
+        assert_eq!(poll.after(&busy), PATIENCE);
     }
 }

@@ -3,8 +3,8 @@
 //! Its routes look like Replicate's, but it keeps no list and no results: a prediction is
 //! answered on the connection that asked for it, or by a webhook. So a [`CogProvider`]
 //! follows each prediction in the background and answers for it from what it has seen, for
-//! as long as the process lives. Tests are named after the pitfalls of the project's API
-//! reference.
+//! as long as the process lives. Tests are named after the pitfalls in
+//! `docs/reference/pitfalls.md`.
 //!
 //! Start reading at [`CogProvider::create`].
 

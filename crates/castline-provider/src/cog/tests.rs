@@ -1,5 +1,5 @@
-//! Calls to servers that answer as Cog was seen to, by the numbers of the pitfalls in the
-//! API reference. The real ones are in `tests/cog.rs` of the repository.
+//! Calls to servers that answer as Cog was seen to, by the numbers of the pitfalls in
+//! `docs/reference/pitfalls.md`. The real ones are in `tests/cog.rs` of the repository.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -144,6 +144,26 @@ mod tests {
         assert_eq!((snapshot.status, snapshot.output), (Status::Succeeded, Some(json!("data:,whole"))));
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn pitfall_36_the_server_is_answered_while_nobody_can_take_the_event() {
+        let hooks = Webhooks::listen("127.0.0.1:0").await.unwrap();
+        let (url, mut arrived) = hooks.expect(&PredictionId("p1".into()));
+        let desk = hooks.desk.clone();
+        let (taken, is_taken) = std::sync::mpsc::channel();
+        let (free, is_free) = std::sync::mpsc::channel::<()>();
+        let busy = std::thread::spawn(move || {
+            let _waiting = desk.waiting();
+            taken.send(()).unwrap();
+            is_free.recv().unwrap();
+        });
+        is_taken.recv().unwrap();
+        assert_eq!(send(&url, &json!({ "id": "p1", "status": "succeeded", "output": "data:,x" })).await, 204);
+        assert!(arrived.try_recv().is_err());
+        free.send(()).unwrap();
+        busy.join().unwrap();
+        assert_eq!(arrived.await.unwrap().status, Status::Succeeded);
+    }
+
     #[tokio::test]
     async fn pitfall_35_nobody_else_can_end_a_prediction() {
         let hooks = Webhooks::listen("127.0.0.1:0").await.unwrap();

@@ -3,7 +3,7 @@
 //! An [`HttpProvider`] makes single calls and says what came of each; nothing is repeated
 //! and no redirect is followed with the token. Answers are judged by their body alone,
 //! because success codes differ between services. Tests are named after the pitfalls that
-//! they guard against, by their numbers in the project's API reference.
+//! they guard against, by their numbers in `docs/reference/pitfalls.md`.
 //!
 //! Start reading at [`HttpProvider::create`].
 

@@ -1,4 +1,4 @@
-//! Calls over real sockets, by the numbers of the pitfalls in the API reference.
+//! Calls over real sockets, by the numbers of `docs/reference/pitfalls.md`.
 
 mod calls;
 mod files;

@@ -36,6 +36,7 @@ use super::World;
 use crate::failpoint::{self, Place, Side};
 use crate::providers::{Providers, Reached};
 use crate::trouble::Trouble;
+use crate::uploads;
 use crate::wishes::Wishes;
 
 /// Beyond waiting and running, the provider ends it.
@@ -47,8 +48,6 @@ const CANCEL_AGAIN: [Duration; 4] =
 
 /// How long a provider's own output may be passed on to it by its URL; it lives an hour.
 const OUTPUTS_FRESH: SignedDuration = SignedDuration::from_mins(45);
-/// An upload is used while it lives at least so long.
-const UPLOADS_LEFT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a task tells the driver.
 pub(crate) enum Said {
@@ -523,10 +522,9 @@ impl Hands {
             .collect();
         for file in uploads {
             let stored = Stored(&self.world.store);
-            let link = reached.limits.read.call(reached.provider.upload(&file, &stored)).await?;
-            let until =
-                link.expires.map(|until| until.saturating_sub(UPLOADS_LEFT).unwrap_or(Timestamp::MIN));
-            known.put(&file.digest, &whose, &link.url, until);
+            let upload = reached.limits.read.call(reached.provider.upload(&file, &stored));
+            let link = reached.uploads.once(file.digest, upload).await?;
+            known.put(&file.digest, &whose, &link.url, uploads::until(&link));
             links.insert(file.digest, link.url);
         }
         Ok(links)

@@ -64,8 +64,8 @@ impl Ledger {
         Ok(Self(Arc::new(Inner { path, owners, reader, queue, writer, watcher: OnceLock::new() })))
     }
 
-    /// Has these asks judged, in their order, in one transaction. When an intent or an id
-    /// of a provider that bills is among them, they are on the disk when this returns.
+    /// Has these asks judged, in their order, in one transaction. When an intent of a provider
+    /// that bills, an id or a ruling is among them, they are on the disk when this returns.
     ///
     /// Asks take their place in the queue when this is called, not when it is awaited.
     pub fn commit(

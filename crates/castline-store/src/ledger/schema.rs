@@ -71,6 +71,8 @@ const STEPS: &[&str] = &[
         until INTEGER,
         PRIMARY KEY (digest, whose)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX links_by_end ON links (until) WHERE until IS NOT NULL;
+    CREATE INDEX holds_of_key ON holds (key);
     -- Entries forget the prediction of a create that failed when there is another.
     CREATE TABLE predictions (
         provider TEXT NOT NULL,

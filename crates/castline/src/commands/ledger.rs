@@ -13,7 +13,7 @@ use super::{project_here, small_runtime};
 use crate::cli::Ledger;
 use crate::exit::Exit;
 use crate::report::entry::{draw, in_short, json};
-use crate::report::json::print;
+use crate::report::json::{SCHEMA_VERSION, print};
 use crate::report::plan::counted;
 use crate::screen;
 
@@ -48,7 +48,7 @@ fn list(as_json: bool) -> Result<Exit, Trouble> {
     let entries = small_runtime()?.block_on(ledger::list(&project, &states))?;
     if as_json {
         let entries: Vec<_> = entries.iter().map(in_short).collect();
-        print(&json!({ "schema_version": 1, "entries": entries }))?;
+        print(&json!({ "schema_version": SCHEMA_VERSION, "entries": entries }))?;
     } else if entries.is_empty() {
         screen::say("nothing is open or in doubt");
     } else {

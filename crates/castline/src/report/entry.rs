@@ -1,6 +1,6 @@
 //! One entry of the ledger: for people with what to do next, for programs whole.
 //!
-//! Start reading at [`draw`]; [`json`] is the other face.
+//! Start reading at [`draw`]; [`json()`] is the other face.
 
 use std::fmt::Write as _;
 
@@ -108,6 +108,9 @@ fn next(known: &Known) -> String {
     let gone = known.missing > 0;
     match entry.state {
         _ if known.worked_on => "a castline works on it: wait for it, or stop it".to_owned(),
+        State::Intended if entry.unsent => {
+            "it was not received: the next run that needs it creates it".to_owned()
+        }
         State::Intended if entry.terms.list => {
             "the next run that needs it looks for it in the provider's list".to_owned()
         }

@@ -110,7 +110,7 @@ pub const GROUPS: &[(&str, &[Row])] = &[
     (
         "a create is not received",
         &[
-            put_off(&["create:429*1"]),
+            Row { thorough: true, ..put_off(&["create:429*1"]) },
             put_off(&["create:429=1*1"]),
             put_off(&["create:429=1@body*1"]),
             lost(&["create:500*1"]),

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use common::castline;
 use common::server::Server;
-
-const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 
 /// A project whose provider is a server on loopback.
 struct Project {
@@ -47,13 +46,8 @@ impl Project {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CASTLINE);
-        command
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("CASTLINE_PROVIDER")
-            .env("LOCAL_TOKEN", "secret-token-for-loopback")
-            .env("NO_COLOR", "1");
+        let mut command = castline(self.path(), arguments);
+        command.env("LOCAL_TOKEN", "secret-token-for-loopback");
         command
     }
 

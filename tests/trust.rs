@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use common::castline;
 use common::server::Server;
 
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
@@ -50,17 +51,13 @@ impl Project {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CASTLINE);
+        let mut command = castline(self.path(), arguments);
         command
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("CASTLINE_PROVIDER")
             .env_remove("CASTLINE_TRUST")
             .env_remove("REPLICATE_API_TOKEN")
             .env_remove("COMETAPI_KEY")
             .env("XDG_CONFIG_HOME", self.home.path())
-            .env("OWN_TOKEN", TOKEN)
-            .env("NO_COLOR", "1");
+            .env("OWN_TOKEN", TOKEN);
         command
     }
 

@@ -6,6 +6,14 @@ pub mod server;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+
+/// castline in a folder, with nothing chosen by the environment and without colors.
+pub fn castline(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_castline"));
+    command.args(arguments).current_dir(folder).env_remove("CASTLINE_PROVIDER").env("NO_COLOR", "1");
+    command
+}
 
 /// Copies a folder, without what is named.
 pub fn copy(from: &Path, to: &Path, without: &[&str]) {

@@ -100,13 +100,16 @@ pub struct Label {
     pub message: String,
 }
 
-/// A certain cure: replace what the span covers with `text`.
+/// A cure: replace what the span covers with `text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What to replace.
+    /// What to replace, in the finding's own text.
     pub span: Span,
     /// What to put there.
     pub text: String,
+    /// True when nothing else can be meant, so that `check --fix` applies it. Else it is the
+    /// nearest thing that would be taken, and a person decides.
+    pub certain: bool,
 }
 
 /// One finding.
@@ -128,7 +131,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to try.
     pub hint: Option<String>,
-    /// A cure that can be applied as it is.
+    /// A cure, when one edit is enough.
     pub fix: Option<Fix>,
 }
 
@@ -182,7 +185,14 @@ impl Diagnostic {
     /// Adds a certain cure.
     #[must_use]
     pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.fix = Some(Fix { span, text: text.into() });
+        self.fix = Some(Fix { span, text: text.into(), certain: true });
+        self
+    }
+
+    /// Adds the nearest thing that would be taken, for a person to decide.
+    #[must_use]
+    pub fn suggest(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, text: text.into(), certain: false });
         self
     }
 

@@ -492,7 +492,7 @@ impl Reader<'_> {
             if let Some((root, _)) = root.iter().find(|(_, known)| *known) {
                 let path = format!("{root}.{name}");
                 finding.hint = Some(format!("write `{path}`"));
-                finding.fix = Some(crate::diagnostic::Fix { span, text: path });
+                finding.fix = Some(crate::diagnostic::Fix { span, text: path, certain: true });
             }
         }
     }

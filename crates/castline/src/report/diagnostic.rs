@@ -182,7 +182,9 @@ fn one_json(finding: &Diagnostic) -> Json {
         "span": finding.span.map(span_json),
         "labels": finding.labels.iter().map(label).collect::<Vec<_>>(),
         "hint": finding.hint,
-        "fix": finding.fix.as_ref().map(|f| json!({ "span": span_json(f.span), "text": f.text })),
+        "fix": finding.fix.as_ref().map(|f| json!({
+            "span": span_json(f.span), "text": f.text, "certain": f.certain,
+        })),
     })
 }
 

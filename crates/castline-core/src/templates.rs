@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use castline_spec::template::tree::Body;
 use castline_spec::template::{Dynamic, DynamicKind, Shape, Target, Template};
 use castline_spec::{Code, Source, Span};
 use indexmap::IndexMap;
@@ -121,7 +122,8 @@ impl Templates {
     /// Compiles an expression that castline itself wrote.
     pub fn bind_expression(&mut self, code: &str, source: &Source, span: Span) -> Bound {
         let map = castline_spec::template::PositionMap::default();
-        let template = Template { code: code.into(), shape: Shape::Lone, references: Vec::new(), map };
+        let body = Arc::new(Body::Text(Vec::new()));
+        let template = Template { code: code.into(), shape: Shape::Lone, body, references: Vec::new(), map };
         let name = self.add(&template);
         Bound { source: source.clone(), span, kind: BoundKind::Template(name, Arc::new(template)) }
     }

@@ -1,7 +1,7 @@
 //! Templates: text with `{{ }}` expressions, parsed when the file is read.
 //!
-//! Only this module knows minijinja's syntax tree. It says what a template refers to, and
-//! where; rendering is the core's work. Whether a step or an input of that name exists is not
+//! It says what a template consists of ([`tree`]), and what it refers to, and where; types and
+//! rendering are the core's work. Whether a step or an input of that name exists is not
 //! known here.
 //!
 //! Start reading at [`Template::parse`].
@@ -18,9 +18,11 @@ use crate::span::{Pos, Source, Span, Spanned};
 
 mod depth;
 mod names;
+pub mod tree;
 mod walk;
 
 pub use names::{FILTERS, FUNCTIONS, Scope, TESTS};
+use tree::{Body, Reading, Refusal};
 use walk::Walk;
 
 /// A YAML value in which strings may be templates, at any depth.
@@ -52,6 +54,8 @@ pub struct Template {
     pub code: Arc<str>,
     /// Whether the value keeps its type or is text.
     pub shape: Shape,
+    /// What it consists of.
+    pub body: Arc<Body>,
     /// Everything that the template refers to, in the order of the text.
     pub references: Vec<Reference>,
     /// Where each byte of `code` was written.
@@ -144,10 +148,10 @@ impl Template {
     /// Parses a bare expression, as `if` takes it; the braces around it may be there.
     pub fn expression(text: &Text, source: &Source, scope: Scope) -> Result<Self, Diagnostics> {
         let mut parsing = Parsing::new(text, source, scope);
+        parsing.is_condition = true;
         if !is_template(&text.value) {
             return parsing.bare_expression();
         }
-        parsing.is_condition = true;
         let template = parsing.template()?;
         if template.shape == Shape::Text {
             let finding = Diagnostic::error(
@@ -192,31 +196,49 @@ impl<'a> Parsing<'a> {
         let code = &*self.text.value;
         let tree = machinery::parse(code, "template", minijinja::syntax::SyntaxConfig::default())
             .map_err(|error| self.syntax(&error))?;
-        let mut walk = Walk::new(code, &self.map, self.source, self.scope);
-        let lone = walk::lone(code, &tree);
-        match &lone {
-            Some((expression, _)) => walk.lone(expression, self.is_condition),
-            None => walk.statement(&tree),
-        }
-        let range = lone.map(|(_, range)| range);
+        let reading = Reading::new(code, &self.map);
+        let (body, range) = match tree::lone(code, &tree) {
+            Some((expression, range)) => (reading.lone(expression), Some(range)),
+            None => (reading.template(&tree), None),
+        };
         let shape = if range.is_some() { Shape::Lone } else { Shape::Text };
-        self.finish(walk, shape, range.unwrap_or(0..code.len()))
+        self.finish(body, shape, range.unwrap_or(0..code.len()))
     }
 
     fn bare_expression(&self) -> Result<Template, Diagnostics> {
         self.refuse_depth(true)?;
         let code = &*self.text.value;
         let tree = machinery::parse_expr(code).map_err(|error| self.syntax(&error))?;
-        let mut walk = Walk::new(code, &self.map, self.source, self.scope);
-        walk.lone(&tree, true);
+        let body = Reading::new(code, &self.map).lone(&tree);
         let start = code.len() - code.trim_start().len();
-        self.finish(walk, Shape::Lone, start..code.trim_end().len().max(start))
+        self.finish(body, Shape::Lone, start..code.trim_end().len().max(start))
     }
 
-    fn finish(&self, walk: Walk<'_>, shape: Shape, range: Range<usize>) -> Result<Template, Diagnostics> {
+    fn finish(
+        &self,
+        body: Result<Body, Vec<Refusal>>,
+        shape: Shape,
+        range: Range<usize>,
+    ) -> Result<Template, Diagnostics> {
+        let body = body.map_err(|refusals| self.refused(refusals))?;
+        let mut walk = Walk::new(self.source, self.scope);
+        walk.body(&body, self.is_condition);
         let references = walk.finish()?;
         let code = Arc::from(&self.text.value[range.clone()]);
-        Ok(Template { code, shape, references, map: self.map.slice(range) })
+        Ok(Template { code, shape, body: Arc::new(body), references, map: self.map.slice(range) })
+    }
+
+    fn refused(&self, refusals: Vec<Refusal>) -> Diagnostics {
+        let finding = |refusal| {
+            let (span, message) = match refusal {
+                Refusal::Depth(span) => (span, "this expression is nested too deep".to_owned()),
+                Refusal::Statement(name, span) => {
+                    (span, format!("castline's templates have no `{{% {name} %}}`"))
+                }
+            };
+            Diagnostic::error(Code::TemplateSyntax, self.source, span, message)
+        };
+        Diagnostics { list: refusals.into_iter().map(finding).collect() }
     }
 
     /// The parser and the compiler of templates use the stack for what is nested.

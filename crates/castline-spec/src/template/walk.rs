@@ -1,34 +1,17 @@
-//! Walks the syntax tree of one template and collects what it refers to.
-//!
-//! Every kind of statement and expression is named here, so that a kind that is new in
-//! minijinja stops the build instead of passing unseen.
+//! Walks the tree of one template and collects what it refers to.
 //!
 //! Start reading at [`Walk::expression`].
 
-use std::ops::Range;
-
-use minijinja::machinery::ast::{
-    BinOpKind, Call, CallArg, Expr, Filter, ForLoop, Stmt, Test, UnaryOpKind, Var,
-};
-use minijinja::value::ValueKind;
-
 use super::names::{FILTERS, FUNCTIONS, LOOKING_TESTS, STATUS_TESTS, Scope, TESTS};
-use super::{All, PositionMap, Reference, Target};
+use super::tree::{Argument, ArgumentKind, Body, Expr, ExprKind, Part as Piece, Target as Bound};
+use super::{All, Reference, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::span::{Source, Span, Spanned};
 
-/// Deeper trees are refused: whoever compiles the template needs stack for them.
-const DEEPEST: usize = 200;
-
-type Ast<'a, T> = minijinja::machinery::ast::Spanned<T>;
-
 pub(super) struct Walk<'a> {
-    code: &'a str,
-    map: &'a PositionMap,
     source: &'a Source,
     scope: Scope,
     locals: Vec<Vec<&'a str>>,
-    depth: usize,
     references: Vec<Reference>,
     found: Diagnostics,
 }
@@ -47,35 +30,12 @@ struct Use {
 const READ: Use = Use { guarded: false, tested: false, whole: false };
 const LOOKED_AT: Use = Use { guarded: true, tested: false, whole: false };
 
-/// The expression of a text that is one `{{ }}` and white space, and where it stands.
-pub(super) fn lone<'t, 'a>(code: &str, tree: &'t Stmt<'a>) -> Option<(&'t Expr<'a>, Range<usize>)> {
-    let trimmed = code.trim();
-    let Stmt::Template(template) = tree else { return None };
-    if !trimmed.starts_with("{{") || !trimmed.ends_with("}}") {
-        return None;
-    }
-    let mut parts = template.children.iter().filter(|part| match part {
-        Stmt::EmitRaw(raw) => !raw.raw.trim().is_empty(),
-        _ => true,
-    });
-    match (parts.next(), parts.next()) {
-        (Some(Stmt::EmitExpr(emit)), None) => {
-            let span = emit.span();
-            Some((&emit.expr, span.start_offset as usize..span.end_offset as usize))
-        }
-        _ => None,
-    }
-}
-
 impl<'a> Walk<'a> {
-    pub fn new(code: &'a str, map: &'a PositionMap, source: &'a Source, scope: Scope) -> Self {
+    pub fn new(source: &'a Source, scope: Scope) -> Self {
         Self {
-            code,
-            map,
             source,
             scope,
             locals: vec![Vec::new()],
-            depth: 0,
             references: Vec::new(),
             found: Diagnostics::default(),
         }
@@ -91,62 +51,60 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Walks the one expression of a lone template or of a condition.
-    pub fn lone(&mut self, expression: &Expr<'a>, is_condition: bool) {
-        self.expression(expression, Use { guarded: is_condition, tested: false, whole: true });
+    /// Walks a template. A condition only looks at its value.
+    pub fn body(&mut self, body: &'a Body, is_condition: bool) {
+        match body {
+            Body::Lone(expression) => {
+                self.expression(expression, Use { guarded: is_condition, tested: false, whole: true });
+            }
+            Body::Text(parts) => self.pieces(parts),
+        }
     }
 
-    pub fn statement(&mut self, statement: &Stmt<'a>) {
-        match statement {
-            Stmt::Template(template) => self.body(&template.children),
-            Stmt::EmitExpr(emit) => self.expression(&emit.expr, READ),
-            Stmt::EmitRaw(_) => {}
-            Stmt::ForLoop(repeat) => self.repeat(repeat),
-            Stmt::IfCond(branch) => {
-                self.expression(&branch.expr, LOOKED_AT);
-                self.body(&branch.true_body);
-                self.body(&branch.false_body);
+    fn pieces(&mut self, pieces: &'a [Piece]) {
+        pieces.iter().for_each(|piece| self.piece(piece));
+    }
+
+    fn piece(&mut self, piece: &'a Piece) {
+        match piece {
+            Piece::Text(_) => {}
+            Piece::Value(value) => self.expression(value, READ),
+            Piece::If { test, then, otherwise } => {
+                self.expression(test, LOOKED_AT);
+                self.pieces(then);
+                self.pieces(otherwise);
             }
-            Stmt::WithBlock(with) => self.scoped(|walk| {
-                for (target, value) in &with.assignments {
+            Piece::For { target, iter, filter, body, otherwise } => {
+                self.expression(iter, READ);
+                self.scoped(|walk| {
+                    walk.bind(target);
+                    filter.iter().for_each(|filter| walk.expression(filter, LOOKED_AT));
+                    walk.bind_name("loop");
+                    walk.pieces(body);
+                });
+                self.scoped(|walk| walk.pieces(otherwise));
+            }
+            Piece::With { assignments, body } => self.scoped(|walk| {
+                for (target, value) in assignments {
                     walk.expression(value, READ);
                     walk.bind(target);
                 }
-                walk.body(&with.body);
+                walk.pieces(body);
             }),
-            Stmt::Set(set) => {
-                self.expression(&set.expr, READ);
-                self.bind(&set.target);
+            Piece::Set(target, value) => {
+                self.expression(value, READ);
+                self.bind(target);
             }
-            Stmt::SetBlock(set) => {
-                set.filter.iter().for_each(|filter| self.expression(filter, READ));
-                self.scoped(|walk| walk.body(&set.body));
-                self.bind(&set.target);
+            Piece::SetText(target, filter, body) => {
+                filter.iter().for_each(|filter| self.expression(filter, READ));
+                self.scoped(|walk| walk.pieces(body));
+                self.bind(target);
             }
-            Stmt::FilterBlock(block) => {
-                self.expression(&block.filter, READ);
-                self.scoped(|walk| walk.body(&block.body));
+            Piece::Filtered(filter, body) => {
+                self.expression(filter, READ);
+                self.scoped(|walk| walk.pieces(body));
             }
-            Stmt::AutoEscape(block) => self.refuse_statement("autoescape", range(block.span())),
-            Stmt::Do(call) => self.refuse_statement("do", range(call.span())),
         }
-    }
-
-    fn body(&mut self, statements: &[Stmt<'a>]) {
-        for statement in statements {
-            self.statement(statement);
-        }
-    }
-
-    fn repeat(&mut self, repeat: &ForLoop<'a>) {
-        self.expression(&repeat.iter, READ);
-        self.scoped(|walk| {
-            walk.bind(&repeat.target);
-            repeat.filter_expr.iter().for_each(|filter| walk.expression(filter, LOOKED_AT));
-            walk.bind_name("loop");
-            walk.body(&repeat.body);
-        });
-        self.scoped(|walk| walk.body(&repeat.else_body));
     }
 
     fn scoped(&mut self, work: impl FnOnce(&mut Self)) {
@@ -155,12 +113,11 @@ impl<'a> Walk<'a> {
         self.locals.pop();
     }
 
-    fn bind(&mut self, target: &Expr<'a>) {
+    fn bind(&mut self, target: &'a Bound) {
         match target {
-            Expr::Var(name) => self.bind_name(name.id),
-            Expr::List(list) => list.items.iter().for_each(|item| self.bind(item)),
-            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item)),
-            _ => {}
+            Bound::Name(name) => self.bind_name(name),
+            Bound::Several(targets) => targets.iter().for_each(|target| self.bind(target)),
+            Bound::Attribute => {}
         }
     }
 
@@ -170,219 +127,187 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn refuse_statement(&mut self, name: &str, range: Range<usize>) {
-        let message = format!("castline's templates have no `{{% {name} %}}`");
-        self.complain(Code::TemplateSyntax, range, message, None);
-    }
-
-    fn expression(&mut self, expression: &Expr<'a>, used: Use) {
-        self.depth += 1;
-        if self.depth <= DEEPEST {
-            self.expression_within(expression, used);
-        } else if self.depth == DEEPEST + 1 && self.found.list.is_empty() {
-            let message = "this expression is nested too deep";
-            self.complain(Code::TemplateSyntax, range(expression.span()), message.into(), None);
-        }
-        self.depth -= 1;
-    }
-
-    fn expression_within(&mut self, expression: &Expr<'a>, used: Use) {
-        match expression {
-            Expr::Const(_) => {}
-            Expr::Var(_) | Expr::GetAttr(_) | Expr::GetItem(_) | Expr::Slice(_) | Expr::Call(_) => {
-                self.path(expression, used);
+    fn expression(&mut self, expression: &'a Expr, used: Use) {
+        match &expression.kind {
+            ExprKind::Literal(_) | ExprKind::Text(_) => {}
+            ExprKind::Name(_)
+            | ExprKind::Attribute(..)
+            | ExprKind::Item(..)
+            | ExprKind::Slice(..)
+            | ExprKind::Call(..) => self.path(expression, used),
+            ExprKind::Not(value) => self.expression(value, LOOKED_AT),
+            ExprKind::Negative(value) => self.expression(value, READ),
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+                self.expression(left, LOOKED_AT);
+                self.expression(right, LOOKED_AT);
             }
-            Expr::UnaryOp(op) => match op.op {
-                UnaryOpKind::Not => self.expression(&op.expr, LOOKED_AT),
-                UnaryOpKind::Neg => self.expression(&op.expr, READ),
-            },
-            Expr::BinOp(op) => {
-                let both = match op.op {
-                    BinOpKind::ScAnd | BinOpKind::ScOr => LOOKED_AT,
-                    _ => READ,
-                };
-                self.expression(&op.left, both);
-                self.expression(&op.right, both);
+            ExprKind::Arithmetic(_, left, right) => {
+                self.expression(left, READ);
+                self.expression(right, READ);
             }
-            Expr::Compare(compare) => {
-                self.expression(&compare.expr, READ);
-                compare.ops.iter().for_each(|op| self.expression(&op.expr, READ));
+            ExprKind::Comparison(operands) | ExprKind::List(operands) => {
+                operands.iter().for_each(|operand| self.expression(operand, READ));
             }
-            Expr::IfExpr(branch) => {
+            ExprKind::If { test, then, otherwise } => {
                 let taken = Use { whole: false, ..used };
-                self.expression(&branch.test_expr, LOOKED_AT);
-                self.expression(&branch.true_expr, taken);
-                branch.false_expr.iter().for_each(|other| self.expression(other, taken));
+                self.expression(test, LOOKED_AT);
+                self.expression(then, taken);
+                otherwise.iter().for_each(|other| self.expression(other, taken));
             }
-            Expr::Filter(filter) => self.filter(filter),
-            Expr::Test(test) => self.test(test),
-            Expr::List(list) => list.items.iter().for_each(|item| self.expression(item, READ)),
-            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expression(item, READ)),
-            Expr::Map(map) => map.keys.iter().chain(&map.values).for_each(|item| self.expression(item, READ)),
+            ExprKind::Filter(value, name, arguments) => self.filter(value.as_deref(), name, arguments),
+            ExprKind::Test(value, name, arguments) => self.test(value, name, arguments),
+            ExprKind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                self.expression(key, READ);
+                self.expression(value, READ);
+            }),
         }
     }
 
-    fn filter(&mut self, filter: &Ast<'a, Filter<'a>>) {
-        let start = filter.span().start_offset as usize;
-        self.known_filter(filter.name, start..start + filter.name.len());
-        self.names_in_arguments(filter.name, &filter.args);
-        let used = if matches!(filter.name, "default" | "d") { LOOKED_AT } else { READ };
-        filter.expr.iter().for_each(|value| self.expression(value, used));
-        self.arguments(&filter.args);
+    fn filter(&mut self, value: Option<&'a Expr>, name: &Spanned<String>, arguments: &'a [Argument]) {
+        self.known_filter(&name.value, name.span);
+        self.names_in_arguments(&name.value, arguments);
+        let used = if matches!(name.value.as_str(), "default" | "d") { LOOKED_AT } else { READ };
+        value.into_iter().for_each(|value| self.expression(value, used));
+        self.arguments(arguments);
     }
 
-    fn test(&mut self, test: &Ast<'a, Test<'a>>) {
-        let start = test.span().start_offset as usize;
-        self.known_test(test.name, start..start + test.name.len());
+    fn test(&mut self, value: &'a Expr, name: &Spanned<String>, arguments: &'a [Argument]) {
+        self.known_test(&name.value, name.span);
         let used = Use {
-            guarded: LOOKING_TESTS.contains(&test.name),
-            tested: STATUS_TESTS.contains(&test.name),
+            guarded: LOOKING_TESTS.contains(&name.value.as_str()),
+            tested: STATUS_TESTS.contains(&name.value.as_str()),
             whole: false,
         };
-        self.expression(&test.expr, used);
-        self.arguments(&test.args);
+        self.expression(value, used);
+        self.arguments(arguments);
     }
 
-    fn known_filter(&mut self, name: &str, range: Range<usize>) {
+    fn known_filter(&mut self, name: &str, span: Span) {
         if !FILTERS.contains(&name) {
-            let hint = did_you_mean("a filter", name, FILTERS.iter().copied());
-            self.complain(Code::UnknownFilter, range, format!("there is no filter `{name}`"), hint);
+            self.unknown("filter", name, span, FILTERS);
         }
     }
 
-    fn known_test(&mut self, name: &str, range: Range<usize>) {
+    fn known_test(&mut self, name: &str, span: Span) {
         if !TESTS.contains(&name) {
-            let hint = did_you_mean("a test", name, TESTS.iter().copied());
-            self.complain(Code::UnknownFilter, range, format!("there is no test `{name}`"), hint);
+            self.unknown("test", name, span, TESTS);
         }
+    }
+
+    /// A filter, test or function that castline does not have.
+    fn unknown(&mut self, what: &str, name: &str, span: Span, known: &'static [&'static str]) {
+        let message = format!("there is no {what} `{name}`");
+        let hint = did_you_mean(&format!("a {what}"), name, known.iter().copied());
+        let mut finding = Diagnostic::error(Code::UnknownFilter, self.source, span, message).maybe_hint(hint);
+        if let Some(near) = nearest(name, known.iter().copied()) {
+            finding = finding.fix(span, near);
+        }
+        self.found.push(finding);
     }
 
     /// `map('upper')` and `select('defined')` name filters and tests by text.
-    fn names_in_arguments(&mut self, filter: &str, arguments: &[CallArg<'a>]) {
+    fn names_in_arguments(&mut self, filter: &str, arguments: &[Argument]) {
         let position = usize::from(filter.ends_with("attr"));
-        let Some(CallArg::Pos(argument)) = arguments.get(position) else { return };
-        let Some((name, range)) = self.literal(argument) else { return };
+        let Some(name) = arguments.get(position).and_then(positional).and_then(literal) else { return };
         match filter {
-            "map" => self.known_filter(&name, range),
-            "select" | "reject" | "selectattr" | "rejectattr" => self.known_test(&name, range),
+            "map" => self.known_filter(&name.value, name.span),
+            "select" | "reject" | "selectattr" | "rejectattr" => self.known_test(&name.value, name.span),
             _ => {}
         }
     }
 
-    fn arguments(&mut self, arguments: &[CallArg<'a>]) {
-        for argument in arguments {
-            match argument {
-                CallArg::Pos(value)
-                | CallArg::Kwarg(_, value)
-                | CallArg::PosSplat(value)
-                | CallArg::KwargSplat(value) => self.expression(value, READ),
-            }
-        }
-    }
-
-    /// A literal text and where it stands, quotes excluded.
-    fn literal(&self, expression: &Expr<'a>) -> Option<(String, Range<usize>)> {
-        let Expr::Const(literal) = expression else { return None };
-        let text = literal.value.as_str()?.to_owned();
-        let range = range(literal.span());
-        let quoted = self.code.get(range.clone())?.starts_with(['\'', '"']);
-        let inner = if quoted && range.len() >= 2 { range.start + 1..range.end - 1 } else { range };
-        Some((text, inner))
+    fn arguments(&mut self, arguments: &'a [Argument]) {
+        arguments.iter().for_each(|argument| self.expression(&argument.value, READ));
     }
 
     /// A name with what follows it: attributes, indexes, calls.
-    fn path(&mut self, expression: &Expr<'a>, used: Use) {
+    fn path(&mut self, expression: &'a Expr, used: Use) {
         let (base, parts) = flatten(expression);
         for part in &parts {
             match part {
                 Part::Attribute(..) => {}
-                Part::Index(index, _) => self.expression(index, READ),
-                Part::Slice(bounds, _) => bounds.iter().for_each(|bound| self.expression(bound, READ)),
-                Part::Call(call, _) => self.arguments(&call.args),
+                Part::Index(index) => self.expression(index, READ),
+                Part::Slice(bounds) => bounds.iter().for_each(|bound| self.expression(bound, READ)),
+                Part::Call(arguments, _) => self.arguments(arguments),
             }
         }
-        let Expr::Var(name) = base else { return self.expression(base, READ) };
-        if self.locals.iter().flatten().any(|local| *local == name.id) {
+        let ExprKind::Name(id) = &base.kind else { return self.expression(base, READ) };
+        if self.locals.iter().flatten().any(|local| local == id) {
             return;
         }
-        let path = Path { name, parts: &parts, used };
-        if self.scope.0.contains(&name.id) {
+        let path = Path { name: id, at: base.span, span: expression.span, parts: &parts, used };
+        if self.scope.0.contains(&id.as_str()) {
             self.reference(&path);
-        } else if let Some(Part::Call(call, _)) = parts.first() {
-            self.function(&path, call);
+        } else if let Some(Part::Call(arguments, _)) = parts.first() {
+            self.function(&path, arguments);
         } else {
-            self.unknown_name(name);
+            self.unknown_name(id, base.span);
         }
     }
 
-    fn unknown_name(&mut self, name: &Ast<'a, Var<'a>>) {
-        let range = range(name.span());
-        let hint = if FUNCTIONS.contains(&name.id) {
-            Some(format!("a function is called: `{}(...)`", name.id))
-        } else if self.follows_hyphen(range.start) {
+    fn unknown_name(&mut self, name: &str, span: Span) {
+        let hint = if FUNCTIONS.contains(&name) {
+            Some(format!("a function is called: `{name}(...)`"))
+        } else if self.follows_hyphen(span.start.offset) {
             Some("`-` subtracts: names have `_` instead".into())
         } else {
             let locals = self.locals.iter().flatten().copied();
             let known: Vec<_> = self.scope.0.iter().copied().chain(locals).collect();
-            let near = nearest(name.id, known.iter().copied()).is_some();
-            let elsewhere = Scope::elsewhere(name.id).filter(|_| !near).map(|place| format!("it is {place}"));
-            elsewhere.or_else(|| did_you_mean("the name", name.id, known))
+            let near = nearest(name, known.iter().copied()).is_some();
+            let elsewhere = Scope::elsewhere(name).filter(|_| !near).map(|place| format!("it is {place}"));
+            elsewhere.or_else(|| did_you_mean("the name", name, known))
         };
-        self.complain(Code::UnknownName, range, format!("`{}` is not in scope here", name.id), hint);
+        self.complain(Code::UnknownName, span, format!("`{name}` is not in scope here"), hint);
     }
 
     fn follows_hyphen(&self, start: usize) -> bool {
-        let before = self.code.get(..start).and_then(|code| code.strip_suffix('-'));
-        before.is_some_and(|code| code.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+        let before = self.source.text.get(..start).and_then(|text| text.strip_suffix('-'));
+        before.is_some_and(|text| text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
     }
 
-    fn function(&mut self, path: &Path<'_, 'a>, call: &Ast<'a, Call<'a>>) {
-        let name = path.name.id;
-        let range = range(path.name.span());
+    fn function(&mut self, path: &Path<'_, 'a>, arguments: &[Argument]) {
+        let name = path.name;
         if name == "read" {
-            self.read(path, call);
-        } else if !FUNCTIONS.contains(&name) {
-            let hint = if FILTERS.contains(&name) {
-                Some(format!("there is a filter of that name: `value | {name}`"))
-            } else {
-                did_you_mean("a function", name, FUNCTIONS.iter().copied())
-            };
-            self.complain(Code::UnknownFilter, range, format!("there is no function `{name}`"), hint);
+            self.read(path, arguments);
+        } else if FUNCTIONS.contains(&name) {
+        } else if FILTERS.contains(&name) {
+            let hint = Some(format!("there is a filter of that name: `value | {name}`"));
+            self.complain(Code::UnknownFilter, path.at, format!("there is no function `{name}`"), hint);
+        } else {
+            self.unknown("function", name, path.at, FUNCTIONS);
         }
     }
 
-    fn read(&mut self, path: &Path<'_, 'a>, call: &Ast<'a, Call<'a>>) {
-        let literal = match call.args.as_slice() {
-            [CallArg::Pos(argument)] => self.literal(argument),
+    fn read(&mut self, path: &Path<'_, 'a>, arguments: &[Argument]) {
+        let file = match arguments {
+            [argument] => positional(argument).and_then(literal),
             _ => None,
         };
-        let whole = range(path.name.span()).start..path.end();
-        let Some((file, place)) = literal else {
+        let Some(file) = file else {
             let hint = Some("`read('./notes/prompt.md')`".into());
             let message = "`read` takes one path that is written out";
-            return self.complain(Code::InvalidPath, whole, message.into(), hint);
+            return self.complain(Code::InvalidPath, path.span, message.into(), hint);
         };
-        if !file.starts_with("./") && !file.starts_with("../") {
-            let hint = Some(format!("`./{}`", file.trim_start_matches('/')));
-            let message = format!("the path `{file}` does not begin with `./` or `../`");
-            return self.complain(Code::InvalidPath, place, message, hint);
+        if !file.value.starts_with("./") && !file.value.starts_with("../") {
+            let hint = Some(format!("`./{}`", file.value.trim_start_matches('/')));
+            let message = format!("the path `{}` does not begin with `./` or `../`", file.value);
+            return self.complain(Code::InvalidPath, file.span, message, hint);
         }
-        let target = Target::Read(Spanned::new(file, self.map.span(place)));
-        self.refer(path, target);
+        self.refer(path, Target::Read(file.clone()));
     }
 
     fn reference(&mut self, path: &Path<'_, 'a>) {
-        let root = path.name.id;
+        let root = path.name;
         if root != "steps" && self.refuse_method(path.parts) {
             return;
         }
         if root == "file" {
             return self.refer(path, Target::File);
         }
-        let Some(name) = path.parts.first().and_then(|part| self.named(part)) else {
+        let Some(name) = path.parts.first().and_then(named) else {
             return self.refuse_unnamed(path);
         };
-        let rest = || self.rest(&path.parts[1..]);
+        let rest = || rest(&path.parts[1..]);
         let target = match root {
             "inputs" | "input" => Target::Input(name, rest()),
             "vars" => Target::Var(name),
@@ -394,8 +319,7 @@ impl<'a> Walk<'a> {
     }
 
     fn refuse_unnamed(&mut self, path: &Path<'_, 'a>) {
-        let root = path.name.id;
-        let range = range(path.name.span()).start..path.end();
+        let root = path.name;
         let (code, message) = match (root, path.parts.first()) {
             ("steps", Some(_)) => (Code::ComputedStep, "a step is referred to by a computed name".to_owned()),
             ("steps", None) => (Code::ComputedStep, "`steps` needs the name of a step after it".to_owned()),
@@ -403,77 +327,59 @@ impl<'a> Walk<'a> {
             (_, None) => (Code::UnknownName, format!("`{root}` needs a name after it")),
         };
         let hint = Some(format!("write the name out: `{root}.NAME`"));
-        self.complain(code, range, message, hint);
+        self.complain(code, path.span, message, hint);
     }
 
     fn step(&mut self, path: &Path<'_, 'a>, step: Spanned<String>) {
         let mut parts = &path.parts[1..];
         let mut all = None;
-        if let [Part::Attribute("all", _), rest @ ..] = parts {
+        if let [Part::Attribute(name), rest @ ..] = parts
+            && name.value == "all"
+        {
             parts = rest;
             let Some(reduction) = self.reduction(&mut parts) else { return };
             all = Some(reduction);
         }
-        let picked = all.is_some() && self.picked(&mut parts);
+        let picked = all.is_some() && picked(&mut parts);
         if self.refuse_method(parts) {
             return;
         }
-        let attribute = parts.first().and_then(|part| self.named(part));
+        let attribute = parts.first().and_then(named);
         if attribute.is_none() && !parts.is_empty() {
-            let range = range(path.name.span()).start..path.end();
             let message = format!("what `steps.{}` offers is read by a name that is written out", step.value);
-            return self.complain(Code::ComputedStep, range, message, None);
+            return self.complain(Code::ComputedStep, path.span, message, None);
         }
-        let rest = self.rest(parts.get(1..).unwrap_or_default());
+        let rest = rest(parts.get(1..).unwrap_or_default());
         let tested = path.used.tested;
         self.refer(path, Target::Step { step, all, attribute, rest, picked, tested });
     }
 
     /// What follows `.all`: the axes that it names, or nothing.
-    fn reduction<'p>(&mut self, parts: &mut &'p [Part<'p, 'a>]) -> Option<All> {
-        let [Part::Call(call, _), rest @ ..] = *parts else { return Some(All::Every) };
+    fn reduction<'p>(&mut self, parts: &mut &'p [Part<'a>]) -> Option<All> {
+        let [Part::Call(arguments, call), rest @ ..] = *parts else { return Some(All::Every) };
         *parts = rest;
-        self.axes(call).map(All::Named)
-    }
-
-    /// Passes over the index or the slice of a list of legs; true when one leg is left.
-    fn picked<'p>(&self, parts: &mut &'p [Part<'p, 'a>]) -> bool {
-        match *parts {
-            [Part::Index(index, _), rest @ ..] if self.literal(index).is_none() => {
-                *parts = rest;
-                true
-            }
-            [Part::Slice(..), rest @ ..] => {
-                *parts = rest;
-                false
-            }
-            _ => false,
-        }
+        self.axes(arguments, *call).map(All::Named)
     }
 
     /// The names in `.all('seed', 'style')`.
-    fn axes(&mut self, call: &Ast<'a, Call<'a>>) -> Option<Vec<Spanned<String>>> {
-        let axis = |argument: &CallArg<'a>| match argument {
-            CallArg::Pos(value) => {
-                self.literal(value).map(|(name, at)| Spanned::new(name, self.map.span(at)))
-            }
-            _ => None,
-        };
-        let axes: Option<Vec<_>> = call.args.iter().map(axis).collect();
+    fn axes(&mut self, arguments: &[Argument], call: Span) -> Option<Vec<Spanned<String>>> {
+        let axes: Option<Vec<_>> =
+            arguments.iter().map(|argument| positional(argument).and_then(literal).cloned()).collect();
         if let Some(axes) = axes.filter(|axes| !axes.is_empty()) {
             return Some(axes);
         }
         let hint = Some("`.all` closes every axis, `.all('seed')` the ones that it names".into());
         let message = "`.all` takes names of axes in quotes";
-        self.complain(Code::UnknownAxis, range(call.span()), message.into(), hint);
+        self.complain(Code::UnknownAxis, call, message.into(), hint);
         None
     }
 
-    fn refuse_method(&mut self, parts: &[Part<'_, 'a>]) -> bool {
+    fn refuse_method(&mut self, parts: &[Part<'a>]) -> bool {
         let Some(at) = parts.iter().position(|part| matches!(part, Part::Call(..))) else { return false };
-        let (name, place) = match at.checked_sub(1).and_then(|before| parts.get(before)) {
-            Some(Part::Attribute(name, place)) => (*name, place.clone()),
-            _ => ("", parts[at].end()..parts[at].end()),
+        let (name, place) = match (at.checked_sub(1).and_then(|before| parts.get(before)), &parts[at]) {
+            (Some(Part::Attribute(name)), _) => (name.value.as_str(), name.span),
+            (_, Part::Call(_, call)) => ("", Span::at(call.end)),
+            _ => return false,
         };
         let hint = match name {
             "" => None,
@@ -486,98 +392,105 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn named(&self, part: &Part<'_, 'a>) -> Option<Spanned<String>> {
-        let (name, place) = match part {
-            Part::Attribute(name, place) => ((*name).to_owned(), place.clone()),
-            Part::Index(index, _) => self.literal(index)?,
-            Part::Slice(..) | Part::Call(..) => return None,
-        };
-        Some(Spanned::new(name, self.map.span(place)))
-    }
-
-    fn rest(&self, parts: &[Part<'_, 'a>]) -> Vec<String> {
-        let spell = |part: &Part<'_, 'a>| match part {
-            Part::Slice(..) => "[:]".to_owned(),
-            Part::Index(Expr::Const(index), _) if index.value.kind() == ValueKind::Number => {
-                index.value.to_string()
-            }
-            part => self.named(part).map_or_else(|| "[]".to_owned(), |name| name.value),
-        };
-        parts.iter().map(spell).collect()
-    }
-
     fn refer(&mut self, path: &Path<'_, 'a>, target: Target) {
-        let span = self.map.span(range(path.name.span()).start..path.end());
         let Use { guarded, whole, .. } = path.used;
-        self.references.push(Reference { target, span, guarded, whole });
+        self.references.push(Reference { target, span: path.span, guarded, whole });
     }
 
-    fn complain(&mut self, code: Code, range: Range<usize>, message: String, hint: Option<String>) {
-        let span: Span = self.map.span(range);
+    fn complain(&mut self, code: Code, span: Span, message: String, hint: Option<String>) {
         self.found.push(Diagnostic::error(code, self.source, span, message).maybe_hint(hint));
     }
 }
 
+/// The value of an argument that is given by its position.
+fn positional(argument: &Argument) -> Option<&Expr> {
+    (argument.kind == ArgumentKind::Position).then_some(&argument.value)
+}
+
+/// A text that is written out.
+fn literal(expression: &Expr) -> Option<&Spanned<String>> {
+    match &expression.kind {
+        ExprKind::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Passes over the index or the slice of a list of legs; true when one leg is left.
+fn picked(parts: &mut &[Part<'_>]) -> bool {
+    match *parts {
+        [Part::Index(index), rest @ ..] if literal(index).is_none() => {
+            *parts = rest;
+            true
+        }
+        [Part::Slice(..), rest @ ..] => {
+            *parts = rest;
+            false
+        }
+        _ => false,
+    }
+}
+
+fn named(part: &Part<'_>) -> Option<Spanned<String>> {
+    match part {
+        Part::Attribute(name) => Some((*name).clone()),
+        Part::Index(index) => literal(index).cloned(),
+        Part::Slice(..) | Part::Call(..) => None,
+    }
+}
+
+fn rest(parts: &[Part<'_>]) -> Vec<String> {
+    let spell = |part: &Part<'_>| match part {
+        Part::Slice(..) => "[:]".to_owned(),
+        Part::Index(Expr { kind: ExprKind::Literal(index), .. }) if index.is_u64() => index.to_string(),
+        part => named(part).map_or_else(|| "[]".to_owned(), |name| name.value),
+    };
+    parts.iter().map(spell).collect()
+}
+
 struct Path<'p, 'a> {
-    name: &'p Ast<'a, Var<'a>>,
-    parts: &'p [Part<'p, 'a>],
+    name: &'a str,
+    /// Where the name stands.
+    at: Span,
+    /// Where the whole of it stands.
+    span: Span,
+    parts: &'p [Part<'a>],
     used: Use,
 }
 
-impl Path<'_, '_> {
-    fn end(&self) -> usize {
-        self.parts.last().map_or(range(self.name.span()).end, Part::end)
-    }
-}
-
-/// What follows a name. The tree knows where each part ends; where it begins it does not say.
-enum Part<'p, 'a> {
-    Attribute(&'a str, Range<usize>),
-    Index(&'p Expr<'a>, usize),
-    Slice(Vec<&'p Expr<'a>>, usize),
-    Call(&'p Ast<'a, Call<'a>>, usize),
-}
-
-impl Part<'_, '_> {
-    fn end(&self) -> usize {
-        match self {
-            Self::Attribute(_, place) => place.end,
-            Self::Index(_, end) | Self::Slice(_, end) | Self::Call(_, end) => *end,
-        }
-    }
+/// What follows a name.
+enum Part<'a> {
+    Attribute(&'a Spanned<String>),
+    Index(&'a Expr),
+    Slice(&'a [Expr]),
+    /// Arguments, and the whole path up to them.
+    Call(&'a [Argument], Span),
 }
 
 /// Takes a path apart, from its base to its end.
-fn flatten<'p, 'a>(mut expression: &'p Expr<'a>) -> (&'p Expr<'a>, Vec<Part<'p, 'a>>) {
+fn flatten(mut expression: &Expr) -> (&Expr, Vec<Part<'_>>) {
     let mut parts = Vec::new();
     loop {
-        let end = range(expression.span()).end;
-        expression = match expression {
-            Expr::GetAttr(attribute) => {
-                parts.push(Part::Attribute(attribute.name, end - attribute.name.len()..end));
-                &attribute.expr
+        expression = match &expression.kind {
+            ExprKind::Attribute(value, name) => {
+                parts.push(Part::Attribute(name));
+                value
             }
-            Expr::GetItem(item) => {
-                parts.push(Part::Index(&item.subscript_expr, end));
-                &item.expr
+            ExprKind::Item(value, index) => {
+                parts.push(Part::Index(index));
+                value
             }
-            Expr::Slice(slice) => {
-                let bounds = [&slice.start, &slice.stop, &slice.step];
-                parts.push(Part::Slice(bounds.into_iter().flatten().collect(), end));
-                &slice.expr
+            ExprKind::Slice(value, bounds) => {
+                parts.push(Part::Slice(bounds));
+                value
             }
-            Expr::Call(call) => {
-                parts.push(Part::Call(call, end));
-                &call.expr
+            ExprKind::Call(function, arguments) => {
+                parts.push(Part::Call(arguments, expression.span));
+                function
             }
-            base => {
+            _ => {
                 parts.reverse();
-                return (base, parts);
+                return (expression, parts);
             }
         };
     }
-}
-
-fn range(span: minijinja::machinery::Span) -> Range<usize> {
-    span.start_offset as usize..span.end_offset as usize
 }

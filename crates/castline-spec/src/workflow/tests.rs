@@ -257,6 +257,7 @@ outputs:
       hint: there is the name `inputs`
     error[unknown-filter] 9:78-82 <uper>: there is no filter `uper`
       hint: there is a filter `upper`
+      fix 9:78-82: uper -> upper
     error[invalid-value] 10:21-23 <-1>: `times` takes a whole number from 0 on, not -1
     error[invalid-value] 10:30-37 <platfrm>: `on` cannot be `platfrm`
       hint: there is the value `platform`

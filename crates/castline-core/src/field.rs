@@ -45,6 +45,8 @@ pub struct Misfit {
     pub hint: Option<String>,
     /// A text that would fit in place of the whole value.
     pub fix: Option<String>,
+    /// True when nothing else can be meant than this text.
+    pub certain: bool,
 }
 
 /// Compiles a schema; the message says why it cannot be.
@@ -138,7 +140,14 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
     let shown = shorten(found);
     let mut hint = None;
     let mut fix = None;
+    let mut certain = true;
+    let mut limited = |limit: &Json, words: &str| {
+        (fix, certain) = (Some(limit.to_string()), false);
+        format!("must be {words} {limit}, not {shown}")
+    };
     let message = match error.kind() {
+        ValidationErrorKind::Minimum { limit } => limited(limit, "at least"),
+        ValidationErrorKind::Maximum { limit } => limited(limit, "at most"),
         ValidationErrorKind::Type { kind } => {
             use jsonschema::error::TypeKind;
             let wanted = match kind {
@@ -150,6 +159,12 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
             if wanted.contains("string") && (found.is_number() || found.is_boolean()) {
                 fix = Some(format!("\"{found}\""));
                 hint = Some(format!("write it with quotes: \"{found}\""));
+            } else if let Some(meant) = found.as_str().and_then(|text| meant_by(text, &wanted)) {
+                hint = Some(match meant.parse::<bool>() {
+                    Ok(_) => format!("this is a text to YAML; write `{meant}`"),
+                    Err(_) => format!("write it without quotes: `{meant}`"),
+                });
+                fix = Some(meant);
             }
             format!("must be {wanted}, not {}", article(type_name(found)))
         }
@@ -159,15 +174,14 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
             if let Some(same) = options.iter().find(|o| !found.is_string() && o.as_str() == Some(&text)) {
                 fix = Some(same.to_string());
                 hint = Some(format!("the model takes the text {same}; write it with quotes"));
-            } else if let Some(near) = nearest(&text, options.iter().filter_map(Json::as_str)) {
+            } else if let Some(near) = nearest_value(&text, &options) {
                 hint = Some(format!("did you mean \"{near}\"?"));
                 fix = Some(format!("\"{near}\""));
+                certain = near.eq_ignore_ascii_case(text.trim());
             }
             let all = options.iter().map(Json::to_string).collect::<Vec<_>>().join(", ");
             format!("must be one of {all}, not {shown}")
         }
-        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}, not {shown}"),
-        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}, not {shown}"),
         ValidationErrorKind::ExclusiveMinimum { limit } => format!("must be more than {limit}, not {shown}"),
         ValidationErrorKind::ExclusiveMaximum { limit } => format!("must be less than {limit}, not {shown}"),
         ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
@@ -187,7 +201,31 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
         message,
         hint,
         fix: fix.filter(|_| !inside),
+        certain,
     }
+}
+
+/// The nearest of the texts that are taken: `16:9` for `16:10`.
+fn nearest_value<'o>(text: &str, options: &'o [Json]) -> Option<&'o str> {
+    let options = || options.iter().filter_map(Json::as_str);
+    let close = |option: &&str| text.len() > 3 && strsim::damerau_levenshtein(text, option) <= 2;
+    let closest = || options().filter(close).min_by_key(|option| strsim::damerau_levenshtein(text, option));
+    nearest(text, options()).or_else(closest)
+}
+
+/// The number or truth that a text was meant to be, where one of those is wanted.
+fn meant_by(text: &str, wanted: &str) -> Option<String> {
+    let text = text.trim();
+    if wanted.contains("boolean") {
+        return match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some("true".to_owned()),
+            "false" | "no" | "off" => Some("false".to_owned()),
+            _ => None,
+        };
+    }
+    let integer = wanted.contains("integer") && text.parse::<i64>().is_ok();
+    let number = wanted.contains("a number") && text.parse::<f64>().is_ok_and(f64::is_finite);
+    (integer || number).then(|| text.to_owned())
 }
 
 /// `/1/style` as `[1].style`.

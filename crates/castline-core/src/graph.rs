@@ -6,8 +6,12 @@
 //!
 //! Start reading at [`Graph::check`].
 
+mod idle;
+mod known;
 mod ports;
 mod refs;
+mod rules;
+mod types;
 mod values;
 
 use std::collections::BTreeSet;
@@ -22,9 +26,11 @@ use jsonschema::Validator;
 use crate::callee::{Callee, Callees, Catalog, bind_all, bind_with, fields_of_inputs};
 use crate::field::{Field, compile};
 use crate::templates::{Bound, Templates};
+use crate::types::fit::{Fit, Fitting};
+use known::Known;
 
 pub use ports::Feed;
-pub(crate) use values::{is_path, misfit_finding};
+pub(crate) use values::{is_path, misfit_finding, rule_finding};
 
 /// A checked workflow.
 #[derive(Debug)]
@@ -71,7 +77,7 @@ pub struct Step {
     /// Own axes.
     pub each: IndexMap<Name, Bound>,
     /// All axes and the steps that open them: inherited ones first.
-    pub axes: IndexMap<Name, BTreeSet<usize>>,
+    pub axes: Axes,
     /// What it waits for.
     pub deps: Vec<Dep>,
     /// `if`.
@@ -94,7 +100,30 @@ pub struct Step {
     pub mentioned: BTreeSet<Name>,
     /// `version` of the model, for this step.
     pub version: Option<String>,
+    /// How many of its inputs are known to fit.
+    pub proofs: Proofs,
 }
+
+/// Inputs that fit whatever comes, and those that are checked with the real value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Proofs {
+    /// They always fit.
+    pub proved: usize,
+    /// They are checked again before their create.
+    pub open: usize,
+}
+
+impl Proofs {
+    fn count(&mut self, fit: &Fit) {
+        match fit {
+            Fit::Proved => self.proved += 1,
+            Fit::Open | Fit::Never(_) | Fit::Partly(_) => self.open += 1,
+        }
+    }
+}
+
+/// The axes of a step and the steps that open them: inherited ones first.
+pub(crate) type Axes = IndexMap<Name, BTreeSet<usize>>;
 
 /// `json: SCHEMA` of a step.
 #[derive(Debug)]
@@ -168,6 +197,7 @@ impl Graph {
             workflow,
             found: Diagnostics::default(),
             templates: Templates::default(),
+            fitting: Fitting::default(),
             names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
         };
         let graph = check.graph(&mut Callees::new(catalog));
@@ -178,6 +208,14 @@ impl Graph {
     /// A step by its name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.names.get(name).map(|i| &self.steps[*i])
+    }
+
+    /// How many inputs of all steps are known to fit.
+    pub fn proofs(&self) -> Proofs {
+        self.steps.iter().fold(Proofs::default(), |all, step| Proofs {
+            proved: all.proved + step.proofs.proved,
+            open: all.open + step.proofs.open,
+        })
     }
 
     /// The steps that read a step.
@@ -191,6 +229,7 @@ struct Check<'w> {
     workflow: &'w Workflow,
     found: Diagnostics,
     templates: Templates,
+    fitting: Fitting,
     names: Arc<IndexMap<Name, usize>>,
 }
 
@@ -202,22 +241,24 @@ impl Check<'_> {
         self.check_defaults(&input_fields);
         let vars = bind_all(&workflow.vars, source, &mut self.templates);
         let found: Vec<_> = workflow.steps.keys().map(|name| self.callee(name, callees)).collect();
-        self.check_vars(&found);
+        self.check_names(&found);
+        let order = self.order();
+        let axes = self.axes(&order);
+        let known = Known::new(self, &found, &axes);
+        self.found.extend(known.found.clone());
         let mut steps = Vec::new();
-        for (name, callee) in workflow.steps.keys().zip(&found) {
-            match callee {
-                Some(callee) => steps.extend(self.step(name, callee, &found)),
-                // Its other parts are still looked at, so that all findings come at once.
-                None => self.check_references_of(name, &found),
+        for (number, (name, callee)) in workflow.steps.keys().zip(&found).enumerate() {
+            self.check_axes(number, &axes);
+            // The parts of a step whose callee is broken are looked at all the same, so that all
+            // findings come at once.
+            let proofs = self.check_types(number, callee.as_deref(), &known);
+            if let Some(callee) = callee {
+                steps.extend(self.step(number, name, callee, &axes, &known, proofs));
             }
         }
         let complete = steps.len() == workflow.steps.len();
-        let order = self.order()?;
-        if complete {
-            self.inherit(&mut steps, &order);
-        }
-        let outputs = self.outputs(complete.then_some(&steps), &found);
-        self.check_unused(&steps, complete);
+        let outputs = self.outputs(complete.then_some(&steps), &known);
+        self.check_idle(&axes, &found);
         complete.then(|| Graph {
             name: workflow.name.clone(),
             source: source.clone(),
@@ -249,12 +290,20 @@ impl Check<'_> {
         }
     }
 
-    fn step(&mut self, name: &Name, callee: &Arc<Callee>, callees: &[Option<Arc<Callee>>]) -> Option<Step> {
+    fn step(
+        &mut self,
+        number: usize,
+        name: &Name,
+        callee: &Arc<Callee>,
+        axes: &[Axes],
+        known: &Known<'_>,
+        mut proofs: Proofs,
+    ) -> Option<Step> {
         let step = &self.workflow.steps[name];
         let source = &self.workflow.source;
-        self.check_references_of(name, callees);
-        let feeds = self.feeds(name, callee, callees);
-        self.check_with(name, callee, feeds.as_deref(), callees);
+        let feeds = self.feeds(name, callee, known, &mut proofs);
+        self.check_filled(name, callee, feeds.as_deref());
+        self.check_rules(number, callee, feeds.as_deref(), known);
         let json = step.json.as_ref().and_then(|schema| self.json_schema(schema));
         let each: IndexMap<_, _> = step
             .each
@@ -275,7 +324,8 @@ impl Check<'_> {
             with_span: step.with_span,
             feeds: feeds?,
             each,
-            axes: IndexMap::new(),
+            axes: axes[number].clone(),
+            proofs,
             deps: self.deps(name),
             json,
             retry: step.retry.clone(),
@@ -298,20 +348,12 @@ impl Check<'_> {
         }
     }
 
-    /// Steps so that each comes after what it needs; a cycle is a finding.
-    fn order(&mut self) -> Option<Vec<usize>> {
-        let deps: Vec<BTreeSet<usize>> =
-            self.workflow.steps.keys().map(|n| self.deps(n).into_iter().map(|d| d.step).collect()).collect();
-        let mut order = Vec::new();
-        let mut state = vec![0_u8; deps.len()];
-        let mut path = Vec::new();
-        for step in 0..deps.len() {
-            if let Some(cycle) = visit(step, &deps, &mut state, &mut path, &mut order) {
-                self.report_cycle(&cycle);
-                return None;
-            }
-        }
-        Some(order)
+    /// Steps so that each comes after what it needs; a cycle is a finding, and is cut open.
+    fn order(&mut self) -> Vec<usize> {
+        let deps = self.workflow.steps.keys().map(|n| self.deps(n).into_iter().map(|d| d.step).collect());
+        let (order, cycles) = sort(&deps.collect::<Vec<_>>());
+        cycles.iter().for_each(|cycle| self.report_cycle(cycle));
+        order
     }
 
     fn report_cycle(&mut self, cycle: &[usize]) {
@@ -324,52 +366,66 @@ impl Check<'_> {
         self.found.push(finding);
     }
 
-    /// Gives each step its axes: those it inherits, then its own.
-    fn inherit(&mut self, steps: &mut [Step], order: &[usize]) {
+    /// The axes of each step: those it inherits, then its own.
+    fn axes(&self, order: &[usize]) -> Vec<Axes> {
+        let mut all: Vec<Axes> = vec![IndexMap::new(); self.workflow.steps.len()];
         for &i in order {
-            let mut axes: IndexMap<Name, BTreeSet<usize>> = IndexMap::new();
-            for dep in steps[i].deps.iter().filter(|d| !d.order_only) {
-                for (axis, openers) in &steps[dep.step].axes {
+            let (name, step) = self.workflow.steps.get_index(i).expect("a step's number");
+            let mut axes = Axes::new();
+            for dep in self.deps(name).iter().filter(|d| !d.order_only) {
+                for (axis, openers) in &all[dep.step] {
                     if !dep.closed.has(axis) {
                         axes.entry(axis.clone()).or_default().extend(openers);
                     }
                 }
             }
-            for axis in steps[i].each.keys() {
+            for axis in step.each.keys() {
                 axes.entry(axis.clone()).or_default().insert(i);
             }
-            steps[i].axes = axes;
+            all[i] = axes;
         }
-        for step in steps.iter() {
-            self.check_axes(step, steps);
-        }
+        all
     }
 }
 
-/// Depth first; answers with the cycle when there is one.
-fn visit(
-    step: usize,
-    deps: &[BTreeSet<usize>],
-    state: &mut [u8],
-    path: &mut Vec<usize>,
-    order: &mut Vec<usize>,
-) -> Option<Vec<usize>> {
-    match state[step] {
-        2 => return None,
-        1 => {
-            let from = path.iter().position(|s| *s == step).expect("a step under way is on the path");
-            return Some(path[from..].iter().copied().chain([step]).collect());
-        }
-        _ => state[step] = 1,
+/// Numbers so that each comes after what it needs, and the cycles, each from a number back to
+/// itself. An edge that closes a cycle is left out.
+fn sort(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
     }
-    path.push(step);
-    for dep in &deps[step] {
-        if let Some(cycle) = visit(*dep, deps, state, path, order) {
-            return Some(cycle);
+    let mut state = vec![State::New; needs.len()];
+    let (mut order, mut cycles) = (Vec::new(), Vec::new());
+    for root in 0..needs.len() {
+        // Depth first, with the path kept here: a chain may be longer than the stack.
+        let mut path: Vec<(usize, usize)> = vec![];
+        if state[root] == State::New {
+            state[root] = State::Open;
+            path.push((root, 0));
+        }
+        while let Some((number, next)) = path.last_mut() {
+            let Some(&need) = needs[*number].get(*next) else {
+                state[*number] = State::Done;
+                order.push(*number);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match state[need] {
+                State::Done => {}
+                State::New => {
+                    state[need] = State::Open;
+                    path.push((need, 0));
+                }
+                State::Open => {
+                    let from = path.iter().position(|(n, _)| *n == need).expect("open ones are on the path");
+                    cycles.push(path[from..].iter().map(|(n, _)| *n).chain([need]).collect());
+                }
+            }
         }
     }
-    path.pop();
-    state[step] = 2;
-    order.push(step);
-    None
+    (order, cycles)
 }

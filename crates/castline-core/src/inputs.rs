@@ -85,7 +85,7 @@ impl Inputs {
             Ok(value) => drop(self.values.insert(name.clone(), value)),
             Err(NoFile::NotYet) => {}
             Err(NoFile::Broken(message)) => {
-                let misfit = Misfit { path: String::new(), message, hint: None, fix: None };
+                let misfit = Misfit { path: String::new(), message, hint: None, fix: None, certain: false };
                 let mut finding = finding(graph, name, &misfit);
                 finding.code = Code::BadMedia;
                 self.found.push(finding);

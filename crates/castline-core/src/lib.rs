@@ -34,6 +34,7 @@ pub mod save;
 pub mod scope;
 pub mod snapshot;
 pub mod templates;
+pub mod types;
 pub mod value;
 
 pub use digest::Digest;

@@ -23,6 +23,8 @@ use crate::scope::{Scope, StepsView};
 use crate::templates::Stop;
 use crate::value::Value;
 
+#[cfg(test)]
+pub(crate) use resolve::takes;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.

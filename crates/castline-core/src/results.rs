@@ -33,6 +33,20 @@ pub enum LegStatus {
     NotRun,
 }
 
+impl LegStatus {
+    /// Every status.
+    pub const ALL: &'static [Self] = &[
+        Self::Succeeded,
+        Self::Failed,
+        Self::Canceled,
+        Self::Skipped,
+        Self::Expired,
+        Self::InDoubt,
+        Self::Refused,
+        Self::NotRun,
+    ];
+}
+
 /// A finished leg.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegResult {

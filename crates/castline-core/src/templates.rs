@@ -193,7 +193,8 @@ impl Templates {
     }
 }
 
-fn truth(value: &Value) -> bool {
+/// What an `if` makes of a value.
+pub(crate) fn truth(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(b) => *b,
@@ -260,7 +261,7 @@ fn failed(error: &Error, template: &Template, at: &Bound) -> Stop {
     Stop::Failed { code, source: at.source.clone(), span, message }
 }
 
-fn environment() -> Environment<'static> {
+pub(crate) fn environment() -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     env.set_auto_escape_callback(|_| AutoEscape::None);
@@ -330,7 +331,7 @@ fn not_text(value: &Jinja) -> Option<&'static str> {
     NOT_TEXT.iter().find(|(of, _)| *of == kind).map(|(_, words)| *words)
 }
 
-fn regex(pattern: &str) -> Result<regex::Regex, Error> {
+pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(1 << 20)
         .build()

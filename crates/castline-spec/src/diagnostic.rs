@@ -72,6 +72,10 @@ codes! {
     AxisClash = "axis-clash", "One axis name over different lists in one step.";
     AxisNotClosed = "axis-not-closed", "A step with axes is read where one value is needed.";
     LegsMismatch = "legs-mismatch", "The step's axes are not those that `legs` says.";
+    NeedlessAll = "needless-all", "`.all` of a step without axes.";
+    // Conditions
+    ConstantCondition = "constant-condition", "An `if` that is the same whatever comes.";
+    NeverRuns = "never-runs", "A step reads one that never runs.";
     // Saving and the project
     SaveCollision = "save-collision", "Two files would be saved under one name.";
     InvalidPath = "invalid-path", "A path that leaves its root or cannot be a file name.";

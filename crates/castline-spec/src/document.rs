@@ -395,7 +395,14 @@ impl<'a> Reader<'a> {
             self.default(default, &schema);
         }
         let default = default.map(|node| Spanned::new(node.to_json(), node.span));
-        Input { name_span, schema, default }
+        let listed = node.get("enum").or_else(|| node.get("items")?.get("enum"));
+        Input {
+            name_span,
+            schema,
+            default,
+            listed: values_of(listed),
+            examples: values_of(node.get("examples")),
+        }
     }
 
     fn default(&mut self, node: &Node, schema: &Schema) {
@@ -413,6 +420,16 @@ impl<'a> Reader<'a> {
     /// A map of literal values.
     pub fn literals(&mut self, node: &Node, what: &str) -> Map<String, Value> {
         self.entries(node, what).map(raw::map_to_json).unwrap_or_default()
+    }
+}
+
+/// The items of a list with their places.
+fn values_of(node: Option<&Node>) -> Vec<Spanned<Value>> {
+    match node.map(|node| &node.kind) {
+        Some(NodeKind::List(items)) => {
+            items.iter().map(|item| Spanned::new(item.to_json(), item.span)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

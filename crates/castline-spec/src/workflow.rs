@@ -73,6 +73,10 @@ pub struct Input {
     pub schema: Schema,
     /// `default`; `Some(null)` makes the input optional.
     pub default: Option<Spanned<serde_json::Value>>,
+    /// The values of `enum`, of the items' for a list, each with its place.
+    pub listed: Vec<Spanned<serde_json::Value>>,
+    /// `examples` of the schema, each with its place.
+    pub examples: Vec<Spanned<serde_json::Value>>,
 }
 
 /// A name bound to a value with templates.

@@ -1,17 +1,17 @@
 //! `from`: which field of the callee the piped media or text goes into.
 
-use std::sync::Arc;
-
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
 use castline_spec::workflow::{From, Piped};
 use castline_spec::{Code, Diagnostic, Name, Span, Spanned};
 
+use super::known::Known;
 use super::refs::{kind_name, media_name};
-use super::{Check, Closed};
+use super::{Check, Closed, Proofs};
 use crate::callee::Callee;
 use crate::field::types;
+use crate::types::Type;
 
 /// Media or text on its way from steps into a field.
 #[derive(Debug, Clone)]
@@ -34,7 +34,8 @@ impl Check<'_> {
         &mut self,
         name: &Name,
         callee: &Callee,
-        callees: &[Option<Arc<Callee>>],
+        known: &Known<'_>,
+        proofs: &mut Proofs,
     ) -> Option<Vec<Feed>> {
         let step = &self.workflow.steps[name];
         let mut feeds = Vec::new();
@@ -43,8 +44,8 @@ impl Check<'_> {
             None => {}
             Some(From::Steps(sources)) => {
                 let span = whole(sources);
-                match self.port_for(sources, span, callee, callees) {
-                    Ok(Some(port)) => feeds.extend(self.feed(&port, span, sources, callee, callees)),
+                match self.port_for(sources, span, callee, known) {
+                    Ok(Some(port)) => feeds.extend(self.feed(&port, span, sources, callee, known, proofs)),
                     Ok(None) => complete = false,
                     Err(finding) => {
                         self.found.push(*finding);
@@ -55,7 +56,7 @@ impl Check<'_> {
             Some(From::Ports(ports)) => {
                 for (port, (span, sources)) in ports {
                     if callee.ports.contains_key(port) {
-                        feeds.extend(self.feed(port, *span, sources, callee, callees));
+                        feeds.extend(self.feed(port, *span, sources, callee, known, proofs));
                     } else {
                         let finding = self.unknown_port(port, *span, callee);
                         self.found.push(finding);
@@ -83,8 +84,8 @@ impl Check<'_> {
     }
 
     /// What a source gives: none is text, `Err` is not known.
-    fn kind_of(&self, piped: &Piped, callees: &[Option<Arc<Callee>>]) -> Result<Option<MediaKind>, ()> {
-        let callee = self.names.get(piped.step.value.as_str()).and_then(|i| callees[*i].as_ref()).ok_or(())?;
+    fn kind_of(piped: &Piped, known: &Known<'_>) -> Result<Option<MediaKind>, ()> {
+        let callee = known.callee(piped.step.value.as_str()).ok_or(())?;
         match callee.model.output.kind {
             OutputKind::Json => Err(()),
             kind => Ok(kind.media()),
@@ -97,13 +98,13 @@ impl Check<'_> {
         sources: &[Spanned<Piped>],
         span: Span,
         callee: &Callee,
-        callees: &[Option<Arc<Callee>>],
+        known: &Known<'_>,
     ) -> Result<Option<String>, Box<Diagnostic>> {
         let Some(first) = sources.first() else { return Ok(None) };
-        if self.names.get(first.step.value.as_str()).is_none_or(|i| callees[*i].is_none()) {
+        if known.callee(first.step.value.as_str()).is_none() {
             return Ok(None);
         }
-        let Ok(kind) = self.kind_of(first, callees) else {
+        let Ok(kind) = Self::kind_of(first, known) else {
             let message = format!("what step `{}` gives is not known to be media or text", first.step.value);
             return Err(Box::new(
                 self.error(Code::AmbiguousPort, first.span, message)
@@ -111,7 +112,7 @@ impl Check<'_> {
             ));
         };
         let many = sources.len() > 1 || first.all.is_some();
-        let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| accepts(k, kind));
+        let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| may_take(k, kind));
         let candidates: Vec<&String> = callee.ports.keys().filter(fits).collect();
         let word = kind.map_or("text", MediaKind::as_str);
         let preferred =
@@ -162,7 +163,14 @@ impl Check<'_> {
         } else {
             format!("it has {}", ports.join(", "))
         };
-        self.error(Code::MediaMismatch, span, message).hint(hint)
+        let finding = self.error(Code::MediaMismatch, span, message).hint(hint);
+        match callee.ports.iter().next() {
+            Some((name, port)) => {
+                let takes = port_kind(callee, name).map_or("anything", |(kind, _)| a(kind));
+                finding.label(&callee.source, port.name_span, format!("`{name}` takes {takes}"))
+            }
+            None => finding,
+        }
     }
 
     fn feed(
@@ -171,7 +179,8 @@ impl Check<'_> {
         span: Span,
         sources: &[Spanned<Piped>],
         callee: &Callee,
-        callees: &[Option<Arc<Callee>>],
+        known: &Known<'_>,
+        proofs: &mut Proofs,
     ) -> Option<Feed> {
         let declared = &callee.ports[port];
         let field = declared.field.value.clone();
@@ -187,22 +196,20 @@ impl Check<'_> {
         };
         let mut ok = true;
         for source in sources {
-            let known = self.kind_of(source, callees);
-            if let Ok(kind) = known
-                && !accepts(takes, kind)
+            if let Ok(kind) = Self::kind_of(source, known)
+                && !may_take(takes, kind)
             {
                 let message = format!(
                     "step `{}` gives {}, and port `{port}` of `{}` takes {}",
                     source.step.value,
-                    self.gives(source, callees),
+                    gives(source, known),
                     callee.uses,
                     a(takes)
                 );
-                let finding = self.error(Code::MediaMismatch, source.span, message).label(
-                    &callee.source,
-                    declared.name_span,
-                    "the port",
-                );
+                let finding = self
+                    .error(Code::MediaMismatch, source.span, message)
+                    .label(&callee.source, declared.name_span, "the port")
+                    .maybe_hint(self.who_gives(callee, &field, known));
                 self.found.push(finding);
                 ok = false;
             }
@@ -218,8 +225,29 @@ impl Check<'_> {
                 .error(Code::TypeMismatch, span, message)
                 .label(&callee.source, declared.name_span, "takes one")
                 .hint(hint);
+            let finding = match sources {
+                [one] => {
+                    let all = Span { start: one.step.span.end, end: one.span.end };
+                    if known.has_axes(one.step.value.as_str()) {
+                        finding.suggest(all, "")
+                    } else {
+                        finding.fix(all, "")
+                    }
+                }
+                _ => finding,
+            };
             self.found.push(finding);
             ok = false;
+        }
+        if ok {
+            let given = sources.iter().map(|source| match Self::kind_of(source, known) {
+                Ok(Some(kind)) => Type::media(kind),
+                Ok(None) => Type::text(),
+                Err(()) => Type::any(),
+            });
+            let given = Type::union(&given.collect::<Vec<_>>());
+            let given = if many { Type::list(&given) } else { given };
+            proofs.count(&self.fitting.fit(&given, &callee.fields[&field]));
         }
         let numbers: Option<Vec<_>> = sources
             .iter()
@@ -229,12 +257,15 @@ impl Check<'_> {
         ok.then_some(Feed { field, span, many, kind: takes, sources })
     }
 
-    fn gives(&self, piped: &Piped, callees: &[Option<Arc<Callee>>]) -> &'static str {
-        self.names
-            .get(piped.step.value.as_str())
-            .and_then(|i| callees[*i].as_ref())
-            .map_or("something", |c| kind_name(c.model.output.kind))
+    /// The steps that give what a field takes.
+    fn who_gives(&self, callee: &Callee, field: &str, known: &Known<'_>) -> Option<String> {
+        self.steps_that_give(callee.fields.get(field)?.media?.kind, known)
     }
+}
+
+/// Words for what a source gives.
+fn gives(piped: &Piped, known: &Known<'_>) -> &'static str {
+    known.callee(piped.step.value.as_str()).map_or("something", |callee| kind_name(callee.model.output.kind))
 }
 
 /// What a port takes (none is text), and whether it takes a list.
@@ -251,6 +282,11 @@ fn accepts(takes: Option<MediaKind>, given: Option<MediaKind>) -> bool {
         (Some(takes), Some(given)) => takes.accepts(given),
         (takes, given) => takes == given,
     }
+}
+
+/// True unless it is sure that a port does not take what is given: a file may be of any kind.
+fn may_take(takes: Option<MediaKind>, given: Option<MediaKind>) -> bool {
+    accepts(takes, given) || (takes.is_some() && given == Some(MediaKind::File))
 }
 
 fn a(kind: Option<MediaKind>) -> &'static str {

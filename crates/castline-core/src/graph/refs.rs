@@ -11,7 +11,8 @@ use castline_spec::workflow::From;
 use castline_spec::{Code, Diagnostic, DynamicKind, Name, Span, Spanned};
 use indexmap::{IndexMap, IndexSet};
 
-use super::{Check, Closed, Dep, Output, Step};
+use super::known::Known;
+use super::{Axes, Check, Closed, Dep, Output, Step};
 use crate::callee::Callee;
 use crate::scope::ATTRIBUTES;
 
@@ -29,7 +30,7 @@ impl Closed {
 
 impl Check<'_> {
     /// Every template value of a step, in the order in which axes are inherited.
-    fn dynamics(&self, name: &Name) -> Vec<&Dynamic> {
+    pub(super) fn dynamics(&self, name: &Name) -> Vec<&Dynamic> {
         let step = &self.workflow.steps[name];
         let with = step.with.values().map(|b| &b.value);
         let each = step.each.values().map(|b| &b.value);
@@ -38,7 +39,7 @@ impl Check<'_> {
     }
 
     /// The references of a value, those of the vars it mentions included.
-    fn references<'a>(&'a self, value: &'a Dynamic) -> Vec<&'a Reference> {
+    pub(super) fn references<'a>(&'a self, value: &'a Dynamic) -> Vec<&'a Reference> {
         let mut found = Vec::new();
         let mut vars = IndexSet::new();
         let mut values = vec![value];
@@ -87,10 +88,13 @@ impl Check<'_> {
 
     /// Own axes that `with` mentions.
     pub(super) fn mentioned(&self, name: &Name) -> BTreeSet<Name> {
-        self.workflow.steps[name]
-            .with
-            .values()
-            .flat_map(|b| self.references(&b.value))
+        self.mentions_in(self.workflow.steps[name].with.values().map(|binding| &binding.value))
+    }
+
+    /// The axes that values mention.
+    pub(super) fn mentions_in<'a>(&'a self, values: impl Iterator<Item = &'a Dynamic>) -> BTreeSet<Name> {
+        values
+            .flat_map(|value| self.references(value))
             .filter_map(|r| match &r.target {
                 Target::Each(axis, _) | Target::Index(axis) => Some(Name::new(axis.value.as_str())),
                 _ => None,
@@ -98,25 +102,29 @@ impl Check<'_> {
             .collect()
     }
 
-    /// Reports every reference of a step that leads nowhere.
-    pub(super) fn check_references_of(&mut self, name: &Name, callees: &[Option<Arc<Callee>>]) {
-        let step = &self.workflow.steps[name];
+    /// Reports every reference that leads nowhere, each name once, and vars that wait for each other.
+    pub(super) fn check_names(&mut self, callees: &[Option<Arc<Callee>>]) {
+        let workflow = self.workflow;
         let mut findings = Vec::new();
-        for dynamic in self.dynamics(name) {
-            for reference in dynamic.references() {
+        for (name, step) in &workflow.steps {
+            for reference in self.dynamics(name).into_iter().flat_map(Dynamic::references) {
                 findings.extend(self.check_reference(reference, callees));
             }
+            for piped in step.from.iter().flat_map(sources) {
+                findings.extend(self.check_step_name(piped.step.value.as_str(), piped.step.span));
+            }
+            for after in &step.after {
+                findings.extend(self.check_step_name(after.value.as_str(), after.span));
+            }
+            for (axis, binding) in &step.each {
+                findings.extend(self.check_axis_values(axis, &binding.value));
+            }
         }
-        for piped in step.from.iter().flat_map(sources) {
-            findings.extend(self.check_step_name(piped.step.value.as_str(), piped.step.span));
+        for binding in workflow.vars.values().chain(workflow.outputs.values()) {
+            findings.extend(binding.value.references().filter_map(|r| self.check_reference(r, callees)));
         }
-        for after in &step.after {
-            findings.extend(self.check_step_name(after.value.as_str(), after.span));
-        }
-        for (axis, binding) in &step.each {
-            findings.extend(self.check_axis_values(axis, &binding.value));
-        }
-        self.found.list.extend(findings);
+        self.found.list.extend(once_each(findings));
+        self.check_var_cycles();
     }
 
     fn check_axis_values(&self, axis: &Name, values: &Dynamic) -> Option<Diagnostic> {
@@ -231,111 +239,93 @@ impl Check<'_> {
         })
     }
 
-    /// Vars that lead nowhere, or wait for each other.
-    pub(super) fn check_vars(&mut self, callees: &[Option<Arc<Callee>>]) {
+    fn check_var_cycles(&mut self) {
         let vars = &self.workflow.vars;
-        let references = vars.values().flat_map(|b| b.value.references());
-        let findings: Vec<_> = references.filter_map(|r| self.check_reference(r, callees)).collect();
-        self.found.list.extend(findings);
-        let deps: Vec<BTreeSet<usize>> = vars
+        let needs: Vec<Vec<usize>> = vars
             .values()
-            .map(|b| {
-                b.value
-                    .references()
-                    .filter_map(|r| match &r.target {
-                        Target::Var(v) => vars.get_index_of(v.value.as_str()),
-                        _ => None,
-                    })
-                    .collect()
+            .map(|binding| {
+                let named = binding.value.references().filter_map(|r| match &r.target {
+                    Target::Var(var) => vars.get_index_of(var.value.as_str()),
+                    _ => None,
+                });
+                named.collect()
             })
             .collect();
-        let (mut state, mut path, mut order) = (vec![0; deps.len()], Vec::new(), Vec::new());
-        let cycle = (0..deps.len()).find_map(|v| super::visit(v, &deps, &mut state, &mut path, &mut order));
-        if let Some(cycle) = cycle {
-            let names: Vec<_> =
-                cycle.iter().map(|i| vars.get_index(*i).expect("a var's number").0.as_str()).collect();
+        for cycle in super::sort(&needs).1 {
+            let name = |i: &usize| vars.get_index(*i).expect("a var's number").0.as_str();
+            let path: Vec<_> = cycle.iter().map(name).collect();
             let span = vars[cycle[0]].name_span;
-            let message = format!("vars wait for each other: {}", names.join(" -> "));
+            let message = format!("vars wait for each other: {}", path.join(" -> "));
             self.found.push(self.error(Code::Cycle, span, message));
         }
     }
 
     /// That every axis a step mentions is one that it has.
-    pub(super) fn check_axes(&mut self, step: &Step, steps: &[Step]) {
+    pub(super) fn check_axes(&mut self, number: usize, axes: &[Axes]) {
         let mut findings = Vec::new();
-        let known: Vec<_> = step.axes.keys().map(Name::as_str).collect();
-        for reference in self.dynamics(&step.name).into_iter().flat_map(|d| self.references(d)) {
+        let (name, step) = self.workflow.steps.get_index(number).expect("a step's number");
+        let known: Vec<_> = axes[number].keys().map(Name::as_str).collect();
+        for reference in self.dynamics(name).into_iter().flat_map(|d| self.references(d)) {
             match &reference.target {
                 Target::Each(axis, _) | Target::Index(axis) if !known.contains(&axis.value.as_str()) => {
-                    let message = format!("step `{}` has no axis `{}`", step.name, axis.value);
+                    let message = format!("step `{name}` has no axis `{}`", axis.value);
                     let none = "open it with `each`, or read a step that has it";
                     let hint = did_you_mean("the axis", &axis.value, known.iter().copied());
                     let finding = self.error(Code::UnknownAxis, axis.span, message);
                     findings.push(finding.hint(none).maybe_hint(hint));
                 }
                 Target::Step { step: read, all, .. } => {
-                    findings.extend(self.check_closed(&read.value, all.as_ref(), steps));
+                    findings.extend(self.check_closed(&read.value, all.as_ref(), axes));
                 }
                 _ => {}
             }
         }
-        for piped in self.workflow.steps[&step.name].from.iter().flat_map(sources) {
-            findings.extend(self.check_closed(piped.step.value.as_str(), piped.all.as_ref(), steps));
+        for piped in step.from.iter().flat_map(sources) {
+            findings.extend(self.check_closed(piped.step.value.as_str(), piped.all.as_ref(), axes));
         }
-        if let Some(legs) = &self.workflow.steps[&step.name].legs {
+        if let Some(legs) = &step.legs {
             let said: BTreeSet<_> = legs.value.iter().map(Name::as_str).collect();
             if said != known.iter().copied().collect() {
-                let message = format!(
-                    "step `{}` has the axes [{}], not those that `legs` says",
-                    step.name,
-                    known.join(", ")
-                );
+                let message =
+                    format!("step `{name}` has the axes [{}], not those that `legs` says", known.join(", "));
                 let fix = format!("[{}]", known.join(", "));
                 findings.push(self.error(Code::LegsMismatch, legs.span, message).fix(legs.span, fix));
             }
         }
-        findings.dedup();
-        self.found.list.extend(findings);
+        self.found.list.extend(once_each(findings));
     }
 
-    fn check_closed(&self, read: &str, all: Option<&All>, steps: &[Step]) -> Vec<Diagnostic> {
+    fn check_closed(&self, read: &str, all: Option<&All>, axes: &[Axes]) -> Vec<Diagnostic> {
         let Some(All::Named(named)) = all else { return Vec::new() };
-        let Some(read) = self.names.get(read).map(|i| &steps[*i]) else { return Vec::new() };
+        let Some(known) = self.names.get(read).map(|i| &axes[*i]) else { return Vec::new() };
         named
             .iter()
-            .filter(|axis| !read.axes.contains_key(axis.value.as_str()))
+            .filter(|axis| !known.contains_key(axis.value.as_str()))
             .map(|axis| {
-                let message = format!("step `{}` has no axis `{}`", read.name, axis.value);
+                let message = format!("step `{read}` has no axis `{}`", axis.value);
                 self.error(Code::UnknownAxis, axis.span, message)
                     .hint("`.all` closes every axis")
-                    .maybe_hint(did_you_mean("the axis", &axis.value, read.axes.keys().map(Name::as_str)))
+                    .maybe_hint(did_you_mean("the axis", &axis.value, known.keys().map(Name::as_str)))
             })
             .collect()
     }
 
     /// The declared outputs, else one for each step that nothing uses.
-    pub(super) fn outputs(
-        &mut self,
-        steps: Option<&Vec<Step>>,
-        callees: &[Option<Arc<Callee>>],
-    ) -> IndexMap<Name, Output> {
+    pub(super) fn outputs(&mut self, steps: Option<&Vec<Step>>, known: &Known<'_>) -> IndexMap<Name, Output> {
         let workflow = self.workflow;
         let mut outputs = IndexMap::new();
         for (name, binding) in &workflow.outputs {
-            let findings: Vec<_> =
-                binding.value.references().filter_map(|r| self.check_reference(r, callees)).collect();
-            let broken = !findings.is_empty();
-            self.found.list.extend(findings);
-            if let (false, Some(steps)) = (broken, steps) {
-                self.check_output_axes(name, &binding.value, steps);
-            }
+            self.check_output_types(&binding.value, known);
+            self.check_output_axes(name, &binding.value, known);
             let value = self.templates.bind(&binding.value, &workflow.source);
             outputs
                 .insert(name.clone(), Output { value, labels: self.labels(&binding.value), implied: false });
         }
         if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
+            let read: BTreeSet<_> =
+                steps.iter().flat_map(|s| &s.deps).filter(|d| !d.order_only).map(|d| d.step).collect();
             for (i, step) in steps.iter().enumerate() {
-                if !steps.iter().any(|s| s.deps.iter().any(|d| d.step == i && !d.order_only)) {
+                if !read.contains(&i) {
                     outputs.insert(step.name.clone(), self.implied_output(i, step));
                 }
             }
@@ -367,13 +357,13 @@ impl Check<'_> {
         Output { value, labels: (!all.is_empty()).then_some(number), implied: true }
     }
 
-    fn check_output_axes(&mut self, name: &Name, value: &Dynamic, steps: &[Step]) {
+    fn check_output_axes(&mut self, name: &Name, value: &Dynamic, known: &Known<'_>) {
         let mut findings = Vec::new();
         for reference in self.references(value) {
             let Target::Step { step, all, .. } = &reference.target else { continue };
-            let Some(read) = self.names.get(step.value.as_str()).map(|i| &steps[*i]) else { continue };
+            let Some(read) = self.names.get(step.value.as_str()).map(|i| &known.axes[*i]) else { continue };
             let closed = Closed::of(all.as_ref());
-            let open: Vec<_> = read.axes.keys().filter(|a| !closed.has(a)).map(Name::as_str).collect();
+            let open: Vec<_> = read.keys().filter(|a| !closed.has(a)).map(Name::as_str).collect();
             if !open.is_empty() {
                 findings.push(
                     self.error(
@@ -385,10 +375,11 @@ impl Check<'_> {
                             open.join(" and ")
                         ),
                     )
-                    .hint(format!("write `steps.{}.all` for the list of all", step.value)),
+                    .hint(format!("write `steps.{}.all` for the list of all", step.value))
+                    .fix(Span::at(step.span.end), ".all"),
                 );
             }
-            findings.extend(self.check_closed(&step.value, all.as_ref(), steps));
+            findings.extend(self.check_closed(&step.value, all.as_ref(), known.axes));
         }
         self.found.list.extend(findings);
     }
@@ -405,40 +396,29 @@ impl Check<'_> {
             _ => None,
         })
     }
+}
 
-    /// Inputs and vars that nothing mentions.
-    pub(super) fn check_unused(&mut self, steps: &[Step], complete: bool) {
-        if !complete || self.found.has_errors() {
-            return;
-        }
-        let workflow = self.workflow;
-        let of_steps = steps.iter().flat_map(|s| self.dynamics(&s.name));
-        let all = of_steps.chain(workflow.outputs.values().map(|b| &b.value));
-        let (mut inputs, mut vars) = (BTreeSet::new(), BTreeSet::new());
-        for reference in all.flat_map(|d| self.references(d)) {
-            match &reference.target {
-                Target::Input(name, _) => drop(inputs.insert(name.value.clone())),
-                Target::Var(name) => drop(vars.insert(name.value.clone())),
-                _ => {}
+/// Each name that leads nowhere once, where it is first written; its other places are shown with it.
+fn once_each(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut first: IndexMap<(Code, String), Diagnostic> = IndexMap::new();
+    for finding in findings {
+        match first.entry((finding.code, finding.message.clone())) {
+            indexmap::map::Entry::Vacant(entry) => drop(entry.insert(finding)),
+            indexmap::map::Entry::Occupied(mut entry) => {
+                let Some(span) = finding.span else { continue };
+                let known = entry.get_mut();
+                let there = known.span == Some(span) || known.labels.iter().any(|label| label.span == span);
+                if !there && known.labels.len() < MOST_PLACES {
+                    *known = known.clone().label(&finding.source, span, "and here");
+                }
             }
         }
-        let unused = |what: &str, name: &Name, span: Span| {
-            Diagnostic::warning(
-                Code::Unused,
-                &workflow.source,
-                span,
-                format!("nothing uses the {what} `{name}`"),
-            )
-        };
-        let inputs = workflow.inputs.iter().filter(|(n, _)| !inputs.contains(n.as_str()));
-        let vars = workflow.vars.iter().filter(|(n, _)| !vars.contains(n.as_str()));
-        let findings: Vec<_> = inputs
-            .map(|(n, i)| unused("input", n, i.name_span))
-            .chain(vars.map(|(n, b)| unused("var", n, b.name_span)))
-            .collect();
-        self.found.list.extend(findings);
     }
+    first.into_values().collect()
 }
+
+/// Further places that one finding shows.
+const MOST_PLACES: usize = 4;
 
 /// All sources of a `from`.
 pub(super) fn sources(from: &From) -> Vec<&Spanned<castline_spec::workflow::Piped>> {

@@ -14,7 +14,7 @@ use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, as_json, type_words};
 use crate::files::NoFile;
-use crate::graph::{Closed, Feed, Step, misfit_finding};
+use crate::graph::{Closed, Feed, Step, misfit_finding, rule_finding};
 use crate::key::Ingredients;
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
@@ -399,11 +399,7 @@ impl Work<'_> {
             }
         };
         let typed = matches!(bound.kind, BoundKind::Template(..));
-        let value = match value {
-            Value::Number(n) if typed && field.takes_text_only() => Value::String(n.to_string()),
-            Value::Bool(b) if typed && field.takes_text_only() => Value::String(b.to_string()),
-            other => other,
-        };
+        let value = if typed { as_text(value, field) } else { value };
         if let Some(finding) = wrong_media(name, &value, bound, field) {
             self.findings.push(finding);
             return None;
@@ -576,16 +572,13 @@ impl Work<'_> {
             self.findings
                 .push(Diagnostic::error(Code::InvalidInput, source, span, message).maybe_hint(misfit.hint));
         }
+        let place = |input: &str| {
+            let bound = self.step.with.get(input).filter(|bound| bound.source == *source);
+            let written = bound.map(|b| (b.span, matches!(b.kind, BoundKind::Literal(_))));
+            written.or_else(|| Some((self.step.feeds.iter().find(|feed| feed.field == input)?.span, false)))
+        };
         for (rule, validator) in &model.rules {
-            if !validator.is_valid(&json) {
-                self.findings.push(
-                    Diagnostic::error(Code::RuleBroken, source, span, lower(&rule.message)).label(
-                        &model.source,
-                        rule.span,
-                        "the rule",
-                    ),
-                );
-            }
+            self.findings.extend(rule_finding(rule, validator, &model.source, &json, source, span, place));
         }
     }
 }
@@ -602,10 +595,30 @@ fn stand_in(kind: MediaKind, many: bool) -> Value {
     if many { Value::List(vec![artifact]) } else { artifact }
 }
 
-fn lower(message: &str) -> String {
-    let message = message.trim_end_matches('.');
-    let mut chars = message.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+/// Typed numbers and booleans become text where only text is taken.
+fn as_text(value: Value, field: &Field) -> Value {
+    match value {
+        Value::Number(n) if field.takes_text_only() => Value::String(n.to_string()),
+        Value::Bool(b) if field.takes_text_only() => Value::String(b.to_string()),
+        other => other,
+    }
+}
+
+/// True when a template's value is taken by a field.
+#[cfg(test)]
+pub(crate) fn takes(value: Value, field: &Field) -> bool {
+    let value = as_text(prune(value), field);
+    let bound =
+        Bound { source: field.source.clone(), span: field.span, kind: BoundKind::Literal(Value::Null) };
+    let no_path = |value: &Value| matches!(value, Value::String(text) if !crate::graph::is_path(text));
+    let no_file = match &value {
+        Value::List(items) => items.iter().any(no_path),
+        one => no_path(one),
+    };
+    value.is_null()
+        || !(field.media.is_some() && no_file)
+            && wrong_media("", &value, &bound, field).is_none()
+            && field.misfits(&value).is_empty()
 }
 
 /// Artifacts of a kind that the field does not take.

@@ -118,8 +118,9 @@ pub enum ExprKind {
     Or(Box<Expr>, Box<Expr>),
     /// `left + right` and its like.
     Arithmetic(Operator, Box<Expr>, Box<Expr>),
-    /// `a == b`, `a < b <= c`, `a in b`: truth, whatever the operands are.
-    Comparison(Vec<Expr>),
+    /// `a == b`, `a < b <= c`, `a in b`: truth, whatever the operands are; which fails where
+    /// `in`, said second, finds nothing to look into.
+    Comparison(Vec<Expr>, bool),
     /// `then if test else otherwise`.
     If {
         /// The condition.
@@ -379,7 +380,9 @@ impl<'a> Reading<'a> {
                     | CompareOpKind::NotIn => self.expression(&op.expr),
                 });
                 let operands: Vec<_> = std::iter::once(first).chain(others).collect();
-                joined(operands, folded(expression))
+                let looks_into =
+                    compare.ops.iter().any(|op| matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn));
+                joined(operands, looks_into, folded(expression))
             }
             ast::Expr::IfExpr(branch) => {
                 let test = self.boxed(&branch.test_expr);
@@ -427,8 +430,8 @@ impl<'a> Reading<'a> {
             | BinOpKind::Lt
             | BinOpKind::Lte
             | BinOpKind::Gt
-            | BinOpKind::Gte
-            | BinOpKind::In => return Expr { span, kind: ExprKind::Comparison(vec![*left, *right]) },
+            | BinOpKind::Gte => return Expr { span, kind: ExprKind::Comparison(vec![*left, *right], false) },
+            BinOpKind::In => return Expr { span, kind: ExprKind::Comparison(vec![*left, *right], true) },
             BinOpKind::Add => Operator::Add,
             BinOpKind::Sub => Operator::Subtract,
             BinOpKind::Mul => Operator::Multiply,
@@ -475,10 +478,10 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn joined(operands: Vec<Expr>, folded: Option<Json>) -> Expr {
+fn joined(operands: Vec<Expr>, looks_into: bool, folded: Option<Json>) -> Expr {
     let first = operands.first().map(|operand| operand.span).unwrap_or_default();
     let span = operands.last().map_or(first, |last| first.to(last.span));
-    let kind = folded.map_or_else(|| ExprKind::Comparison(operands), ExprKind::Literal);
+    let kind = folded.map_or_else(|| ExprKind::Comparison(operands, looks_into), ExprKind::Literal);
     Expr { kind, span }
 }
 

@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
                 self.expression(left, READ);
                 self.expression(right, READ);
             }
-            ExprKind::Comparison(operands) | ExprKind::List(operands) => {
+            ExprKind::Comparison(operands, _) | ExprKind::List(operands) => {
                 operands.iter().for_each(|operand| self.expression(operand, READ));
             }
             ExprKind::If { test, then, otherwise } => {

@@ -1,0 +1,246 @@
+//! What is known of the values that a workflow's templates mention.
+//!
+//! Start reading at [`Known::new`]; [`View`] is what the templates of one step see.
+
+use std::sync::Arc;
+
+use castline_spec::preset::OutputKind;
+use castline_spec::schema::MediaKind;
+use castline_spec::{Code, Diagnostic, Diagnostics, Dynamic, DynamicKind, Name, Workflow};
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::{Axes, Check};
+use crate::callee::Callee;
+use crate::request::FailureKind;
+use crate::results::LegStatus;
+use crate::types::infer::{Infer, Names};
+use crate::types::{Kinds, Type, describe};
+
+/// The types of inputs and axes, and what the steps offer.
+pub(super) struct Known<'c> {
+    workflow: &'c Workflow,
+    names: Arc<IndexMap<Name, usize>>,
+    callees: &'c [Option<Arc<Callee>>],
+    pub axes: &'c [Axes],
+    inputs: IndexMap<Name, Type>,
+    /// The values of each axis that a step opens.
+    own_axes: Vec<IndexMap<Name, Type>>,
+    /// What can never be an axis, and what is wrong with its expression.
+    pub found: Diagnostics,
+}
+
+/// What the templates of a step see; those of outputs stand on no step.
+pub(super) struct View<'k> {
+    known: &'k Known<'k>,
+    step: Option<usize>,
+}
+
+impl<'c> Known<'c> {
+    pub fn new(check: &Check<'c>, callees: &'c [Option<Arc<Callee>>], axes: &'c [Axes]) -> Self {
+        let workflow = check.workflow;
+        let mut known = Self {
+            workflow,
+            names: check.names.clone(),
+            callees,
+            axes,
+            inputs: workflow.inputs.iter().map(|(name, input)| (name.clone(), of_input(input))).collect(),
+            own_axes: vec![IndexMap::new(); workflow.steps.len()],
+            found: Diagnostics::default(),
+        };
+        // An axis never depends on another one or on a step, so their order does not matter.
+        for (number, step) in workflow.steps.values().enumerate() {
+            for (axis, binding) in &step.each {
+                let values = known.axis_values(number, axis, &binding.value);
+                known.own_axes[number].insert(axis.clone(), values);
+            }
+        }
+        known
+    }
+
+    /// What the templates of a step see.
+    pub fn of_step(&self, step: usize) -> View<'_> {
+        View { known: self, step: Some(step) }
+    }
+
+    /// What the templates of outputs see.
+    pub fn of_outputs(&self) -> View<'_> {
+        View { known: self, step: None }
+    }
+
+    /// What a step calls.
+    pub fn callee(&self, step: &str) -> Option<&'c Callee> {
+        self.callees[*self.names.get(step)?].as_deref()
+    }
+
+    /// True when a step has axes.
+    pub fn has_axes(&self, step: &str) -> bool {
+        self.names.get(step).is_some_and(|step| !self.axes[*step].is_empty())
+    }
+
+    /// The step that opens an axis of another one, when it is the only one.
+    pub fn only_opener(&self, step: usize, axis: &str) -> Option<usize> {
+        let openers = self.axes[step].get(axis)?;
+        (openers.len() == 1).then(|| openers.first().copied())?
+    }
+
+    fn axis_values(&mut self, step: usize, axis: &Name, values: &Dynamic) -> Type {
+        if matches!(values.kind, DynamicKind::Literal(_) | DynamicKind::Map(_)) {
+            return literal_items(values);
+        }
+        let view = self.of_step(step);
+        let mut infer = Infer::new(&view, &self.workflow.source);
+        let list = infer.value(values);
+        let mut found = infer.found;
+        let kinds = list.kinds();
+        if kinds != Kinds::NONE && !kinds.any(Kinds::LIST) && found.is_empty() {
+            found.push(self.no_list(axis, values, &list));
+        }
+        self.found.list.extend(found);
+        match &values.kind {
+            DynamicKind::List(items) if items.iter().all(Dynamic::is_literal) => {
+                let items: Vec<_> = items.iter().filter_map(Dynamic::as_literal).collect();
+                Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>())
+            }
+            _ => list.items(),
+        }
+    }
+
+    /// An axis over something that is no list.
+    fn no_list(&self, axis: &Name, values: &Dynamic, found: &Type) -> Diagnostic {
+        let span = expression_span(values);
+        let message = format!("axis `{axis}` needs a list, and this is {}", describe(&found.schema));
+        let finding = Diagnostic::error(Code::TypeMismatch, &self.workflow.source, span, message);
+        let finding = match self.declared(values) {
+            Some((name, span)) => {
+                finding.label(&self.workflow.source, span, format!("input `{name}` is declared here"))
+            }
+            None => finding,
+        };
+        let expression = self.workflow.source.slice(span).to_owned();
+        let lines = found.kinds().only(Kinds::TEXT);
+        let hint = if lines {
+            format!("`[{expression}]` is a list of one, and `{expression} | lines` one of its lines")
+        } else {
+            format!("`[{expression}]` is a list of one")
+        };
+        finding.hint(hint).suggest(span, format!("[{expression}]"))
+    }
+
+    /// The input that a value is and nothing else, with the place of its name.
+    fn declared(&self, value: &Dynamic) -> Option<(&'c Name, castline_spec::Span)> {
+        let name = super::types::bare_input(value)?;
+        let (name, input) = self.workflow.inputs.get_key_value(name)?;
+        Some((name, input.name_span))
+    }
+}
+
+/// Where a value's expression stands: without its braces and quotes when it is one.
+pub(super) fn expression_span(value: &Dynamic) -> castline_spec::Span {
+    match &value.kind {
+        DynamicKind::Template(template) => match &*template.body {
+            castline_spec::template::tree::Body::Lone(expression) => expression.span,
+            castline_spec::template::tree::Body::Text(_) => value.span,
+        },
+        _ => value.span,
+    }
+}
+
+fn literal_items(values: &Dynamic) -> Type {
+    match values.as_literal() {
+        Some(Json::Array(items)) => Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>()),
+        _ => Type::any(),
+    }
+}
+
+fn of_input(input: &castline_spec::workflow::Input) -> Type {
+    let given = Type::of_schema(&input.schema.json);
+    match &input.default {
+        Some(default) if default.value.is_null() => given.or(&Type::literal(&Json::Null)),
+        _ => given,
+    }
+}
+
+/// False when a model surely gives nothing under this name.
+fn may_offer(gives: OutputKind, attribute: &str) -> bool {
+    let port = match attribute {
+        "image" | "images" => OutputKind::Image,
+        "video" | "videos" => OutputKind::Video,
+        "audio" | "audios" => OutputKind::Audio,
+        "text" => OutputKind::Text,
+        "file" | "files" => return !matches!(gives, OutputKind::Text),
+        _ => return true,
+    };
+    gives == port || matches!(gives, OutputKind::File | OutputKind::Json)
+}
+
+impl Names for View<'_> {
+    fn input(&self, name: &str) -> Type {
+        self.known.inputs.get(name).cloned().unwrap_or_else(Type::unknown)
+    }
+
+    fn var(&self, name: &str) -> Option<&Dynamic> {
+        Some(&self.known.workflow.vars.get(name)?.value)
+    }
+
+    fn axis(&self, name: &str) -> Type {
+        match self.step {
+            Some(step) => self.axis_of(step, name),
+            None => Type::unknown(),
+        }
+    }
+
+    fn step(&self, name: &str) -> Option<usize> {
+        self.known.names.get(name).copied()
+    }
+
+    fn offers(&self, step: usize, attribute: &str) -> Type {
+        let Some(callee) = self.known.callees[step].as_deref() else { return Type::unknown() };
+        let (_, declared) = self.known.workflow.steps.get_index(step).expect("a step's number");
+        let one = |kind| Type::media(kind);
+        let list = |kind| Type::list(&Type::media(kind));
+        if !may_offer(callee.model.output.kind, attribute) {
+            // This is said already where it is named.
+            return Type::unknown();
+        }
+        // Any file is of the kind that the model gives, where that is known.
+        let file = callee.gives().unwrap_or(MediaKind::File);
+        match attribute {
+            "image" => one(MediaKind::Image),
+            "images" => list(MediaKind::Image),
+            "video" => one(MediaKind::Video),
+            "videos" => list(MediaKind::Video),
+            "audio" => one(MediaKind::Audio),
+            "audios" => list(MediaKind::Audio),
+            "file" => one(file),
+            "files" => list(file),
+            "text" => Type::text(),
+            "json" => declared
+                .json
+                .as_ref()
+                .map_or_else(Type::unknown, |schema| Type::encoded(schema.value.clone())),
+            "output" if callee.model.output.kind == OutputKind::Text => Type::any(),
+            "status" => {
+                let words = LegStatus::ALL.iter().filter_map(|status| serde_json::to_value(status).ok());
+                Type::one_of(&words.collect::<Vec<_>>())
+            }
+            "error" => {
+                let kinds: Vec<_> = FailureKind::ALL.iter().map(|(word, _)| *word).collect();
+                Type::encoded(json!({
+                    "type": "object", "required": ["kind", "message"], "additionalProperties": false,
+                    "properties": { "kind": { "enum": kinds }, "message": { "type": "string" } },
+                }))
+            }
+            "cost" => Type::of_type("number"),
+            "seed" => Type::any(),
+            "input" => Type::of_type("object"),
+            _ => Type::any(),
+        }
+    }
+
+    fn axis_of(&self, step: usize, axis: &str) -> Type {
+        let Some(openers) = self.known.axes[step].get(axis) else { return Type::unknown() };
+        let own = openers.iter().filter_map(|opener| self.known.own_axes[*opener].get(axis));
+        Type::union(own)
+    }
+}

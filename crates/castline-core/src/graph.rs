@@ -193,6 +193,13 @@ const TIMEOUT: Duration = Duration::from_mins(30);
 impl Graph {
     /// Checks a workflow against its presets. The graph is there when nothing is broken.
     pub fn check(workflow: &Workflow, catalog: &Catalog) -> (Option<Self>, Diagnostics) {
+        let (graph, found) = Self::look(workflow, catalog);
+        (graph.filter(|_| !found.has_errors()), found)
+    }
+
+    /// The graph as far as its names lead, whatever is found about its values: what a run makes
+    /// of it is what the findings are held against.
+    pub fn look(workflow: &Workflow, catalog: &Catalog) -> (Option<Self>, Diagnostics) {
         let mut check = Check {
             workflow,
             found: Diagnostics::default(),
@@ -201,8 +208,7 @@ impl Graph {
             names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
         };
         let graph = check.graph(&mut Callees::new(catalog));
-        let broken = check.found.has_errors();
-        (graph.filter(|_| !broken), check.found)
+        (graph, check.found)
     }
 
     /// A step by its name.

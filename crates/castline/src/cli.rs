@@ -183,11 +183,9 @@ pub(crate) enum Format {
     Human,
     /// One JSON object.
     Json,
-    /// For code scanning; later.
-    #[value(hide = true)]
+    /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// As annotations of a workflow on GitHub; later.
-    #[value(hide = true)]
+    /// Annotations of a workflow on GitHub.
     Github,
 }
 

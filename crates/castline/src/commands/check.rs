@@ -5,17 +5,19 @@ use castline_spec::Diagnostics;
 
 use crate::cli::{Check, Format};
 use crate::exit::Exit;
+use crate::report::place::Base;
 use crate::report::plan::counted;
-use crate::report::{diagnostic, json};
+use crate::report::{diagnostic, github, json, sarif};
 use crate::{log, screen};
 
 /// Findings are what this command is asked for, so they are data.
 pub(crate) fn check(flags: &Check) -> Result<Exit, Trouble> {
-    refuse_later(flags.format)?;
     let found = find(flags);
     match flags.format {
         Format::Json => json::print(&diagnostic::json(&found))?,
-        _ => human(&found, flags.files.len())?,
+        Format::Human => human(&found, flags.files.len())?,
+        Format::Sarif => json::print(&sarif::log(&found, &Base::find()))?,
+        Format::Github => screen::data(&github::commands(&found, &Base::find()))?,
     }
     Ok(if found.has_errors() { Exit::Wrong } else { Exit::Done })
 }
@@ -40,16 +42,4 @@ fn human(found: &Diagnostics, files: usize) -> Result<(), Trouble> {
         Some(summary) => screen::data(&format!("{}\n\n{summary}\n", diagnostic::draw(found))),
         None => screen::data(&format!("{}, nothing found\n", counted(files, "file"))),
     }
-}
-
-fn refuse_later(format: Format) -> Result<(), Trouble> {
-    let name = match format {
-        Format::Human | Format::Json => return Ok(()),
-        Format::Sarif => "sarif",
-        Format::Github => "github",
-    };
-    Err(Trouble::usage(
-        format!("`--format {name}` comes with a later version of castline"),
-        "use `--format human` or `--format json`",
-    ))
 }

@@ -1,4 +1,4 @@
-//! `check` for programs.
+//! `check` for programs, and what `check --fix` does to files.
 
 mod common;
 
@@ -11,6 +11,10 @@ use tempfile::TempDir;
 
 use common::castline;
 
+/// Certain mistakes of several kinds between comments, with a byte order mark and `\r\n`.
+const WRONG: &str = "\u{feff}# a boat: on 船\r\ncastline: '1'\r\nname: boat\r\n\r\ninputs: { who: { type: string, default: A boat } }\r\nsteps:   # two\r\n  \
+    draft:\r\n    uses: flux-schnell\r\n    with:\r\n      prompt: {{ inputs.who }} on water  # drawn, not \"said\"\r\n      \
+    megapixels: 1   # the model takes text\r\n      go_fast: true\r\n\r\n    cache: yes\r\n";
 const RIGHT: &str = "\u{feff}# a boat: on 船\r\ncastline: 1\r\nname: boat\r\n\r\ninputs: { who: { type: string, default: A boat } }\r\nsteps:   # two\r\n  \
     draft:\r\n    uses: flux-schnell\r\n    with:\r\n      prompt: \"{{ inputs.who }} on water\"  # drawn, not \"said\"\r\n      \
     megapixels: \"1\"   # the model takes text\r\n      go_fast: true\r\n\r\n    cache: true\r\n";
@@ -175,4 +179,174 @@ fn a_clean_file_has_no_annotations() {
     let folder = folder(&[("flow.yaml", RIGHT)]);
     let output = check(folder.path(), &["flow.yaml", "--format", "github"]);
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn fix_changes_no_byte_outside_of_the_mistakes() {
+    let folder = folder(&[("flow.yaml", WRONG)]);
+    let output = check(folder.path(), &["flow.yaml", "--fix"]);
+    assert_eq!(read(&folder.path().join("flow.yaml")), RIGHT, "{}", stdout(&output));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        stdout(&output),
+        "flow.yaml:10:15: wrote `\"{{ inputs.who }} on water\"` for `{{ inputs.who }} on water`\n\
+         flow.yaml:2:11: wrote `1` for `'1'`\n\
+         flow.yaml:11:19: wrote `\"1\"` for `1`\n\
+         flow.yaml:14:12: wrote `true` for `yes`\n\
+         \n\
+         1 file, nothing found\n"
+    );
+    let names: Vec<_> = fs::read_dir(folder.path()).expect("readable").collect();
+    assert_eq!(names.len(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn without_fix_nothing_is_written() {
+    let folder = folder(&[("flow.yaml", WRONG)]);
+    let output = check(folder.path(), &["flow.yaml"]);
+    assert_eq!(read(&folder.path().join("flow.yaml")), WRONG);
+    assert!(stdout(&output).contains("can be cured by `castline check --fix`"), "{}", stdout(&output));
+}
+
+#[test]
+fn what_is_not_certain_stays_and_is_reported() {
+    let text = "steps:\n  a: { uses: flux-schnel, cache: yes, with: { prompt: x } }\n";
+    let folder = folder(&[("flow.yaml", text)]);
+    let output = check(folder.path(), &["flow.yaml", "--fix", "--format", "json"]);
+    assert_eq!(read(&folder.path().join("flow.yaml")), text.replace("yes", "true"));
+    assert_eq!(output.status.code(), Some(2));
+    let answer = json(&output);
+    assert_eq!(answer["valid"], false);
+    let fixed = answer["fixed"].as_array().expect("a list");
+    let yes = fixed.iter().find(|change| change["was"] == "yes").expect("it was written");
+    assert_eq!(
+        (&yes["code"], &yes["file"], &yes["text"]),
+        (&"wrong-type".into(), &"flow.yaml".into(), &"true".into())
+    );
+    assert_eq!(yes["span"]["line"], 2);
+    let left = answer["diagnostics"].as_array().expect("a list");
+    assert!(left.iter().any(|finding| finding["code"] == "unknown-preset"), "{answer:#}");
+}
+
+#[test]
+fn programs_hear_of_changes_on_stderr() {
+    for format in ["sarif", "github"] {
+        let folder = folder(&[("flow.yaml", WRONG)]);
+        let output = check(folder.path(), &["flow.yaml", "--fix", "--format", format]);
+        assert_eq!(read(&folder.path().join("flow.yaml")), RIGHT);
+        assert!(stderr(&output).contains("flow.yaml:14:12: wrote `true` for `yes`"), "{}", stderr(&output));
+        assert!(!stdout(&output).contains("wrote"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn fix_finds_the_file_from_elsewhere() {
+    let folder = folder(&[("art/flow.yaml", WRONG), ("other/x.txt", "")]);
+    let file = folder.path().join("art/flow.yaml");
+    let other = folder.path().join("other");
+    for name in ["../art/flow.yaml", "./../other/../art/./flow.yaml", &file.to_string_lossy()] {
+        fs::write(&file, WRONG).expect("written");
+        let output = check(&other, &[name, "--fix"]);
+        assert_eq!(read(&file), RIGHT, "{name}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_changed_once() {
+    let folder = folder(&[("flow.yaml", WRONG)]);
+    let output = check(folder.path(), &["flow.yaml", "./flow.yaml", "--fix"]);
+    assert_eq!(read(&folder.path().join("flow.yaml")), RIGHT);
+    assert_eq!(stdout(&output).matches("for `yes`").count(), 1, "{}", stdout(&output));
+}
+
+#[test]
+fn presets_and_the_project_are_cured_with_the_workflow() {
+    let preset = "castline: '1' # kept\nextends: flux-schnell\ninputs:\n  tone: { type: string }\nwith: { prompt: \"{{ inputs.tone }}\" }\n";
+    let folder = folder(&[
+        ("castline.yaml", "castline: '1' # ours\n"),
+        ("presets/house.yaml", preset),
+        ("flows/flow.yaml", "steps:\n  a: { uses: house, cache: yes, with: { tone: x } }\n"),
+    ]);
+    check(folder.path(), &["flows/flow.yaml", "--fix"]);
+    assert_eq!(read(&folder.path().join("castline.yaml")), "castline: 1 # ours\n");
+    assert_eq!(
+        read(&folder.path().join("flows/flow.yaml")),
+        "steps:\n  a: { uses: house, cache: true, with: { tone: x } }\n"
+    );
+    let after = read(&folder.path().join("presets/house.yaml"));
+    assert_eq!(after, preset.replace("'1'", "1"));
+}
+
+#[test]
+fn every_tab_of_a_file_is_found_in_turn() {
+    let lines = |indent: &str| {
+        (0..30).fold("steps:\n".to_owned(), |text, n| {
+            format!("{text}  s{n}:\n{indent}uses: flux-schnell\n{indent}with: {{ prompt: x }} # {n}\n")
+        })
+    };
+    let folder = folder(&[("flow.yaml", &lines("\t\t"))]);
+    let output = check(folder.path(), &["flow.yaml", "--fix"]);
+    assert_eq!(read(&folder.path().join("flow.yaml")), lines("    "), "{}", stdout(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn mistakes_behind_a_tab_are_cured_too() {
+    let text = "steps:\n  a:\n\t\tuses: flux-schnell\n    with: { prompt: x }\n  b:\n    uses: flux-schnell\n    \
+        with:\n      prompt: {{ steps.a.image.width }}\n  c:\n    uses: flux-schnell\n    with:\n      \
+        prompt: {{ steps.b.image.width }}\n    cache: yes\n";
+    let folder = folder(&[("flow.yaml", text)]);
+    let output = check(folder.path(), &["flow.yaml", "--fix"]);
+    let right = text.replace("\t\t", "    ").replace("yes", "true");
+    let right = right.replace(": {{", ": \"{{").replace("}}", "}}\"");
+    assert_eq!(read(&folder.path().join("flow.yaml")), right, "{}", stdout(&output));
+}
+
+#[test]
+fn fix_refuses_what_is_not_a_file() {
+    let folder = folder(&[("flow.yaml", WRONG)]);
+    for name in ["-", "/dev/null"] {
+        let output = check(folder.path(), &["flow.yaml", name, "--fix"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(&format!("`{name}` is not a file")), "{}", stderr(&output));
+        assert_eq!(read(&folder.path().join("flow.yaml")), WRONG);
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn fix_keeps_the_permissions_and_writes_through_a_link() {
+        let folder = folder(&[("real/flow.yaml", WRONG)]);
+        let (real, link) = (folder.path().join("real/flow.yaml"), folder.path().join("flow.yaml"));
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("set");
+        symlink("real/flow.yaml", &link).expect("linked");
+        let before = fs::metadata(&real).expect("there");
+        check(folder.path(), &["flow.yaml", "--fix"]);
+        let after = fs::metadata(&real).expect("there");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(read(&real), RIGHT);
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+    }
+
+    #[test]
+    fn fix_leaves_alone_what_is_read_only_or_outside() {
+        let folder = folder(&[("mine/castline.yaml", ""), ("mine/flow.yaml", WRONG), ("theirs.yaml", WRONG)]);
+        let mine = folder.path().join("mine");
+        fs::set_permissions(mine.join("flow.yaml"), fs::Permissions::from_mode(0o444)).expect("set");
+        symlink("../theirs.yaml", mine.join("link.yaml")).expect("linked");
+        let output = check(&mine, &["flow.yaml", "link.yaml", "--fix"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(read(&mine.join("flow.yaml")), WRONG);
+        assert_eq!(read(&folder.path().join("theirs.yaml")), WRONG);
+        let said = stderr(&output);
+        assert!(said.contains("`flow.yaml` was left as it is: it is read-only"), "{said}");
+        assert!(said.contains("`link.yaml` was left as it is: "), "{said}");
+        assert!(said.contains("is outside of the project's folder"), "{said}");
+        assert!(stdout(&output).contains("errors"), "{}", stdout(&output));
+    }
 }

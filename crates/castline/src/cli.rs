@@ -174,6 +174,9 @@ pub(crate) struct Check {
     /// How findings are written
     #[arg(long, default_value = "human")]
     pub format: Format,
+    /// Write every cure that is certain into the files, then report what remains
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// How findings are written.

@@ -18,6 +18,7 @@ use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
+use castline_runner::fix::Change;
 use castline_spec::{Diagnostic, Diagnostics, Fix, Severity, Source, Span};
 use serde_json::{Value as Json, json};
 
@@ -111,7 +112,7 @@ fn says(hint: &str, text: &str) -> bool {
 }
 
 /// A text of a document in backticks, on one line; `...` stands for what is left out.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let breaks = ['\n', '\r'];
     let text = text.trim_matches(breaks);
     let line = text.split(breaks).next().unwrap_or_default();
@@ -218,10 +219,24 @@ fn within(lines: &str, range: Range<usize>, offset: usize) -> Range<usize> {
     start..place(range.end).max(start)
 }
 
-/// `check --format json`.
-pub(crate) fn json(found: &Diagnostics) -> Json {
+/// `check --format json`, with what `--fix` wrote.
+pub(crate) fn json(found: &Diagnostics, changes: Option<&[Change]>) -> Json {
     let diagnostics: Vec<_> = found.list.iter().map(one_json).collect();
-    json!({ "schema_version": 1, "valid": !found.has_errors(), "diagnostics": diagnostics })
+    let mut object = json!({ "schema_version": 1, "valid": !found.has_errors(), "diagnostics": diagnostics });
+    if let Some(changes) = changes {
+        object["fixed"] = changes.iter().map(change_json).collect();
+    }
+    object
+}
+
+fn change_json(change: &Change) -> Json {
+    json!({
+        "code": change.code.as_str(),
+        "file": change.file,
+        "span": span_json(change.span),
+        "was": change.was,
+        "text": change.text,
+    })
 }
 
 fn one_json(finding: &Diagnostic) -> Json {

@@ -190,5 +190,5 @@ fn json_has_every_place_and_the_fix() {
         .fix(span, "\"1\"");
     let whole = Diagnostic::of_file(Code::Unreadable, &source, "cannot be read");
 
-    insta::assert_json_snapshot!(json(&Diagnostics { list: vec![finding, whole] }));
+    insta::assert_json_snapshot!(json(&Diagnostics { list: vec![finding, whole] }, None));
 }

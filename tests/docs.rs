@@ -157,6 +157,51 @@ fn every_wrong_example_reports_the_code_of_its_page() {
 }
 
 #[test]
+fn every_wrong_project_reports_the_code_of_its_page() {
+    each_block("yaml wrong project", |page, block, folder| {
+        let code = page.file_stem().expect("a page").to_string_lossy().into_owned();
+        fs::write(folder.join("castline.yaml"), &block.text).expect("written");
+        let answer = check("steps:\n  boat: { uses: flux-schnell, with: { prompt: x } }\n", folder);
+        let list = answer["diagnostics"].as_array().expect("a list");
+        let reports = list.iter().any(|d| d["code"] == code.as_str());
+        assert!(reports, "{} reports {:?}", shown(page, block), codes(&answer));
+    });
+}
+
+/// With the two tests above it says that every code is reported by something.
+#[test]
+fn every_page_of_a_code_has_a_wrong_example() {
+    for code in Code::ALL {
+        let page = root().join("docs/errors").join(format!("{}.md", code.as_str()));
+        let wrong = blocks(&page).iter().any(|block| block.info.starts_with("yaml wrong"));
+        assert!(wrong, "{} shows no mistake", page.display());
+    }
+}
+
+#[test]
+fn the_lists_of_codes_are_complete_and_in_order() {
+    let list = |page: &str, row: &str| -> Vec<String> {
+        let row = regex::Regex::new(row).expect("a fixed pattern");
+        let text = fs::read_to_string(root().join("docs").join(page)).expect("readable");
+        row.captures_iter(&text).map(|c| c[1].to_owned()).collect()
+    };
+    let rows: Vec<_> =
+        Code::ALL.iter().map(|c| format!("| [{0}]({0}.md) | {1} |", c.as_str(), c.title())).collect();
+    assert_eq!(list("errors/README.md", r"(?m)^(\| \[.*\|)$"), rows);
+    let codes: Vec<_> = Code::ALL.iter().map(|c| c.as_str().to_owned()).collect();
+    assert_eq!(list("SUMMARY.md", r"\]\(errors/([a-z-]+)\.md\)"), codes);
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("readable");
+    for page in pages().iter().filter_map(|page| page.strip_prefix(root().join("docs")).ok()) {
+        let named = summary.contains(&format!("]({})", page.display()));
+        assert!(named || page.ends_with("SUMMARY.md"), "{} is not in the summary", page.display());
+    }
+}
+
+#[test]
 fn every_code_has_a_page_and_every_page_a_code() {
     let pages: BTreeSet<String> = fs::read_dir(root().join("docs/errors"))
         .expect("docs/errors")

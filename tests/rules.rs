@@ -122,6 +122,29 @@ fn visit(folder: &Path, look: &mut dyn FnMut(&Path, &str)) {
     }
 }
 
+/// Where findings are made; the command only draws them.
+const EMITTERS: &[&str] = &["castline-spec", "castline-core", "castline-runner"];
+
+#[test]
+fn every_code_is_given_to_a_finding_somewhere() {
+    // As an argument; a `match` or a comparison makes no finding.
+    let given = regex::Regex::new(r"\bCode::(\w+)[,)]").expect("a fixed pattern");
+    let mut seen = BTreeSet::new();
+    for name in EMITTERS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
+        visit(&folder, &mut |path, text| {
+            if path.ends_with("tests.rs") || path.ends_with("castline-spec/src/diagnostic.rs") {
+                return;
+            }
+            let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
+            seen.extend(given.captures_iter(code).map(|found| found[1].to_owned()));
+        });
+    }
+    for code in castline_spec::Code::ALL {
+        assert!(seen.contains(&format!("{code:?}")), "nothing reports `{}`", code.as_str());
+    }
+}
+
 /// The numbers of the page, each with the reason why it has no test, which most do without.
 fn pitfalls() -> BTreeMap<u32, String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/pitfalls.md");

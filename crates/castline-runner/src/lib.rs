@@ -11,6 +11,7 @@ pub mod doctor;
 #[doc(hidden)] // for tests
 pub mod failpoint;
 mod files;
+pub mod fix;
 mod given;
 pub mod history;
 mod job;

@@ -14,6 +14,9 @@ use include_dir::{Dir, include_dir};
 
 use crate::project::{Project, parent, read};
 
+/// What the names of built-in presets begin with in messages.
+const BUILT_IN_FOLDER: &str = "built-in presets/";
+
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../presets");
 
 /// The names of the built-in presets, `std/` ones last.
@@ -39,9 +42,15 @@ pub fn built_in_text(name: &str) -> Option<&'static str> {
 
 fn built_in(name: &str) -> Option<(Source, Option<Preset>, Diagnostics)> {
     let text = built_in_text(name)?;
-    let source = Source::new(format!("built-in presets/{name}.yaml"), text);
+    let source = Source::new(format!("{BUILT_IN_FOLDER}{name}.yaml"), text);
     let (preset, found) = Preset::parse(&source);
     Some((source, preset, found))
+}
+
+/// True for the text of a built-in preset, which is in no file.
+pub fn is_built_in(source: &Source) -> bool {
+    let name = source.name.strip_prefix(BUILT_IN_FOLDER).and_then(|name| name.strip_suffix(".yaml"));
+    name.and_then(built_in_text).is_some_and(|text| *text == *source.text)
 }
 
 /// The files of a project's own presets, by name.

@@ -174,6 +174,9 @@ pub(crate) struct Check {
     /// How findings are written
     #[arg(long, default_value = "human")]
     pub format: Format,
+    /// Write every cure that is certain into the files, then report what remains
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// How findings are written.
@@ -183,11 +186,9 @@ pub(crate) enum Format {
     Human,
     /// One JSON object.
     Json,
-    /// For code scanning; later.
-    #[value(hide = true)]
+    /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// As annotations of a workflow on GitHub; later.
-    #[value(hide = true)]
+    /// Annotations of a workflow on GitHub.
     Github,
 }
 

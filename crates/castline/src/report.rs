@@ -5,11 +5,15 @@
 pub(crate) mod diagnostic;
 pub(crate) mod entry;
 pub(crate) mod files;
+pub(crate) mod github;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod money;
+pub(crate) mod pages;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod reroll;
+pub(crate) mod sarif;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod testing;

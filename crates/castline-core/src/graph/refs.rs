@@ -349,8 +349,10 @@ impl Check<'_> {
             OutputKind::Text => "text",
             OutputKind::Json => "output",
         };
+        // In brackets every name can be written, one that is a finding too.
+        let name = serde_json::Value::from(step.name.as_str());
         let value = self.templates.bind_expression(
-            &format!("steps.{}{all}.{port}", step.name),
+            &format!("steps[{name}]{all}.{port}"),
             &self.workflow.source,
             step.span,
         );

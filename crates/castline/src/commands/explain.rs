@@ -3,15 +3,13 @@
 use castline_runner::Trouble;
 use castline_spec::Code;
 use castline_spec::diagnostic::did_you_mean;
-use include_dir::{Dir, include_dir};
 use serde_json::json;
 
 use crate::cli::Explain;
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
+use crate::report::pages::page;
 use crate::screen;
-
-static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../docs/errors");
 
 /// Prints a page, or the list of all codes.
 pub(crate) fn explain(flags: &Explain) -> Result<Exit, Trouble> {
@@ -33,12 +31,8 @@ fn find(wanted: &str) -> Result<Code, Trouble> {
     })
 }
 
-fn page(code: Code) -> Option<&'static str> {
-    PAGES.get_file(format!("{}.md", code.as_str()))?.contents_utf8()
-}
-
 fn one(code: Code, as_json: bool) -> Result<(), Trouble> {
-    let page = page(code).unwrap_or_else(|| code.title());
+    let page = page(code);
     match as_json {
         true => print(&json!({
             "schema_version": SCHEMA_VERSION,
@@ -63,28 +57,7 @@ fn list(as_json: bool) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn every_code_has_a_page_and_every_page_a_code() {
-        let pages: BTreeSet<_> = PAGES
-            .files()
-            .filter_map(|file| file.path().file_stem()?.to_str())
-            .filter(|stem| *stem != "README")
-            .collect();
-        let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(pages, codes);
-    }
-
-    #[test]
-    fn every_page_begins_with_its_code() {
-        for code in Code::ALL {
-            let text = page(*code).expect("every code has a page");
-            assert!(text.starts_with(&format!("# {}\n", code.as_str())), "{}", code.as_str());
-        }
-    }
 
     #[test]
     fn a_code_is_found_as_it_is_printed() {

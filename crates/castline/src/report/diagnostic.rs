@@ -18,7 +18,8 @@ use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
-use castline_spec::{Diagnostic, Diagnostics, Severity, Source, Span};
+use castline_runner::fix::Change;
+use castline_spec::{Diagnostic, Diagnostics, Fix, Severity, Source, Span};
 use serde_json::{Value as Json, json};
 
 use crate::screen;
@@ -28,6 +29,9 @@ const BREAKS: &[u8] = b"\n\r";
 
 /// Lines between two places of one snippet; places farther apart get snippets of their own.
 const NEAR: u32 = 40;
+
+/// Columns of a text that is shown as a cure.
+const LONGEST: usize = 100;
 
 /// All findings as people read them, without the summary.
 pub(crate) fn draw(found: &Diagnostics) -> String {
@@ -62,7 +66,59 @@ fn draw_one(finding: &Diagnostic) -> String {
     if let Some(hint) = &finding.hint {
         group = group.element(Level::HELP.with_name("hint").message(screen::printable(hint)));
     }
+    if let Some(cure) = cure(finding) {
+        group = group.element(Level::HELP.with_name(cure.word).message(screen::printable(&cure.text)));
+    }
     Renderer::styled().term_width(screen::talk_width().unwrap_or(DEFAULT_TERM_WIDTH).max(60)).render(&[group])
+}
+
+/// A cure in words.
+pub(crate) struct Cure {
+    /// `fix` when it is certain, `try` when a person decides.
+    pub word: &'static str,
+    /// One line.
+    pub text: String,
+}
+
+impl Cure {
+    /// What an edit does.
+    pub(crate) fn of(finding: &Diagnostic, fix: &Fix) -> Self {
+        let word = if fix.certain { "fix" } else { "try" };
+        let text = match (finding.source.slice(fix.span), &*fix.text) {
+            (there, "") => format!("take out {}", shown(there)),
+            ("", new) => format!("put in {}", shown(new)),
+            (_, new) => format!("write {}", shown(new)),
+        };
+        Self { word, text }
+    }
+}
+
+/// The cure of a finding, unless its hint says the same already.
+pub(crate) fn cure(finding: &Diagnostic) -> Option<Cure> {
+    let fix = finding.fix.as_ref()?;
+    let said = finding.hint.as_ref().is_some_and(|hint| says(hint, &fix.text));
+    (!said).then(|| Cure::of(finding, fix))
+}
+
+/// True for a hint with this text in it, as words of its own. What cannot be seen needs no words
+/// beside those of the hint.
+fn says(hint: &str, text: &str) -> bool {
+    let inside_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    let alone = |at: usize| {
+        let (before, after) = (&hint[..at], &hint[at + text.len()..]);
+        !inside_word(before.chars().next_back()) && !inside_word(after.chars().next())
+    };
+    text.trim().is_empty() || hint.match_indices(text).any(|(at, _)| alone(at))
+}
+
+/// A text of a document in backticks, on one line; `...` stands for what is left out.
+pub(crate) fn shown(text: &str) -> String {
+    let breaks = ['\n', '\r'];
+    let text = text.trim_matches(breaks);
+    let line = text.split(breaks).next().unwrap_or_default();
+    let short = console::truncate_str(line, LONGEST, "...");
+    let rest = if line.len() < text.len() { " ..." } else { "" };
+    format!("`{short}`{rest}")
 }
 
 /// The place of the mistake first, then every place in another file or far away.
@@ -163,10 +219,24 @@ fn within(lines: &str, range: Range<usize>, offset: usize) -> Range<usize> {
     start..place(range.end).max(start)
 }
 
-/// `check --format json`.
-pub(crate) fn json(found: &Diagnostics) -> Json {
+/// `check --format json`, with what `--fix` wrote.
+pub(crate) fn json(found: &Diagnostics, changes: Option<&[Change]>) -> Json {
     let diagnostics: Vec<_> = found.list.iter().map(one_json).collect();
-    json!({ "schema_version": 1, "valid": !found.has_errors(), "diagnostics": diagnostics })
+    let mut object = json!({ "schema_version": 1, "valid": !found.has_errors(), "diagnostics": diagnostics });
+    if let Some(changes) = changes {
+        object["fixed"] = changes.iter().map(change_json).collect();
+    }
+    object
+}
+
+fn change_json(change: &Change) -> Json {
+    json!({
+        "code": change.code.as_str(),
+        "file": change.file,
+        "span": span_json(change.span),
+        "was": change.was,
+        "text": change.text,
+    })
 }
 
 fn one_json(finding: &Diagnostic) -> Json {

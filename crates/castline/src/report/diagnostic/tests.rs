@@ -153,6 +153,32 @@ fn the_summary_counts_errors_and_warnings() {
 }
 
 #[test]
+fn a_cure_is_shown_unless_the_hint_says_it() {
+    let source = Source::new("flow.yaml", "a: yes\nb: [one,\n  two]\nc: stray\nd: x\n");
+    let wrong = |word: &str| Diagnostic::error(Code::WrongType, &source, at(&source, word), word);
+    let said = wrong("yes").hint("write `true`").fix(at(&source, "yes"), "true");
+    let other = wrong("yes").hint("it is untrue").fix(at(&source, "yes"), "true");
+    let lines = wrong("one").suggest(at(&source, "[one"), "\n- one\n- two");
+    let empty = wrong("stray").fix(at(&source, "stray"), "");
+    let end = at(&source, "x").end;
+    let more = wrong("x").suggest(Span::at(end), "y\u{1b}[2J");
+
+    let drawn = drawn([said, other, lines, empty, more]);
+    let cures: Vec<_> = drawn.lines().filter(|line| line.contains("  = ")).map(str::trim).collect();
+    assert_eq!(
+        cures,
+        [
+            "= hint: write `true`",
+            "= hint: it is untrue",
+            "= fix: write `true`",
+            "= try: write `- one` ...",
+            "= fix: take out `stray`",
+            "= try: put in `y\u{241b}[2J`",
+        ]
+    );
+}
+
+#[test]
 fn json_has_every_place_and_the_fix() {
     let source = Source::new("flow.yaml", "steps:\n  a:\n    with: { megapixels: 1 }\n");
     let preset = Source::new("presets/flux.yaml", "input: {}\n");
@@ -164,5 +190,5 @@ fn json_has_every_place_and_the_fix() {
         .fix(span, "\"1\"");
     let whole = Diagnostic::of_file(Code::Unreadable, &source, "cannot be read");
 
-    insta::assert_json_snapshot!(json(&Diagnostics { list: vec![finding, whole] }));
+    insta::assert_json_snapshot!(json(&Diagnostics { list: vec![finding, whole] }, None));
 }

@@ -12,7 +12,7 @@ use std::process::Command;
 use castline_spec::{Code, Preset, Project, Source};
 use serde_json::Value;
 
-use common::copy;
+use common::{castline, copy};
 
 const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 
@@ -93,6 +93,19 @@ fn each_block(words: &str, mut visit: impl FnMut(&Path, &Block, &Path)) {
         }
     }
     assert!(seen > 0, "no block is `{words}`");
+}
+
+/// Every drawing of a workflow, with the workflow's path.
+fn drawings() -> Vec<(PathBuf, Block, String)> {
+    let mut found = Vec::new();
+    for page in pages() {
+        for block in blocks(&page) {
+            if let Some(workflow) = block.info.strip_prefix("mermaid graph=").map(str::to_owned) {
+                found.push((page.clone(), block, workflow));
+            }
+        }
+    }
+    found
 }
 
 /// `check --format json` of a text as a workflow.
@@ -243,6 +256,18 @@ fn every_command_on_a_page_runs() {
             );
         }
     });
+}
+
+#[test]
+fn every_drawing_on_a_page_is_what_castline_draws() {
+    let world = tempfile::tempdir().expect("a folder");
+    copy(&root().join("workflows"), &world.path().join("workflows"), &["out", ".castline"]);
+    let drawings = drawings();
+    assert!(!drawings.is_empty(), "no block is `mermaid graph=PATH`");
+    for (page, block, workflow) in drawings {
+        let output = castline(world.path(), &["graph", &workflow]).output().expect("castline runs");
+        assert_eq!(block.text, String::from_utf8_lossy(&output.stdout), "{}", shown(&page, &block));
+    }
 }
 
 #[test]

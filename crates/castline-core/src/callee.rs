@@ -47,6 +47,8 @@ impl Catalog {
 pub struct Callee {
     /// As the step names it.
     pub uses: String,
+    /// The name of the outermost preset, which is what a step calls.
+    pub name: String,
     /// The document of the outermost preset.
     pub source: Source,
     /// The inputs that a step may give.
@@ -165,6 +167,7 @@ impl<'a> Callees<'a> {
         };
         Some(Arc::new(Callee {
             uses: model.preset.clone(),
+            name: model.preset.clone(),
             source: source.clone(),
             fields: IndexMap::new(),
             ports: IndexMap::new(),
@@ -419,6 +422,7 @@ fn finish(uses: &str, outermost: &Preset, mut layers: Vec<Layer>, mut model: Mod
     };
     Callee {
         uses: uses.to_owned(),
+        name: outermost.name.clone(),
         source: outermost.source.clone(),
         fields,
         ports: outermost.ports.clone(),

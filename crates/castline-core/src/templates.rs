@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use castline_spec::template::tree::Body;
-use castline_spec::template::{Dynamic, DynamicKind, Shape, Target, Template};
+use castline_spec::template::{Dynamic, DynamicKind, Reference, Shape, Target, Template};
 use castline_spec::{Code, Source, Span};
 use indexmap::IndexMap;
 use minijinja::syntax::SyntaxConfig;
@@ -42,6 +42,18 @@ pub enum BoundKind {
     List(Vec<Bound>),
     /// A map.
     Map(IndexMap<String, Bound>),
+}
+
+impl Bound {
+    /// Everything that its templates refer to, in the order of the text.
+    pub fn references(&self) -> Vec<&Reference> {
+        match &self.kind {
+            BoundKind::Literal(_) => Vec::new(),
+            BoundKind::Template(_, template) => template.references.iter().collect(),
+            BoundKind::List(items) => items.iter().flat_map(Self::references).collect(),
+            BoundKind::Map(map) => map.values().flat_map(Self::references).collect(),
+        }
+    }
 }
 
 /// Why a template gave no value.

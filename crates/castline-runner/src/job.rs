@@ -15,7 +15,7 @@ use castline_core::plan::{Choices, Plan, Reroll};
 use castline_core::routing::Routing;
 use castline_core::{Key, MicroUsd, Output};
 use castline_spec::diagnostic::did_you_mean;
-use castline_spec::{Code, Diagnostic, Diagnostics, Name, Workflow};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Workflow};
 use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
 
@@ -34,6 +34,8 @@ pub struct Job {
     pub run: String,
     /// What was found; with errors there is no forecast.
     pub diagnostics: Diagnostics,
+    /// The checked workflow; none when it is broken.
+    pub graph: Option<Arc<Graph>>,
     /// What a run would do.
     pub forecast: Option<Forecast>,
     pub(crate) wishes: Wishes,
@@ -67,7 +69,7 @@ impl Job {
             match providers::routing(&project, &wishes) {
                 Ok(routing) => {
                     let given = IndexMap::new();
-                    let planned = loaded.plan(&project, &given, &routing, &Choices::default(), false);
+                    let planned = loaded.plan(&project, &given, &routing, &Choices::default(), Missing::Fine);
                     found.extend(planned.found);
                 }
                 Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
@@ -95,6 +97,16 @@ impl Job {
 
     /// Loads, checks and plans a workflow, and asks the ledger what is known.
     pub async fn plan(file: &Path, wishes: &Wishes) -> Result<Self, Trouble> {
+        Self::plan_with(file, wishes, Missing::Error).await
+    }
+
+    /// The same as far as the given inputs lead: a missing one is a warning. Without errors the
+    /// graph is there, and the forecast as well unless an axis has no values yet.
+    pub async fn sketch(file: &Path, wishes: &Wishes) -> Result<Self, Trouble> {
+        Self::plan_with(file, wishes, Missing::Warning).await
+    }
+
+    async fn plan_with(file: &Path, wishes: &Wishes, missing: Missing) -> Result<Self, Trouble> {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
         let Some(loaded) = load(file, &project, &mut found) else {
@@ -104,10 +116,11 @@ impl Job {
         let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
         let routing = providers::routing(&project, wishes)?;
         let choices = choices(&loaded.graph, wishes, &run, &project)?;
-        let planned = loaded.plan(&project, &given, &routing, &choices, true);
+        let planned = loaded.plan(&project, &given, &routing, &choices, missing);
         found.extend(planned.found);
         found.sort();
         let mut job = Self::without_forecast(project, run, found, wishes);
+        job.graph = Some(loaded.graph);
         let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
         job.store = existing_store(&job.project)?;
         let asked = forecast(Arc::new(plan), job.store.as_ref()).await?;
@@ -122,6 +135,7 @@ impl Job {
             project,
             run,
             diagnostics,
+            graph: None,
             forecast: None,
             wishes: wishes.clone(),
             store: None,
@@ -220,6 +234,17 @@ struct Loaded {
     graph: Arc<Graph>,
 }
 
+/// What a required input without a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Nothing to speak of: values come later.
+    Fine,
+    /// What depends on it is not known.
+    Warning,
+    /// Nothing can run.
+    Error,
+}
+
 struct Planned {
     plan: Option<Plan>,
     found: Diagnostics,
@@ -251,11 +276,11 @@ impl Loaded {
         given: &IndexMap<String, Given>,
         routing: &Routing,
         choices: &Choices,
-        complete: bool,
+        missing: Missing,
     ) -> Planned {
         let files = Arc::new(Files::default());
         loop {
-            let planned = self.plan_with(&files, given, routing, choices, complete);
+            let planned = self.plan_with(&files, given, routing, choices, missing);
             if !load_missing(&files, project) {
                 return planned;
             }
@@ -268,10 +293,14 @@ impl Loaded {
         given: &IndexMap<String, Given>,
         routing: &Routing,
         choices: &Choices,
-        complete: bool,
+        missing: Missing,
     ) -> Planned {
-        let inputs = Inputs::resolve(&self.graph, given, files, complete);
+        let inputs = Inputs::resolve(&self.graph, given, files, missing != Missing::Fine);
         let mut found = inputs.found.clone();
+        if missing == Missing::Warning {
+            let of_inputs = found.list.iter_mut().filter(|finding| finding.code == Code::MissingInput);
+            of_inputs.for_each(|finding| finding.severity = Severity::Warning);
+        }
         let (plan, findings) =
             Plan::new(self.graph.clone(), &inputs, files.clone(), routing.clone(), choices.clone());
         found.extend(findings);

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Say why a step would run, or be reused
     Why(Why),
+    /// Draw the steps and what goes from one to another
+    Graph(Graph),
     /// Show former runs
     #[command(subcommand)]
     Runs(Runs),
@@ -226,6 +228,36 @@ pub(crate) struct Why {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `castline graph`
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// The workflow; without one the project's only workflow
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// How it is drawn; without one as the file's name says, else mermaid
+    #[arg(long)]
+    pub format: Option<GraphFormat>,
+    /// Write it into a file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Who would run the models
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Markdown: GitHub and many others draw it.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
 }
 
 /// `castline runs`
@@ -511,6 +543,25 @@ impl Why {
     }
 }
 
+impl Graph {
+    /// What the flags ask for.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
+        self.inputs.put(&mut wishes);
+        wishes
+    }
+
+    /// The wanted format, else the one that the file's name says.
+    pub(crate) fn format(&self) -> GraphFormat {
+        let extension = self.output.as_ref().and_then(|file| file.extension()?.to_str());
+        self.format.unwrap_or(match extension {
+            Some("svg") => GraphFormat::Svg,
+            Some("dot" | "gv") => GraphFormat::Dot,
+            _ => GraphFormat::Mermaid,
+        })
+    }
+}
+
 fn usd(text: &str) -> Result<MicroUsd, String> {
     let amount = text.parse().ok().and_then(MicroUsd::from_usd);
     amount.ok_or_else(|| "give an amount of US dollars, such as 2.50".to_owned())
@@ -536,7 +587,6 @@ const LATER: &[(&str, &str)] = &[
     ("apply", "`castline plan` shows what `castline run` will do"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
-    ("graph", "`castline plan` lists the legs and what they wait for"),
     ("gc", "the store keeps everything"),
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
@@ -577,6 +627,21 @@ mod tests {
             run(&["--allow-unpriced=a", "--allow-unpriced=b"]).allow_unpriced,
             Some(vec!["a".to_owned(), "b".to_owned()])
         );
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_how_a_graph_is_drawn() {
+        let format = |flags: &[&str]| {
+            let words = ["castline", "graph", "flow.yaml"].iter().chain(flags).copied();
+            match Cli::try_parse_from(words).map(|cli| cli.command) {
+                Ok(Command::Graph(graph)) => graph.format(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(format(&[]), GraphFormat::Mermaid);
+        assert_eq!(format(&["-o", "flow.svg"]), GraphFormat::Svg);
+        assert_eq!(format(&["-o", "flow.gv"]), GraphFormat::Dot);
+        assert_eq!(format(&["-o", "flow.svg", "--format", "dot"]), GraphFormat::Dot);
     }
 
     #[test]

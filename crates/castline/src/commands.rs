@@ -5,6 +5,7 @@ mod completions;
 mod cost;
 mod doctor;
 mod explain;
+mod graph;
 mod init;
 mod ledger;
 mod plan;
@@ -33,6 +34,7 @@ pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
         Command::Check(flags) => check::check(&flags),
         Command::Plan(flags) => plan::plan(&flags),
         Command::Why(flags) => why::why(&flags),
+        Command::Graph(flags) => graph::graph(&flags),
         Command::Runs(flags) => runs::runs(&flags),
         Command::Cost(flags) => cost::cost(&flags),
         Command::Ledger(flags) => ledger::ledger(&flags),

@@ -6,6 +6,7 @@ pub(crate) mod diagnostic;
 pub(crate) mod entry;
 pub(crate) mod files;
 pub(crate) mod github;
+pub(crate) mod graph;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod money;

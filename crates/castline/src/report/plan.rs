@@ -154,11 +154,21 @@ impl Table {
         known.sum()
     }
 
-    /// A line for each leg, or for each kind of leg where a step has many.
-    fn lines(&self) -> Vec<Line> {
+    /// The legs of each step that has some.
+    fn steps(&self) -> IndexMap<&str, Vec<&Row>> {
         let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
         self.rows.iter().for_each(|row| steps.entry(&row.step).or_default().push(row));
-        let lines = steps.into_iter().map(|(step, rows)| match rows.len() {
+        steps
+    }
+
+    /// For each step in one line what its legs can cost, and which of them do not run.
+    pub(crate) fn notes(&self) -> IndexMap<&str, String> {
+        self.steps().into_iter().map(|(step, rows)| (step, note(&rows))).collect()
+    }
+
+    /// A line for each leg, or for each kind of leg where a step has many.
+    fn lines(&self) -> Vec<Line> {
+        let lines = self.steps().into_iter().map(|(step, rows)| match rows.len() {
             0..=MOST_LEGS => rows.into_iter().map(Line::of_leg).collect(),
             _ => groups(step, &rows),
         });
@@ -475,6 +485,25 @@ fn groups(step: &str, rows: &[&Row]) -> Vec<Line> {
             }
         })
         .collect()
+}
+
+/// `0.08 USD, 1 of 3 reused`: all legs of a step in a line.
+fn note(rows: &[&Row]) -> String {
+    let priced: Vec<_> = rows.iter().copied().filter(|row| row.price != Price::None).collect();
+    let price = if priced.is_empty() { None } else { Some(price_of_group(&priced)) };
+    let idle = [
+        (Word::Reused, "reused"),
+        (Word::Same, "the same as another"),
+        (Word::Skip, "skipped"),
+        (Word::Out, "not taking part"),
+    ];
+    let idle =
+        idle.iter().filter_map(|(word, text)| match rows.iter().filter(|row| row.word == *word).count() {
+            0 => None,
+            n if n == rows.len() => Some((*text).to_owned()),
+            n => Some(format!("{n} of {} {text}", rows.len())),
+        });
+    price.into_iter().chain(idle).collect::<Vec<_>>().join(", ")
 }
 
 fn price_of_group(members: &[&Row]) -> String {

@@ -335,12 +335,28 @@ fn fields_of_schema(body: &ModelPreset, source: &Source, found: &mut Diagnostics
     for (name, property) in properties.into_iter().flatten() {
         let span = body.property_spans.get(name).copied().unwrap_or(body.input.span);
         let given = body.defaults.contains_key(name);
-        match Field::new(property, source, span, required.contains(&name.as_str()) && !given) {
+        let property = with_definitions(property, schema);
+        match Field::new(&property, source, span, required.contains(&name.as_str()) && !given) {
             Ok(field) => drop(fields.insert(name.clone(), field)),
             Err(finding) => found.push(*finding),
         }
     }
     fields
+}
+
+/// A property on its own, with the definitions that it refers to.
+fn with_definitions(property: &serde_json::Value, whole: &serde_json::Value) -> serde_json::Value {
+    let mut property = property.clone();
+    if let Some(map) = property.as_object_mut()
+        && crate::types::has_reference(&serde_json::Value::Object(map.clone()))
+    {
+        for key in ["$defs", "definitions"] {
+            if let Some(definitions) = whole.get(key) {
+                map.entry(key).or_insert_with(|| definitions.clone());
+            }
+        }
+    }
+    property
 }
 
 /// The fields that declared inputs are.

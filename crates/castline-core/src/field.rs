@@ -109,6 +109,11 @@ impl Field {
         found.iter().filter(|e| !said(e)).map(|e| misfit(e, json)).collect()
     }
 
+    /// How many items a list must have.
+    pub fn least_items(&self) -> usize {
+        self.schema.get("minItems").and_then(Json::as_u64).map_or(0, |least| least.min(64) as usize)
+    }
+
     /// The JSON types that the schema takes, empty when it does not say.
     pub fn types(&self) -> Vec<&str> {
         types(&self.schema)

@@ -53,6 +53,8 @@ pub struct Graph {
     pub order: Vec<usize>,
     /// Outputs: the declared ones, else one for each step that nothing uses.
     pub outputs: IndexMap<Name, Output>,
+    /// Texts that `read()` names, and where.
+    pub reads: Vec<(String, Span)>,
     /// Every compiled template.
     pub templates: Arc<Templates>,
 }
@@ -111,6 +113,14 @@ pub struct Proofs {
     pub proved: usize,
     /// They are checked again before their create.
     pub open: usize,
+}
+
+impl std::ops::Add for Proofs {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { proved: self.proved + other.proved, open: self.open + other.open }
+    }
 }
 
 impl Proofs {
@@ -218,10 +228,7 @@ impl Graph {
 
     /// How many inputs of all steps are known to fit.
     pub fn proofs(&self) -> Proofs {
-        self.steps.iter().fold(Proofs::default(), |all, step| Proofs {
-            proved: all.proved + step.proofs.proved,
-            open: all.open + step.proofs.open,
-        })
+        self.steps.iter().fold(Proofs::default(), |all, step| all + step.proofs)
     }
 
     /// The steps that read a step.
@@ -275,6 +282,7 @@ impl Check<'_> {
             names: self.names.clone(),
             order,
             outputs,
+            reads: self.reads(),
             templates: Arc::new(std::mem::take(&mut self.templates)),
         })
     }

@@ -14,7 +14,7 @@ use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph};
+use crate::graph::{Closed, Graph, Step};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
@@ -139,6 +139,7 @@ impl Plan {
             document: self.graph.source.name.clone(),
             depth: 0,
             reads: Arc::default(),
+            memo: Arc::default(),
         })
     }
 }
@@ -181,6 +182,7 @@ fn expand(
                 document: graph.source.name.clone(),
                 depth: 0,
                 reads: Arc::default(),
+                memo: Arc::default(),
             });
             match axis_values(graph, axis, values, &scope) {
                 Ok(Some(values)) => drop(opened.insert((number, axis.clone()), legs.intern(axis, values))),
@@ -195,38 +197,51 @@ fn expand(
     if !complete {
         return None;
     }
-    for step in &graph.steps {
+    let mut of_step = BTreeMap::new();
+    let mut total = 0_usize;
+    let mut clashes = BTreeSet::new();
+    for step in graph.order.iter().map(|number| &graph.steps[*number]) {
         let mut axes = Vec::new();
         for (axis, openers) in &step.axes {
             let ids: Vec<_> = openers.iter().map(|o| opened[&(*o, axis.clone())]).collect();
             if ids.iter().any(|id| *id != ids[0]) {
-                let names: Vec<_> = openers.iter().map(|o| format!("`{}`", graph.steps[*o].name)).collect();
-                found.push(
-                    Diagnostic::error(
-                        Code::AxisClash,
-                        &graph.source,
-                        step.span,
-                        format!(
-                            "step `{}` meets the axis `{axis}` over different lists, opened by {}",
-                            step.name,
-                            names.join(" and ")
-                        ),
-                    )
-                    .hint("give one of the axes another name, or open both over the same list"),
-                );
                 complete = false;
+                // Whoever reads this step meets the same clash.
+                if clashes.insert((axis, openers)) {
+                    found.push(axis_clash(graph, step, axis, openers));
+                }
             }
             axes.push(ids[0]);
         }
         let count = axes.iter().try_fold(1_usize, |n, a| n.checked_mul(legs.axes[a.0].values.len()));
-        if count.is_none_or(|n| n + legs.len() > MOST_LEGS) {
+        total = count.map_or(usize::MAX, |count| total.saturating_add(count));
+        if total > MOST_LEGS {
             let message = format!("step `{}` would have more than {MOST_LEGS} legs", step.name);
             found.push(Diagnostic::error(Code::InvalidValue, &graph.source, step.span, message));
             return None;
         }
-        legs.add_step(axes);
+        of_step.insert(step.name.clone(), axes);
     }
-    complete.then_some(legs)
+    complete.then(|| {
+        graph.steps.iter().for_each(|step| legs.add_step(of_step.remove(&step.name).unwrap_or_default()));
+        legs
+    })
+}
+
+/// One axis name over lists that are not equal, with the places where they are opened.
+fn axis_clash(graph: &Graph, step: &Step, axis: &Name, openers: &BTreeSet<usize>) -> Diagnostic {
+    let names: Vec<_> = openers.iter().map(|o| format!("`{}`", graph.steps[*o].name)).collect();
+    let message = format!(
+        "step `{}` meets the axis `{axis}` over different lists, opened by {}",
+        step.name,
+        names.join(" and ")
+    );
+    let finding = Diagnostic::error(Code::AxisClash, &graph.source, step.span, message)
+        .hint("give one of the axes another name, or open both over the same list");
+    openers.iter().fold(finding, |finding, opener| {
+        let opener = &graph.steps[*opener];
+        finding.label(&graph.source, opener.each[axis].span, format!("opened by `{}`", opener.name))
+    })
 }
 
 /// More legs than this are a mistake.

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use castline_spec::{Code, Diagnostic, Diagnostics, Name};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Span};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::files::{FileRef, NoFile};
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
 use crate::plan::Plan;
@@ -107,6 +108,22 @@ impl Plan {
             saved.push(SavedFile { path, artifact: artifact.clone() });
         }
         Ok(saved)
+    }
+
+    /// Finds texts that `read()` names and that are not there, also where a template waits for
+    /// other steps.
+    pub fn check_reads(&self) -> Diagnostics {
+        let source = &self.graph.source;
+        let finding = |(path, span): &(String, Span)| {
+            let file = FileRef { document: source.name.to_string(), path: path.clone(), text: true };
+            match self.files.get(&file) {
+                Err(NoFile::Broken(why)) => {
+                    Some(Diagnostic::error(Code::Unreadable, source, *span, format!("`read` {why}")))
+                }
+                _ => None,
+            }
+        };
+        Diagnostics { list: self.graph.reads.iter().filter_map(finding).collect() }
     }
 
     /// Finds legs that would save under one name, as far as paths are known before the run.

@@ -4,6 +4,7 @@
 //! finds an absent value, or one that is not known yet, is written down in [`Reads`], so
 //! that the caller can tell a skipped leg from a mistake.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -93,6 +94,8 @@ pub struct Scope {
     pub depth: u32,
     /// What was not there.
     pub reads: Arc<Mutex<Reads>>,
+    /// Vars that were rendered already: each once, however often others mention it.
+    pub memo: Arc<Mutex<HashMap<Name, Result<Value, Stop>>>>,
 }
 
 impl fmt::Debug for Scope {
@@ -129,7 +132,14 @@ impl Scope {
             return Some(Jinja::from(Error::new(ErrorKind::InvalidOperation, "vars are nested too deeply")));
         }
         let inner = Arc::new(Self { depth: self.depth + 1, ..self.fresh() });
-        Some(match self.templates.render(bound, &inner) {
+        let known = self.memo.lock().expect("nobody panics while holding it").get(name).cloned();
+        let rendered = known.unwrap_or_else(|| {
+            let rendered = self.templates.render(bound, &inner);
+            let mut memo = self.memo.lock().expect("nobody panics while holding it");
+            memo.insert(name.into(), rendered.clone());
+            rendered
+        });
+        Some(match rendered {
             Ok(value) => to_jinja(&value),
             Err(Stop::Pending) => self.pending(),
             Err(Stop::Absent(absent)) => self.absent(Absent::Var { var: name.into(), leg: absent.leg() }),

@@ -99,6 +99,8 @@ impl Templates {
     pub fn bind(&mut self, dynamic: &Dynamic, source: &Source) -> Bound {
         let kind = match &dynamic.kind {
             DynamicKind::Literal(json) => BoundKind::Literal(Value::from_json(json.clone())),
+            // There is a finding, so that nobody renders it.
+            DynamicKind::Broken => BoundKind::Literal(Value::Null),
             DynamicKind::Template(template) => {
                 BoundKind::Template(self.add(template), Arc::new(template.clone()))
             }

@@ -215,6 +215,14 @@ impl Type {
         Self::encoded(json!({ "type": "array", "items": &*items.schema }))
     }
 
+    /// A list of so many of it.
+    #[must_use]
+    pub fn times(&self, count: usize) -> Self {
+        Self::encoded(
+            json!({ "type": "array", "items": &*self.schema, "minItems": count, "maxItems": count }),
+        )
+    }
+
     /// A step or one of its legs: no value, but something to test.
     pub fn step() -> Self {
         Self::encoded(json!({ "type": "object", "properties": { STEP: true }, "required": [STEP] }))
@@ -550,7 +558,7 @@ fn attribute(schema: &Json, name: &str) -> Inner {
 }
 
 /// True when a part of a schema cannot be read without the whole.
-fn has_reference(schema: &Json) -> bool {
+pub(crate) fn has_reference(schema: &Json) -> bool {
     match schema {
         Json::Object(map) => {
             map.contains_key("$ref") || map.contains_key("$dynamicRef") || map.values().any(has_reference)

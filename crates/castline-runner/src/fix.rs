@@ -11,6 +11,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use castline_core::graph::Proofs;
 use castline_spec::{Code, Diagnostic, Diagnostics, Fix, Severity, Source, Span};
 
 use crate::files::is_inside;
@@ -19,12 +20,15 @@ use crate::presets;
 /// A parser stops at some mistakes, so that each pass finds one of them; there is an end to it.
 const MOST_PASSES: usize = 100;
 
-/// What one check found.
-pub struct Checked {
+/// What one check of some files found.
+#[derive(Debug, Default)]
+pub struct Look {
     /// The folders of the projects that were checked. Nothing outside of them is written.
     pub roots: Vec<PathBuf>,
     /// The findings.
     pub found: Diagnostics,
+    /// How many inputs are known to fit.
+    pub proofs: Proofs,
 }
 
 /// What was written, and what remains.
@@ -35,7 +39,7 @@ pub struct Fixed {
     /// Files with cures that were not written.
     pub left: Vec<Left>,
     /// What is found now.
-    pub found: Diagnostics,
+    pub now: Look,
 }
 
 /// A stretch that was replaced.
@@ -68,7 +72,7 @@ pub fn is_fixable(finding: &Diagnostic) -> bool {
 }
 
 /// Writes cures until a check finds none that is certain.
-pub fn fix(mut check: impl FnMut() -> Checked) -> Fixed {
+pub fn fix(mut check: impl FnMut() -> Look) -> Fixed {
     let mut files = Files::default();
     let mut changes = Vec::new();
     let mut now = check();
@@ -88,7 +92,7 @@ pub fn fix(mut check: impl FnMut() -> Checked) -> Fixed {
             check()
         };
     }
-    Fixed { changes, left: files.left, found: now.found }
+    Fixed { changes, left: files.left, now }
 }
 
 /// True when a file has more errors than before.
@@ -163,7 +167,7 @@ struct Files {
 
 impl Files {
     /// One pass over all files.
-    fn write(&mut self, checked: &Checked) -> Vec<Written> {
+    fn write(&mut self, checked: &Look) -> Vec<Written> {
         let mut by_file: BTreeMap<PathBuf, Vec<&Diagnostic>> = BTreeMap::new();
         for finding in checked.found.list.iter().filter(|finding| is_fixable(finding)) {
             // A text without a file has nothing that could be written.
@@ -327,17 +331,14 @@ mod tests {
     }
 
     /// A check that finds, for each word of a list that a file has, that another is meant.
-    fn checking(
-        file: &Path,
-        words: &'static [(Code, &'static str, &'static str)],
-    ) -> impl FnMut() -> Checked {
+    fn checking(file: &Path, words: &'static [(Code, &'static str, &'static str)]) -> impl FnMut() -> Look {
         let file = file.to_owned();
         move || {
             let text = fs::read_to_string(&file).expect("readable");
             let source = Source::new(file.to_string_lossy(), text);
             let wrong = words.iter().filter(|(_, was, _)| source.text.contains(was));
             let list = wrong.map(|(code, was, text)| cure(&source, *code, was, text)).collect();
-            Checked { roots: vec![crate::project::parent(&file)], found: Diagnostics { list } }
+            Look { roots: vec![crate::project::parent(&file)], found: Diagnostics { list } }
         }
     }
 

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use castline_core::files::Files;
 use castline_core::forecast::{Answer, Forecast, Known};
-use castline_core::graph::Graph;
+use castline_core::graph::{Graph, Proofs};
 use castline_core::inputs::{Given, Inputs};
 use castline_core::ledger::State;
 use castline_core::plan::{Choices, Plan, Reroll};
 use castline_core::routing::Routing;
 use castline_core::{Key, MicroUsd, Output};
 use castline_spec::diagnostic::did_you_mean;
-use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Workflow};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Source, Workflow};
 use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
 
@@ -47,6 +47,17 @@ pub struct Job {
     pub(crate) paid: BTreeSet<Key>,
 }
 
+/// What was found in a workflow.
+#[derive(Debug)]
+pub struct Checked {
+    /// The project around it.
+    pub project: Project,
+    /// The findings, in the order of the file.
+    pub found: Diagnostics,
+    /// How many inputs are known to fit.
+    pub proofs: Proofs,
+}
+
 /// What the legs that run can cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
@@ -62,9 +73,24 @@ pub struct Cost {
 
 impl Job {
     /// Finds everything that can be found without a store.
-    pub fn check(file: &Path) -> (Project, Diagnostics) {
-        let (project, mut found) = Project::near(file);
-        if let Some(loaded) = load(file, &project, &mut found) {
+    pub fn check(file: &Path) -> Checked {
+        let (project, found) = Project::near(file);
+        match read(file) {
+            Ok(source) => Self::check_text(&source, project, found),
+            Err(finding) => {
+                let mut found = found;
+                found.push(*finding);
+                Checked { project, found, proofs: Proofs::default() }
+            }
+        }
+    }
+
+    /// Finds everything that can be found in a text, which need not be that of its file: an
+    /// editor's. What is found in the project's own document is handed in.
+    pub fn check_text(source: &Source, project: Project, mut found: Diagnostics) -> Checked {
+        let mut proofs = Proofs::default();
+        if let Some(loaded) = load(source, &project, &mut found) {
+            proofs = loaded.graph.proofs();
             let wishes = Wishes::default();
             match providers::routing(&project, &wishes) {
                 Ok(routing) => {
@@ -75,8 +101,8 @@ impl Job {
                 Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
             }
         }
-        found.sort();
-        (project, found)
+        settle(&mut found);
+        Checked { project, found, proofs }
     }
 
     /// Plans a workflow that is about to run: versions that are not pinned yet are asked for
@@ -109,8 +135,15 @@ impl Job {
     async fn plan_with(file: &Path, wishes: &Wishes, missing: Missing) -> Result<Self, Trouble> {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
-        let Some(loaded) = load(file, &project, &mut found) else {
-            found.sort();
+        let loaded = match read(file) {
+            Ok(source) => load(&source, &project, &mut found),
+            Err(finding) => {
+                found.push(*finding);
+                None
+            }
+        };
+        let Some(loaded) = loaded else {
+            settle(&mut found);
             return Ok(Self::without_forecast(project, run, found, wishes));
         };
         let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
@@ -118,7 +151,7 @@ impl Job {
         let choices = choices(&loaded.graph, wishes, &run, &project)?;
         let planned = loaded.plan(&project, &given, &routing, &choices, missing);
         found.extend(planned.found);
-        found.sort();
+        settle(&mut found);
         let mut job = Self::without_forecast(project, run, found, wishes);
         job.graph = Some(loaded.graph);
         let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
@@ -250,15 +283,16 @@ struct Planned {
     found: Diagnostics,
 }
 
-fn load(file: &Path, project: &Project, found: &mut Diagnostics) -> Option<Loaded> {
-    let source = match read(file) {
-        Ok(source) => source,
-        Err(finding) => {
-            found.push(*finding);
-            return None;
-        }
-    };
-    let (workflow, findings) = Workflow::parse(&source);
+/// Puts findings in order. What nothing uses is known once everything can be read.
+fn settle(found: &mut Diagnostics) {
+    if found.has_errors() {
+        found.list.retain(|finding| finding.code != Code::Unused);
+    }
+    found.sort();
+}
+
+fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<Loaded> {
+    let (workflow, findings) = Workflow::parse(source);
     found.extend(findings);
     let workflow = workflow?;
     let (catalog, findings) = crate::presets::catalog(project, &workflow);
@@ -306,6 +340,7 @@ impl Loaded {
         found.extend(findings);
         if let Some(plan) = &plan {
             found.extend(plan.check_routes());
+            found.extend(plan.check_reads());
             found.extend(plan.check_saves());
             found.extend(without_ledger(plan));
         }
@@ -319,6 +354,7 @@ fn without_ledger(plan: &Plan) -> Diagnostics {
     loop {
         let asked = forecast.ask();
         if asked.is_empty() {
+            forecast.found.condense();
             return forecast.found;
         }
         asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));

@@ -29,7 +29,7 @@ mod uploads;
 pub mod why;
 mod wishes;
 
-pub use job::{Cost, Job};
+pub use job::{Checked, Cost, Job};
 pub use local::{Interrupt, Listener};
 pub use project::{FILE as PROJECT_FILE, Project, shown};
 pub use trouble::Trouble;

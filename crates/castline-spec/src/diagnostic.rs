@@ -2,6 +2,10 @@
 //!
 //! Findings are data; only the command draws them.
 
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use serde::Serialize;
 
 use crate::span::{Source, Span};
@@ -229,6 +233,34 @@ impl Diagnostics {
     /// True when at least one finding is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Keeps of the findings of one kind at one place the first, and says how many there are: a
+    /// value may be wrong in each of a thousand legs.
+    pub fn condense(&mut self) {
+        let mut at: IndexMap<(Code, Arc<str>, Option<Span>), (Diagnostic, usize)> = IndexMap::new();
+        for finding in std::mem::take(&mut self.list) {
+            let place = (finding.code, finding.source.name.clone(), finding.span);
+            match at.entry(place) {
+                Entry::Vacant(entry) => drop(entry.insert((finding, 0))),
+                Entry::Occupied(mut entry) => {
+                    let (first, more) = entry.get_mut();
+                    *more += usize::from(first.message != finding.message);
+                }
+            }
+        }
+        self.list = at
+            .into_values()
+            .map(|(finding, more)| match more {
+                0 => finding,
+                more => {
+                    let others = format!("{more} more values are wrong here");
+                    let hint =
+                        finding.hint.as_ref().map_or(others.clone(), |hint| format!("{hint}; {others}"));
+                    finding.hint(hint)
+                }
+            })
+            .collect();
     }
 
     /// Orders by file, then place, and drops exact repetitions.

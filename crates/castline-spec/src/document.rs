@@ -107,6 +107,24 @@ impl<'a> Reader<'a> {
         self.push(self.error(Code::MissingKey, place, format!("{what} needs `{key}`")));
     }
 
+    /// Says what kind of document a map is when it is not the kind that was asked for.
+    pub fn is_another(&mut self, root: &Node, what: &str, own: &str) -> bool {
+        let has = |key: &str| root.get(key).is_some();
+        let kind = match () {
+            () if has(own) => return false,
+            () if has("steps") => "a workflow, which `castline check` checks",
+            () if has("model") && has("input") || has("extends") => {
+                "a preset, which `castline preset check` checks"
+            }
+            () if has("providers") || has("limits") => "a project, which is checked with its workflows",
+            () => return false,
+        };
+        let NodeKind::Map(entries) = &root.kind else { return false };
+        let at = entries.first().map_or(root.span, |(key, _)| key.span);
+        self.push(self.error(Code::InvalidValue, at, format!("this is no {what} but {kind}")));
+        true
+    }
+
     /// A map with a closed set of keys. Nothing at all is an empty map.
     pub fn fields<'n>(&mut self, node: &'n Node, what: &str, keys: &[&str]) -> Option<Fields<'n>> {
         self.fields_or_hint(node, what, keys, None)
@@ -126,18 +144,24 @@ impl<'a> Reader<'a> {
             let near = nearest(&key.value, keys.iter().copied());
             fields.meant.extend(near.map(str::to_owned));
             let hint = otherwise.filter(|_| near.is_none()).map(str::to_owned);
+            let hint = hint.or_else(|| did_you_mean("a key", &key.value, keys.iter().copied()));
             self.unknown_key(
                 key,
                 what,
-                hint.or_else(|| did_you_mean("a key", &key.value, keys.iter().copied())),
+                hint,
+                near.filter(|near| !entries.iter().any(|(k, _)| k.value == **near)),
             );
         }
         Some(fields)
     }
 
-    pub fn unknown_key(&mut self, key: &Key, what: &str, hint: Option<String>) {
+    pub fn unknown_key(&mut self, key: &Key, what: &str, hint: Option<String>, meant: Option<&str>) {
         let message = format!("{what} has no key `{}`", key.value);
-        self.push(self.error(Code::UnknownKey, key.span, message).maybe_hint(hint));
+        let finding = self.error(Code::UnknownKey, key.span, message).maybe_hint(hint);
+        self.push(match meant {
+            Some(meant) => finding.fix(key.span, meant),
+            None => finding,
+        });
     }
 
     /// A map with any keys. Nothing at all is an empty map.
@@ -264,7 +288,8 @@ impl<'a> Reader<'a> {
         let message = format!("{what} cannot be `{}`", text.value);
         let mut finding = self.error(Code::InvalidValue, node.span, message).maybe_hint(hint);
         if let Some(near) = near {
-            finding = finding.fix(node.span, near);
+            let same = near.eq_ignore_ascii_case(&text.value);
+            finding = if same { finding.fix(node.span, near) } else { finding.suggest(node.span, near) };
         }
         self.push(finding);
         None
@@ -282,7 +307,8 @@ impl<'a> Reader<'a> {
             };
             let mut finding = self.error(Code::InvalidName, key.span, message).hint(hint);
             if let Some(identifier) = identifier(&key.value) {
-                finding = finding.fix(key.span, identifier);
+                // What refers to it has to be renamed as well.
+                finding = finding.suggest(key.span, identifier);
             }
             self.push(finding);
         }
@@ -439,6 +465,7 @@ pub(crate) fn is_list_like(value: &Dynamic) -> bool {
         DynamicKind::List(_) => true,
         DynamicKind::Template(template) => template.shape == Shape::Lone,
         DynamicKind::Literal(_) | DynamicKind::Map(_) => false,
+        DynamicKind::Broken => true,
     }
 }
 

@@ -354,7 +354,7 @@ impl Reader<'_> {
 
     fn refuse_keys(&mut self, fields: &Fields<'_>, keys: &[&str], what: &str, hint: &str) {
         for key in fields.keys().filter(|key| keys.contains(&key.value.as_str())) {
-            self.unknown_key(key, what, Some(hint.to_owned()));
+            self.unknown_key(key, what, Some(hint.to_owned()), None);
         }
     }
 

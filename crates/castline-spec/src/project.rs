@@ -206,7 +206,7 @@ impl Reader<'_> {
         ];
         let kind = fields.get("kind").and_then(|node| self.choice(node, "`kind`", kinds));
         let base_url = fields.get("base_url").and_then(|node| self.base_url(node));
-        let token_env = fields.get("token_env").and_then(|node| self.spanned(node, "`token_env`"));
+        let token_env = fields.get("token_env").and_then(|node| self.token_env(node));
         let models = fields.get("models").map(|node| self.models(node)).unwrap_or_default();
         let parallel = fields.get("parallel").and_then(|node| self.whole(node, "`parallel`", 1));
         let realm = fields.get("realm").and_then(|node| self.choice(node, "`realm`", &[("public", true)]));
@@ -258,18 +258,56 @@ impl Reader<'_> {
 
     fn base_url(&mut self, node: &Node) -> Option<Spanned<String>> {
         let url = self.spanned(node, "`base_url`")?;
-        let host = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-            let message = format!("`base_url` cannot be `{}`", url.value);
-            let finding = self.error(Code::InvalidValue, url.span, message);
-            self.push(finding.hint("it begins with `https://` or `http://`"));
-        }
+        let after = url.value.strip_prefix("https://").or_else(|| url.value.strip_prefix("http://"));
+        let host = after.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let port = host.and_then(|host| host.rsplit_once(':')).filter(|(_, port)| !port.ends_with(']'));
+        let why = match host {
+            None | Some("") => "it begins with `https://` or `http://`",
+            // What stands before `@` is not shown: it may be a password.
+            Some(host) if host.contains('@') => {
+                "a password does not belong in a file: name a variable with `token_env`"
+            }
+            Some(_) if url.value.contains(char::is_whitespace) => "it has a blank",
+            Some(_) if port.is_some_and(|(_, port)| port.parse::<u16>().is_err()) => {
+                "a port is a number up to 65535"
+            }
+            Some(_) => return Some(url),
+        };
+        let secret = host.is_some_and(|host| host.contains('@'));
+        let shown = if secret { "this".to_owned() } else { format!("`{}`", url.value) };
+        let message = format!("`base_url` cannot be {shown}");
+        self.push(self.error(Code::InvalidValue, url.span, message).hint(why));
         Some(url)
+    }
+
+    /// The name of a variable, never the token itself.
+    fn token_env(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let name = self.spanned(node, "`token_env`")?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.value.is_empty()
+            || !name.value.chars().all(fits)
+            || name.value.starts_with(|c: char| c.is_ascii_digit())
+        {
+            let message = "`token_env` is the name of an environment variable, and this is none";
+            let finding = self.error(Code::InvalidValue, name.span, message);
+            self.push(finding.hint("write the name alone, `GATEWAY_KEY`; a token does not belong in a file"));
+        }
+        Some(name)
     }
 
     fn models(&mut self, node: &Node) -> Vec<String> {
         let items = self.list(node, "`models`").unwrap_or_default();
-        items.iter().filter_map(|item| self.string(item, "`models`")).collect()
+        let model = |item: &Node| {
+            let model = self.spanned(item, "`models`")?;
+            if model.value.split('/').filter(|part| !part.is_empty()).count() != 2 {
+                let message = format!("`{}` is no model", model.value);
+                self.push(
+                    self.error(Code::InvalidValue, model.span, message).hint("a model is `owner/name`"),
+                );
+            }
+            Some(model.value)
+        };
+        items.iter().filter_map(model).collect()
     }
 
     fn limits(&mut self, node: &Node) -> Limits {

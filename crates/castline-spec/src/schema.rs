@@ -8,7 +8,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Code, did_you_mean};
+use crate::diagnostic::{Code, did_you_mean, nearest};
 use crate::document::Reader;
 use crate::raw::{Key, Node, NodeKind, Text};
 
@@ -38,6 +38,49 @@ pub enum MediaKind {
 const TYPES: &[&str] = &["string", "number", "integer", "boolean", "array", "object", "null"];
 /// The types that castline adds.
 const MEDIA: &[&str] = &["image", "video", "audio", "file"];
+
+/// Keywords of JSON Schema that are neither types nor made of schemas.
+const OTHERS: &[&str] = &[
+    "$anchor",
+    "$comment",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "$ref",
+    "$schema",
+    "$vocabulary",
+    "const",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "default",
+    "dependentRequired",
+    "deprecated",
+    "description",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxContains",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minContains",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "pattern",
+    "readOnly",
+    "required",
+    "title",
+    "type",
+    "uniqueItems",
+    "writeOnly",
+];
 
 /// Keywords whose value is a schema.
 const ONE: &[&str] = &[
@@ -180,6 +223,7 @@ fn expand_map(entries: &[(Key, Node)], reader: &mut Reader<'_>) -> Value {
         match key.value.as_str() {
             "type" => alternatives = expand_type(node, &mut schema, reader),
             name => {
+                check_keyword(key, reader);
                 let value = expand_keyword(name, node, reader);
                 schema.insert(name.to_owned(), value);
             }
@@ -192,6 +236,29 @@ fn expand_map(entries: &[(Key, Node)], reader: &mut Reader<'_>) -> Value {
         }
     }
     Value::Object(schema)
+}
+
+/// A keyword that does not exist asserts nothing: one that is almost another is a mistake.
+fn check_keyword(key: &Key, reader: &mut Reader<'_>) {
+    let name = key.value.as_str();
+    let known = || OTHERS.iter().chain(ONE).chain(LISTED).chain(NAMED).copied();
+    if known().any(|keyword| keyword == name) {
+        return;
+    }
+    let meant = match name {
+        "min" => Some("minimum"),
+        "max" => Some("maximum"),
+        "optional" | "choices" | "options" | "values" => {
+            Some(if name == "optional" { "default" } else { "enum" })
+        }
+        _ => nearest(name, known().filter(|keyword| keyword.len() > 3)),
+    };
+    let Some(meant) = meant else { return };
+    let message = format!("there is no keyword `{name}` in a schema");
+    let finding =
+        reader.error(Code::InvalidSchema, key.span, message).hint(format!("there is a keyword `{meant}`"));
+    let sure = nearest(name, known()).is_some() || matches!(name, "min" | "max");
+    reader.push(if sure { finding.fix(key.span, meant) } else { finding });
 }
 
 fn expand_keyword(name: &str, node: &Node, reader: &mut Reader<'_>) -> Value {

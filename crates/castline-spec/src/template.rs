@@ -45,6 +45,9 @@ pub enum DynamicKind {
     List(Vec<Dynamic>),
     /// A map; keys are never templates.
     Map(IndexMap<String, (Span, Dynamic)>),
+    /// A template that cannot be read. What is wrong with it is said, and nothing is known of
+    /// its value.
+    Broken,
 }
 
 /// A parsed template.
@@ -274,7 +277,7 @@ fn boundary(text: &str, offset: usize) -> usize {
 }
 
 impl Dynamic {
-    /// Reads a value in which strings may be templates. What is broken becomes null or mere text.
+    /// Reads a value in which strings may be templates.
     pub fn parse(node: &Node, source: &Source, scope: Scope, found: &mut Diagnostics) -> Self {
         let kind = match &node.kind {
             NodeKind::List(items) => {
@@ -291,7 +294,7 @@ impl Dynamic {
                 Ok(None) => DynamicKind::Literal(node.to_json()),
                 Err(findings) => {
                     found.extend(findings);
-                    DynamicKind::Literal(node.to_json())
+                    DynamicKind::Broken
                 }
             },
             NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Broken => {
@@ -309,7 +312,7 @@ impl Dynamic {
     /// Every template in it, at any depth, in the order of the file.
     pub fn templates(&self) -> Box<dyn Iterator<Item = &Template> + '_> {
         match &self.kind {
-            DynamicKind::Literal(_) => Box::new(std::iter::empty()),
+            DynamicKind::Literal(_) | DynamicKind::Broken => Box::new(std::iter::empty()),
             DynamicKind::Template(template) => Box::new(std::iter::once(template)),
             DynamicKind::List(items) => Box::new(items.iter().flat_map(Dynamic::templates)),
             DynamicKind::Map(entries) => Box::new(entries.values().flat_map(|(_, value)| value.templates())),
@@ -323,14 +326,19 @@ impl Dynamic {
 
     /// True when there is no template in it.
     pub fn is_literal(&self) -> bool {
-        self.templates().next().is_none()
+        match &self.kind {
+            DynamicKind::Literal(_) => true,
+            DynamicKind::Template(_) | DynamicKind::Broken => false,
+            DynamicKind::List(items) => items.iter().all(Self::is_literal),
+            DynamicKind::Map(entries) => entries.values().all(|(_, value)| value.is_literal()),
+        }
     }
 
     /// Its value, when there is no template in it.
     pub fn as_literal(&self) -> Option<serde_json::Value> {
         match &self.kind {
             DynamicKind::Literal(value) => Some(value.clone()),
-            DynamicKind::Template(_) => None,
+            DynamicKind::Template(_) | DynamicKind::Broken => None,
             DynamicKind::List(items) => items.iter().map(Dynamic::as_literal).collect(),
             DynamicKind::Map(entries) => {
                 let entry =

@@ -62,6 +62,8 @@ pub struct Workflow {
     pub steps: IndexMap<Name, Step>,
     /// `outputs`.
     pub outputs: IndexMap<Name, Binding>,
+    /// True when `inputs`, `vars` or `steps` could not be read, so that what they name is not known.
+    pub incomplete: bool,
 }
 
 /// A declared input of a workflow or of a derived preset.
@@ -127,6 +129,8 @@ pub struct Step {
     pub version: Option<Spanned<String>>,
     /// `description`.
     pub description: Option<String>,
+    /// True when its `with` or `from` could not be read, so that what it lacks is not known.
+    pub incomplete: bool,
 }
 
 /// What a step calls.
@@ -220,8 +224,18 @@ impl Workflow {
 
 impl Reader<'_> {
     fn workflow(&mut self, root: &Node) -> Option<Workflow> {
+        if self.is_another(root, "workflow", "steps") {
+            return None;
+        }
         let fields = self.fields(root, "a workflow", KEYS)?;
         self.language(&fields);
+        let odd = |key: &str| {
+            fields.get(key).is_some_and(|node| !matches!(node.kind, NodeKind::Map(_) | NodeKind::Null))
+        };
+        let misspelt = ["inputs", "vars", "steps"].iter().any(|key| fields.means(key));
+        let incomplete = misspelt
+            || ["inputs", "vars", "steps"].into_iter().any(odd)
+            || self.found.list.iter().any(|finding| finding.code == Code::DuplicateKey);
         let mut workflow = Workflow {
             source: self.source.clone(),
             name: self.workflow_name(&fields),
@@ -230,6 +244,7 @@ impl Reader<'_> {
             vars: self.named_bindings(&fields, "vars", "a var", Scope::STEP),
             steps: self.steps(&fields),
             outputs: self.named_bindings(&fields, "outputs", "an output", Scope::OUTPUT),
+            incomplete,
         };
         self.say_where_names_are(&mut workflow);
         Some(workflow)
@@ -272,12 +287,17 @@ impl Reader<'_> {
     fn step(&mut self, key: &Key, node: &Node) -> Step {
         let what = format!("step `{}`", key.value);
         let otherwise = "inputs of the model stand under `with`";
+        let before = self.found.list.len();
         let fields = self.fields_or_hint(node, &what, STEP_KEYS, Some(otherwise));
         let is_map = fields.is_some();
         let fields = fields.unwrap_or(Fields::none(node.span));
         if let Some((key, _)) = fields.entry("where") {
             self.not_yet(key.span, "`where` belongs to a later version of castline");
         }
+        let odd =
+            |key: &str, fits: fn(&NodeKind) -> bool| fields.get(key).is_some_and(|node| !fits(&node.kind));
+        let incomplete = odd("with", |kind| matches!(kind, NodeKind::Map(_) | NodeKind::Null))
+            || odd("from", |kind| matches!(kind, NodeKind::Map(_) | NodeKind::Text(_) | NodeKind::List(_)));
         Step {
             name_span: key.span,
             uses: self.uses(key, &fields, is_map),
@@ -297,6 +317,7 @@ impl Reader<'_> {
             legs: fields.get("legs").and_then(|node| self.legs(node)),
             version: fields.get("version").and_then(|node| self.spanned(node, "`version`")),
             description: fields.get("description").and_then(|node| self.string(node, "`description`")),
+            incomplete: incomplete || self.found.list[before..].iter().any(|f| f.code == Code::UnknownKey),
         }
     }
 

@@ -28,10 +28,10 @@ use crate::report::diagnostic;
 use crate::{log, screen};
 
 /// Does what the command line asks for.
-pub(crate) fn perform(command: Command) -> Result<Exit, Trouble> {
+pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> {
     match command {
         Command::Run(flags) => run::run(&flags),
-        Command::Check(flags) => check::check(&flags),
+        Command::Check(flags) => check::check(&flags, verbose),
         Command::Plan(flags) => plan::plan(&flags),
         Command::Why(flags) => why::why(&flags),
         Command::Graph(flags) => graph::graph(&flags),

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     };
     screen::set_color(cli.color);
     log::begin(cli.verbose);
-    let exit = commands::perform(cli.command).unwrap_or_else(|trouble| {
+    let exit = commands::perform(cli.command, cli.verbose > 0).unwrap_or_else(|trouble| {
         explain(&trouble);
         Exit::from(&trouble)
     });

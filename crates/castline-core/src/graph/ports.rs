@@ -10,8 +10,9 @@ use super::known::Known;
 use super::refs::{kind_name, media_name};
 use super::{Check, Closed, Proofs};
 use crate::callee::Callee;
-use crate::field::types;
+use crate::field::{Field, types};
 use crate::types::Type;
+use crate::types::fit::Fit;
 
 /// Media or text on its way from steps into a field.
 #[derive(Debug, Clone)]
@@ -45,7 +46,11 @@ impl Check<'_> {
             Some(From::Steps(sources)) => {
                 let span = whole(sources);
                 match self.port_for(sources, span, callee, known) {
-                    Ok(Some(port)) => feeds.extend(self.feed(&port, span, sources, callee, known, proofs)),
+                    Ok(Some(port)) => {
+                        let feed = self.feed(&port, span, sources, callee, known, proofs);
+                        complete = feed.is_some();
+                        feeds.extend(feed);
+                    }
                     Ok(None) => complete = false,
                     Err(finding) => {
                         self.found.push(*finding);
@@ -246,8 +251,25 @@ impl Check<'_> {
                 Err(()) => Type::any(),
             });
             let given = Type::union(&given.collect::<Vec<_>>());
-            let given = if many { Type::list(&given) } else { given };
-            proofs.count(&self.fitting.fit(&given, &callee.fields[&field]));
+            let given = match (many, count(sources, known)) {
+                (true, Some(count)) => given.times(count),
+                (true, None) => Type::list(&given),
+                (false, _) => given,
+            };
+            let fit = self.fitting.fit(&given, &callee.fields[&field]);
+            proofs.count(&fit);
+            if let (Fit::Never(_), true) = (fit, many) {
+                let declared = &callee.fields[&field];
+                let message =
+                    format!("`{field}` takes {}, and these are {}", amount(declared), sources.len());
+                let finding = self.error(Code::InvalidInput, span, message).label(
+                    &declared.source,
+                    declared.span,
+                    "declared here",
+                );
+                self.found.push(finding);
+                ok = false;
+            }
         }
         let numbers: Option<Vec<_>> = sources
             .iter()
@@ -260,6 +282,26 @@ impl Check<'_> {
     /// The steps that give what a field takes.
     fn who_gives(&self, callee: &Callee, field: &str, known: &Known<'_>) -> Option<String> {
         self.steps_that_give(callee.fields.get(field)?.media?.kind, known)
+    }
+}
+
+/// How many files come out of some sources, when each surely gives one.
+fn count(sources: &[Spanned<Piped>], known: &Known<'_>) -> Option<usize> {
+    let one = |source: &Spanned<Piped>| {
+        let callee = known.callee(source.step.value.as_str())?;
+        (source.all.is_none() && !callee.model.output.many && callee.gives().is_some()).then_some(1)
+    };
+    sources.iter().map(one).sum()
+}
+
+/// Words for the number of items that a list may have.
+fn amount(field: &Field) -> String {
+    let get = |key| field.schema.get(key).and_then(serde_json::Value::as_u64);
+    match (get("minItems"), get("maxItems")) {
+        (Some(least), Some(most)) => format!("{least} to {most} items"),
+        (Some(least), None) => format!("at least {least} items"),
+        (None, Some(most)) => format!("at most {most} items"),
+        (None, None) => "other items".to_owned(),
     }
 }
 

@@ -141,7 +141,7 @@ impl Check<'_> {
         let literal = match &values.kind {
             DynamicKind::Literal(json) => !json.is_array(),
             DynamicKind::Map(_) => true,
-            DynamicKind::Template(_) | DynamicKind::List(_) => false,
+            DynamicKind::Template(_) | DynamicKind::List(_) | DynamicKind::Broken => false,
         };
         literal.then(|| {
             self.error(
@@ -154,7 +154,7 @@ impl Check<'_> {
     }
 
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
-        (!self.names.contains_key(name)).then(|| {
+        (!self.names.contains_key(name) && !self.workflow.incomplete).then(|| {
             self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
                 .caret("no such step")
                 .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
@@ -169,6 +169,8 @@ impl Check<'_> {
             )
         };
         match &reference.target {
+            // What cannot be read may well have had it.
+            Target::Input(..) | Target::Var(_) if self.workflow.incomplete => None,
             Target::Input(name, _) if !self.workflow.inputs.contains_key(name.value.as_str()) => {
                 unknown("input", name, self.workflow.inputs.keys().map(Name::as_str).collect())
             }
@@ -237,6 +239,18 @@ impl Check<'_> {
                 offers.iter().map(|o| format!("`.{o}`")).collect::<Vec<_>>().join(", ")
             ))
         })
+    }
+
+    /// Every text that `read()` names.
+    pub(super) fn reads(&self) -> Vec<(String, Span)> {
+        let of_steps = self.workflow.steps.keys().flat_map(|name| self.dynamics(name));
+        let others = self.workflow.vars.values().chain(self.workflow.outputs.values()).map(|b| &b.value);
+        let references = of_steps.chain(others).flat_map(Dynamic::references);
+        let read = references.filter_map(|r| match &r.target {
+            Target::Read(path) => Some((path.value.clone(), path.span)),
+            _ => None,
+        });
+        read.collect()
     }
 
     fn check_var_cycles(&mut self) {

@@ -95,7 +95,7 @@ impl Check<'_> {
 
 fn literal(value: &Dynamic) -> Option<Json> {
     match &value.kind {
-        DynamicKind::Template(_) => None,
+        DynamicKind::Template(_) | DynamicKind::Broken => None,
         _ => value.as_literal(),
     }
 }

@@ -102,8 +102,8 @@ impl Check<'_> {
     /// That a step's callee gets everything that it needs.
     pub(super) fn check_filled(&mut self, name: &Name, callee: &Callee, feeds: Option<&[Feed]>) {
         // A broken `from` has its own finding; what it would have filled is not missing.
-        let Some(feeds) = feeds.filter(|_| !callee.model.is_raw()) else { return };
         let step = &self.workflow.steps[name];
+        let Some(feeds) = feeds.filter(|_| !callee.model.is_raw() && !step.incomplete) else { return };
         let given = |input: &String| {
             let null = step.with.get(input).is_some_and(|b| b.value.as_literal() == Some(Json::Null));
             step.with.contains_key(input) && !null || feeds.iter().any(|feed| feed.field == *input)

@@ -316,7 +316,8 @@ impl Work<'_> {
                 }
                 (None, Some(media)) if self.absent.is_none() && self.findings.is_empty() => {
                     self.unknown = unknown;
-                    given.insert(name.clone(), stand_in(media.kind, media.many));
+                    let least = field.map_or(0, Field::least_items);
+                    given.insert(name.clone(), stand_in(media.kind, media.many, least));
                 }
                 (None, _) => {}
             }
@@ -339,6 +340,8 @@ impl Work<'_> {
             for source in plan.legs.reading(*step, &at, &closed_axes) {
                 let Some(result) = results.get(source) else {
                     self.pending = true;
+                    // One of those that are still to come.
+                    values.extend(feed.kind.map(|kind| stand_in(kind, false, 0)));
                     continue;
                 };
                 match &result.output {
@@ -357,14 +360,16 @@ impl Work<'_> {
         if self.absent.is_some() {
             return None;
         }
-        if values.is_empty() && self.pending {
-            match feed.kind {
-                Some(kind) => return Some(stand_in(kind, feed.many)),
-                None => self.unknown = true,
-            }
+        if self.pending && feed.kind.is_none() {
+            self.unknown = true;
             return None;
         }
         if feed.many {
+            let least = self.step.callee.fields.get(&feed.field).map_or(0, Field::least_items);
+            if let (true, Some(kind)) = (self.pending, feed.kind) {
+                // A source may give several.
+                values.extend((values.len()..least).map(|_| stand_in(kind, false, 0)));
+            }
             return Some(Value::List(values));
         }
         if values.is_empty() {
@@ -470,6 +475,7 @@ impl Work<'_> {
             document: layer.source.name.clone(),
             depth: 0,
             reads: Arc::default(),
+            memo: Arc::default(),
         });
         let mut out = IndexMap::new();
         for (name, bound) in &layer.with {
@@ -583,8 +589,8 @@ impl Work<'_> {
     }
 }
 
-/// What stands in for media that are still to come.
-fn stand_in(kind: MediaKind, many: bool) -> Value {
+/// What stands in for media that are still to come; a list has at least so many.
+fn stand_in(kind: MediaKind, many: bool, least: usize) -> Value {
     let artifact = Value::Media(Artifact {
         digest: Digest::of(b"still to come"),
         media_type: MediaType::new(kind.content_type()),
@@ -592,7 +598,7 @@ fn stand_in(kind: MediaKind, many: bool) -> Value {
         width: None,
         height: None,
     });
-    if many { Value::List(vec![artifact]) } else { artifact }
+    if many { Value::List(vec![artifact; least.max(1)]) } else { artifact }
 }
 
 /// Typed numbers and booleans become text where only text is taken.

@@ -82,6 +82,7 @@ impl<'a> Infer<'a> {
     pub fn value(&mut self, value: &Dynamic) -> Type {
         match &value.kind {
             DynamicKind::Literal(json) => Type::literal(json),
+            DynamicKind::Broken => Type::unknown(),
             DynamicKind::Template(template) => self.template(template),
             DynamicKind::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.value(item)).collect();

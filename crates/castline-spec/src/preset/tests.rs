@@ -157,6 +157,7 @@ fn each_mistake_is_one_finding() {
     --- modle: a/b
     error[unknown-key] 1:1-6 <modle>: a preset has no key `modle`
       hint: there is a key `model`
+      fix 1:1-6: modle -> model
     error[missing-key] 1:1-11 <modle: a/b>: a preset of a model needs `input`
     error[missing-key] 1:1-11 <modle: a/b>: a preset of a model needs `output`
     --- model: a/b
@@ -192,6 +193,7 @@ fn each_mistake_is_one_finding() {
       hint: known: `image`, `video`, `audio`, `file`, `text`, `json`
     error[unknown-key] 3:25-29 <mnay>: `output` has no key `mnay`
       hint: there is a key `many`
+      fix 3:25-29: mnay -> many
     --- extends: a
     price: {usd: 1, per: run}
     with: {p: "{{ steps.a.image }}"}
@@ -226,6 +228,7 @@ fn each_mistake_is_one_finding() {
     error[missing-key] 4:9-21 <{message: x}>: a rule needs `schema`
     error[unknown-key] 4:24-29 <schma>: a rule has no key `schma`
       hint: there is a key `schema`
+      fix 4:24-29: schma -> schema
     --- rules: [{message: x, schema: 4}]
     error[invalid-schema] 4:30-31 <4>: a schema is a map or `true`, not the number 4
     --- price: 0.04
@@ -260,6 +263,7 @@ fn each_mistake_is_one_finding() {
     --- routes: {replicate: {prize: 1}}
     error[unknown-key] 4:22-27 <prize>: a route has no key `prize`
       hint: there is a key `price`
+      fix 4:22-27: prize -> price
     --- routes: {replicate: }
     --- typical_seconds: fast
     error[wrong-type] 4:18-22 <fast>: `typical_seconds` takes a number, not text

@@ -76,6 +76,7 @@ fn each_mistake_is_one_finding() {
     --- provder: x
     error[unknown-key] 1:1-8 <provder>: a project has no key `provder`
       hint: there is a key `provider`
+      fix 1:1-8: provder -> provider
     --- provider: [x]
     error[wrong-type] 1:11-14 <[x]>: `provider` takes text, not a list
     --- libraries: {a: {path: ../b}}
@@ -99,6 +100,7 @@ fn each_mistake_is_one_finding() {
     error[missing-key] 1:13-14 <a>: provider `a` needs `base_url`
     error[unknown-key] 1:17-20 <knd>: provider `a` has no key `knd`
       hint: there is a key `kind`
+      fix 1:17-20: knd -> kind
     --- providers: {a: {kind: cog, base_url: http://x, rate: {create: 1/day, rd: 1/s}, upload: ftp, list_lag: soon}}
     error[invalid-value] 1:63-68 <1/day>: `create` cannot be `1/day`
       hint: a rate is `600/min` or `10/s`

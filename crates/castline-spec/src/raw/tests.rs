@@ -197,12 +197,17 @@ fn what_is_left_out_is_right_after_its_key() {
 }
 
 #[test]
+fn a_color_without_quotes_is_a_comment() {
+    insta::assert_snapshot!(found("a:\n  background: #ff8800\n  n: 1\n"));
+}
+
+#[test]
 fn valid_text_gets_no_complaint() {
     let quiet = [
         "a: 1:1\nb: On\nc: 16:9\nd: yes\n",
         "a: value  # words\nb: value # words\nc: 4 #\n",
         "a: \"{{ x }}\"\nb: '{% if x %}'\nc: see {{ x }} there\nd: |\n  {{ x }}\n",
-        "a: #fff\nb: x#4\nc: 'paint #4'\n",
+        "a: # fff\nb: x#4\nc: 'paint #4'\n",
         "key: \tvalue\n",
         "? a\n: b\n",
         "a: &x [1]\nb: *x\n",

@@ -216,7 +216,27 @@ pub(super) fn cut_by_comment(source: &Source, text: &Text, in_flow: bool) -> Opt
         return Some(finding);
     }
     let whole = Span { start: text.span.start, end: cut.end };
-    Some(finding.fix(whole, quoted(source.slice(whole))))
+    Some(finding.suggest(whole, quoted(source.slice(whole))))
+}
+
+/// The finding about `color: #fff`, a value that is a comment from its first character on.
+pub(super) fn all_comment(source: &Source, at: Pos) -> Option<Diagnostic> {
+    let end = end_of_line(&source.text, at.offset);
+    let rest = source.text.get(at.offset..end)?;
+    let word = rest.strip_prefix(':')?.trim_start_matches([' ', '\t']);
+    let blanks = rest.len() - word.len();
+    // A color or a number; words after `#` are most likely what they look like.
+    let token = word.strip_prefix('#').map(str::trim_end)?;
+    if blanks < 2 || token.is_empty() || token.len() > 8 || !token.chars().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    let span = source.span_after(at, at.offset + blanks..at.offset + blanks + word.trim_end().len());
+    let message = "there is no value: what begins with `#` is a comment";
+    Some(
+        Diagnostic::warning(Code::YamlTrap, source, span, message)
+            .hint("put the text in quotes, or a space after `#` if it is a comment")
+            .suggest(span, quoted(source.slice(span))),
+    )
 }
 
 /// Tabs cannot indent, and after `:` they cannot stand alone.

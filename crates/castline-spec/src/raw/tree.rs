@@ -280,6 +280,7 @@ impl<'a> Tree<'a> {
         let style = Style::from(style);
         let written = span;
         let (start, span) = self.place_of(value, style, span, anchor > 0 || tag.is_some());
+        let before = self.last;
         self.last = span.end.max(self.last);
         if tag.is_some_and(is_local) {
             self.found.push(trap::local_tag(self.source, written, true));
@@ -300,6 +301,9 @@ impl<'a> Tree<'a> {
         if let (NodeKind::Text(text), Style::Plain) = (&kind, style) {
             let in_flow = self.open.iter().any(|open| open.flow);
             self.found.list.extend(trap::cut_by_comment(self.source, text, in_flow));
+        }
+        if kind == NodeKind::Null && value.is_empty() && anchor == 0 && tag.is_none() {
+            self.found.list.extend(trap::all_comment(self.source, before));
         }
         self.put(Grown { node: Node { kind, span }, size: 1, depth: 0 }, anchor);
     }

@@ -242,6 +242,7 @@ outputs:
       hint: a later castline reads it
     error[unknown-key] 2:1-5 <nmae>: a workflow has no key `nmae`
       hint: there is a key `name`
+      fix 2:1-5: nmae -> name
     error[invalid-name] 4:3-10 <Subject>: `Subject` cannot be the name of an input
       hint: names are lower case letters, digits and `_`, and begin with a letter
       fix 4:3-10: Subject -> subject
@@ -253,6 +254,7 @@ outputs:
       fix 7:3-10: my-step -> my_step
     error[unknown-key] 8:5-8 <use>: step `my-step` has no key `use`
       hint: there is a key `uses`
+      fix 8:5-8: use -> uses
     error[unknown-name] 9:29-34 <input>: `input` is not in scope here
       hint: there is the name `inputs`
     error[unknown-filter] 9:78-82 <uper>: there is no filter `uper`

@@ -3,30 +3,28 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use castline_runner::fix::{self, Change, Checked, Fixed};
-use castline_runner::{Job, Trouble};
-use castline_spec::Diagnostics;
+use castline_core::graph::Proofs;
+use castline_runner::fix::{self, Change, Fixed, Look};
+use castline_runner::{Checked, Job, Trouble};
+use castline_spec::{Diagnostic, Diagnostics};
 
 use crate::cli::{Check, Format};
 use crate::exit::Exit;
 use crate::report::place::Base;
-use crate::report::plan::counted;
+use crate::report::plan::{counted, proved};
 use crate::report::{diagnostic, github, json, sarif};
 use crate::{log, screen};
 
 /// Findings are what this command is asked for, so they are data.
-pub(crate) fn check(flags: &Check) -> Result<Exit, Trouble> {
-    let fixed = match flags.fix {
-        true => Some(fix(flags)?),
-        false => None,
+pub(crate) fn check(flags: &Check, verbose: bool) -> Result<Exit, Trouble> {
+    let (Fixed { changes, left, now }, is_fix) = match flags.fix {
+        true => (fix(flags)?, true),
+        false => (Fixed { now: find(flags), ..Fixed::default() }, false),
     };
-    let found = match &fixed {
-        Some(fixed) => fixed.found.clone(),
-        None => find(flags).found,
-    };
-    let changes = fixed.as_ref().map(|fixed| fixed.changes.as_slice());
+    let found = now.found;
+    let changes = is_fix.then_some(changes.as_slice());
     match flags.format {
-        Format::Human => human(&found, changes, flags.files.len())?,
+        Format::Human => human(&found, changes, flags.files.len(), now.proofs, verbose)?,
         Format::Json => json::print(&diagnostic::json(&found, changes))?,
         Format::Sarif => json::print(&sarif::log(&found, &Base::find()))?,
         Format::Github => screen::data(&github::commands(&found, &Base::find()))?,
@@ -35,26 +33,26 @@ pub(crate) fn check(flags: &Check) -> Result<Exit, Trouble> {
     if matches!(flags.format, Format::Sarif | Format::Github) {
         changes.unwrap_or_default().iter().for_each(|change| screen::say(&wrote(change)));
     }
-    for left in fixed.iter().flat_map(|fixed| &fixed.left) {
+    for left in &left {
         screen::warn(&format!("`{}` was left as it is: {}", left.file, left.why));
     }
     Ok(if found.has_errors() { Exit::Wrong } else { Exit::Done })
 }
 
-fn find(flags: &Check) -> Checked {
-    let mut checked = Checked { roots: Vec::new(), found: Diagnostics::default() };
+fn find(flags: &Check) -> Look {
+    let mut look = Look::default();
     for file in &flags.files {
-        let (project, findings) = Job::check(file);
+        let Checked { project, found, proofs } = Job::check(file);
         log::hide_tokens_of(&project);
         // What is wrong with a project is found with every file of it.
-        findings.list.into_iter().for_each(|finding| {
-            if !checked.found.list.contains(&finding) {
-                checked.found.push(finding);
-            }
-        });
-        checked.roots.push(project.root);
+        let before = look.found.list.len();
+        let new = |finding: &Diagnostic| !look.found.list[..before].contains(finding);
+        let new: Vec<_> = found.list.into_iter().filter(new).collect();
+        look.found.list.extend(new);
+        look.roots.push(project.root);
+        look.proofs = look.proofs + proofs;
     }
-    checked
+    look
 }
 
 fn fix(flags: &Check) -> Result<Fixed, Trouble> {
@@ -72,7 +70,13 @@ fn refuse_stream(file: &Path) -> Result<(), Trouble> {
     Err(Trouble::usage(message, "save the workflow as a file"))
 }
 
-fn human(found: &Diagnostics, changes: Option<&[Change]>, files: usize) -> Result<(), Trouble> {
+fn human(
+    found: &Diagnostics,
+    changes: Option<&[Change]>,
+    files: usize,
+    proofs: Proofs,
+    verbose: bool,
+) -> Result<(), Trouble> {
     let mut text = String::new();
     for change in changes.unwrap_or_default() {
         let _ = writeln!(text, "{}", wrote(change));
@@ -82,6 +86,9 @@ fn human(found: &Diagnostics, changes: Option<&[Change]>, files: usize) -> Resul
     }
     let Some(summary) = diagnostic::summary(found) else {
         let _ = writeln!(text, "{}, nothing found", counted(files, "file"));
+        if let Some(line) = proved(proofs).filter(|_| verbose) {
+            let _ = writeln!(text, "{line}");
+        }
         return screen::data(&text);
     };
     let _ = writeln!(text, "{}\n\n{summary}", diagnostic::draw(found));

@@ -89,7 +89,8 @@ mod tests {
     fn the_first_workflow_has_no_mistakes() {
         let folder = tempfile::tempdir().unwrap();
         init(folder.path()).unwrap();
-        let (project, found) = castline_runner::Job::check(&folder.path().join("workflows/hello.yaml"));
+        let castline_runner::Checked { project, found, .. } =
+            castline_runner::Job::check(&folder.path().join("workflows/hello.yaml"));
         assert_eq!(found.list, []);
         assert!(project.document.is_some());
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
 use castline_core::forecast::{Fate, Forecast, Why};
+use castline_core::graph::Proofs;
 use castline_core::legs::LegId;
 use castline_core::plan::{Expected, Plan, PriceFrom};
 use castline_core::price::Estimate;
@@ -28,6 +29,8 @@ pub(crate) struct Table {
     file: String,
     provider: String,
     live: bool,
+    /// How many inputs of its steps are known to fit.
+    proofs: Proofs,
     rows: Vec<Row>,
     total: Total,
     seconds: f64,
@@ -126,6 +129,7 @@ impl Table {
             live: plan.routing.all().any(|route| route.bills),
             total: Total::of(&rows),
             seconds: longest_path(plan, &rows),
+            proofs: plan.graph.proofs(),
             rows,
         }
     }
@@ -191,7 +195,8 @@ impl Table {
             .filter(|(n, word)| *n > 0 || *word == "to run")
             .map(|(n, w)| format!("{n} {w}"))
             .collect();
-        format!("{}: {}\n{}", counted(self.rows.len(), "leg"), parts.join(", "), self.bill())
+        let proofs = proved(self.proofs).map(|line| format!("\n{line}")).unwrap_or_default();
+        format!("{}: {}\n{}{proofs}", counted(self.rows.len(), "leg"), parts.join(", "), self.bill())
     }
 
     /// What it costs and how long it takes.
@@ -218,7 +223,18 @@ impl Table {
             "max_usd": self.total.max.usd(),
             "unpriced": self.total.unpriced,
             "typical_seconds": self.seconds,
+            "inputs": { "proved": self.proofs.proved, "checked_at_run_time": self.proofs.open },
         })
+    }
+}
+
+/// `7 inputs proved, 2 checked at run time`; none when no step has inputs.
+pub(crate) fn proved(proofs: Proofs) -> Option<String> {
+    let inputs = |n| counted(n, "input");
+    match (proofs.proved, proofs.open) {
+        (0, 0) => None,
+        (proved, 0) => Some(format!("{} proved", inputs(proved))),
+        (proved, open) => Some(format!("{} proved, {open} checked at run time", inputs(proved))),
     }
 }
 

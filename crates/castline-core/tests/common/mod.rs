@@ -3,6 +3,8 @@
 
 #![allow(dead_code, missing_docs, clippy::needless_pass_by_value)]
 
+pub mod trial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -232,9 +234,14 @@ fn picture(request: &Request) -> Output {
     if request.output.kind == OutputKind::Text {
         return Output { raw: Value::String(format!("text {}", request.key)) };
     }
+    let media_type = match request.output.kind {
+        OutputKind::Video => "video/mp4",
+        OutputKind::Audio => "audio/wav",
+        _ => "image/png",
+    };
     let artifact = Artifact {
         digest: Digest::of(request.key.to_string().as_bytes()),
-        media_type: MediaType::new("image/png"),
+        media_type: MediaType::new(media_type),
         bytes: 1,
         width: Some(8),
         height: Some(8),

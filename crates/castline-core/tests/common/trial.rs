@@ -1,0 +1,116 @@
+//! What the checker says of a workflow, and what really becomes of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use castline_core::callee::Catalog;
+use castline_core::files::{FileContent, Files};
+use castline_core::graph::Graph;
+use castline_core::inputs::Inputs;
+use castline_core::plan::{Choices, Plan};
+use castline_core::results::LegStatus;
+use castline_core::{Artifact, Digest};
+use castline_spec::{Code, Diagnostics, Severity, Source, Workflow};
+use indexmap::IndexMap;
+
+use super::{World, routing};
+
+/// What was said, and what happened.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Why the checker refuses it; none when it does not.
+    pub refused: Option<String>,
+    /// How it fails, whatever the checker says; none when it runs through.
+    pub failed: Option<String>,
+}
+
+/// Checks a text, and runs it whether its values are refused or not.
+pub fn try_out(text: &str, name: &str, file: &Path, catalog: &Catalog) -> Verdict {
+    let source = Source::new(name, text);
+    let (workflow, parsed) = Workflow::parse(&source);
+    let unreadable = first(&parsed);
+    let Some(workflow) = workflow.filter(|_| unreadable.is_none()) else {
+        return Verdict { refused: unreadable.clone(), failed: unreadable };
+    };
+    let (graph, found) = Graph::look(&workflow, catalog);
+    let said = first(&found);
+    // Steps that wait for each other never run, and what is no schema takes nothing.
+    let hopeless = found.list.iter().any(|finding| matches!(finding.code, Code::Cycle | Code::InvalidSchema));
+    let Some(graph) = graph.filter(|_| !hopeless) else {
+        return Verdict { refused: said.clone(), failed: said };
+    };
+    let really = run(graph, file);
+    match really {
+        // What a plan says of real values is said by a check, too.
+        Err(Failed::Planned(why)) => {
+            Verdict { refused: Some(said.unwrap_or(why.clone())), failed: Some(why) }
+        }
+        Err(Failed::Run(why)) => Verdict { refused: said, failed: Some(why) },
+        Ok(()) => Verdict { refused: said, failed: None },
+    }
+}
+
+enum Failed {
+    /// Before anything was created.
+    Planned(String),
+    /// On the way.
+    Run(String),
+}
+
+fn run(graph: Graph, file: &Path) -> Result<(), Failed> {
+    let files = Arc::new(Files::default());
+    let graph = Arc::new(graph);
+    loop {
+        let inputs = Inputs::resolve(&graph, &IndexMap::new(), &files, false);
+        let (plan, mut found) = Plan::new(
+            graph.clone(),
+            &inputs,
+            files.clone(),
+            routing(),
+            Choices { run: "run1".into(), ..Choices::default() },
+        );
+        found.extend(inputs.found.clone());
+        if let Some(plan) = &plan {
+            found.extend(plan.check_reads());
+            found.extend(plan.check_saves());
+        }
+        let plan = plan.map(Arc::new);
+        let forecast = plan.clone().map(|plan| World::default().forecast(plan));
+        found.extend(forecast.map(|forecast| forecast.found).unwrap_or_default());
+        if load(&files, file) {
+            continue;
+        }
+        if let Some(why) = first(&found) {
+            return Err(Failed::Planned(why));
+        }
+        let Some(plan) = plan else { return Ok(()) };
+        if graph.inputs.keys().any(|name| !inputs.values.contains_key(name)) {
+            return Ok(());
+        }
+        let ended = World::default().run(plan, usize::MAX, |_| 0);
+        let failed = ended.statuses.iter().find(|(_, status)| **status == LegStatus::Failed);
+        return failed.map_or(Ok(()), |(leg, _)| Err(Failed::Run(format!("{leg} failed"))));
+    }
+}
+
+fn first(found: &Diagnostics) -> Option<String> {
+    let error = found.list.iter().find(|finding| finding.severity == Severity::Error)?;
+    Some(format!("{} {}", error.code.as_str(), error.message))
+}
+
+/// Loads what was asked for; true when there was something.
+fn load(files: &Files, document: &Path) -> bool {
+    let wanted = files.take_missing();
+    for file in &wanted {
+        let path = document.parent().unwrap_or(document).join(&file.path);
+        let content = match (file.text, std::fs::read(&path)) {
+            (_, Err(_)) => Err(format!("names `{}`, which does not exist", file.path)),
+            (true, Ok(bytes)) => Ok(FileContent::Text(String::from_utf8_lossy(&bytes).into_owned())),
+            (false, Ok(bytes)) => {
+                Ok(FileContent::Artifact(Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes)))
+            }
+        };
+        files.add(file.clone(), content);
+    }
+    !wanted.is_empty()
+}

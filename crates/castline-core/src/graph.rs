@@ -55,6 +55,8 @@ pub struct Graph {
     pub outputs: IndexMap<Name, Output>,
     /// Texts that `read()` names, and where.
     pub reads: Vec<(String, Span)>,
+    /// Pictures and other files that are written out beside what is still to come, and where.
+    pub files: Vec<(String, Span)>,
     /// Every compiled template.
     pub templates: Arc<Templates>,
 }
@@ -215,6 +217,7 @@ impl Graph {
             found: Diagnostics::default(),
             templates: Templates::default(),
             fitting: Fitting::default(),
+            files: Vec::new(),
             names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
         };
         let graph = check.graph(&mut Callees::new(catalog));
@@ -243,6 +246,7 @@ struct Check<'w> {
     found: Diagnostics,
     templates: Templates,
     fitting: Fitting,
+    files: Vec<(String, Span)>,
     names: Arc<IndexMap<Name, usize>>,
 }
 
@@ -283,6 +287,7 @@ impl Check<'_> {
             order,
             outputs,
             reads: self.reads(),
+            files: std::mem::take(&mut self.files),
             templates: Arc::new(std::mem::take(&mut self.templates)),
         })
     }

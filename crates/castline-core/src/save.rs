@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use castline_spec::{Code, Diagnostic, Diagnostics, Name, Span};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::files::{FileRef, NoFile};
@@ -110,20 +110,26 @@ impl Plan {
         Ok(saved)
     }
 
-    /// Finds texts that `read()` names and that are not there, also where a template waits for
-    /// other steps.
+    /// Finds files that are named and are not there, also where their template or their list waits
+    /// for other steps.
     pub fn check_reads(&self) -> Diagnostics {
         let source = &self.graph.source;
-        let finding = |(path, span): &(String, Span)| {
-            let file = FileRef { document: source.name.to_string(), path: path.clone(), text: true };
+        let broken = |path: &String, text: bool| {
+            let file = FileRef { document: source.name.to_string(), path: path.clone(), text };
             match self.files.get(&file) {
-                Err(NoFile::Broken(why)) => {
-                    Some(Diagnostic::error(Code::Unreadable, source, *span, format!("`read` {why}")))
-                }
+                Err(NoFile::Broken(why)) => Some(why),
                 _ => None,
             }
         };
-        Diagnostics { list: self.graph.reads.iter().filter_map(finding).collect() }
+        let texts = self.graph.reads.iter().filter_map(|(path, span)| {
+            let why = broken(path, true)?;
+            Some(Diagnostic::error(Code::Unreadable, source, *span, format!("`read` {why}")))
+        });
+        let files = self.graph.files.iter().filter_map(|(path, span)| {
+            let why = broken(path, false)?;
+            Some(Diagnostic::error(Code::BadMedia, source, *span, format!("this {why}")))
+        });
+        Diagnostics { list: texts.chain(files).collect() }
     }
 
     /// Finds legs that would save under one name, as far as paths are known before the run.

@@ -143,10 +143,12 @@ impl Scope {
             Ok(value) => to_jinja(&value),
             Err(Stop::Pending) => self.pending(),
             Err(Stop::Absent(absent)) => self.absent(Absent::Var { var: name.into(), leg: absent.leg() }),
-            Err(Stop::Failed { message, .. }) => Jinja::from(Error::new(
-                ErrorKind::InvalidOperation,
-                format!("`vars.{name}` has no value: {message}"),
-            )),
+            Err(Stop::Failed { message, .. }) => {
+                // Of vars that mention each other the innermost is the one to look at.
+                let inner = message.starts_with("`vars.");
+                let message = if inner { message } else { format!("`vars.{name}` has no value: {message}") };
+                Jinja::from(Error::new(ErrorKind::InvalidOperation, message))
+            }
         })
     }
 
@@ -439,7 +441,9 @@ impl AllView {
                 columns.entry(axis.to_string()).or_default().push(to_jinja(&value));
             }
         }
-        Jinja::from_pairs(columns.into_iter().map(|(axis, values)| (axis, Jinja::from(values))))
+        Jinja::from_pairs(
+            columns.into_iter().map(|(axis, values)| (axis, Jinja::from_object(Column(values)))),
+        )
     }
 
     fn broadcast(&self, name: &str) -> Jinja {
@@ -449,9 +453,38 @@ impl AllView {
         }
         let found = finished.iter().filter_map(|(_, r)| offered(r, name));
         if matches!(name, "images" | "videos" | "audios" | "files") {
-            return found.flat_map(|list| list.try_iter().into_iter().flatten()).collect();
+            let all = found.flat_map(|list| list.try_iter().into_iter().flatten()).collect();
+            return Jinja::from_object(Column(all));
         }
-        found.collect()
+        Jinja::from_object(Column(found.collect()))
+    }
+}
+
+/// What all legs of a step have: the values of an axis, pictures, texts. An attribute broadcasts,
+/// as it does on the legs.
+#[derive(Debug)]
+struct Column(Vec<Jinja>);
+
+impl Object for Column {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        if let Some(i) = key.as_usize() {
+            return self.0.get(i).cloned();
+        }
+        let name = key.as_str()?;
+        let inner: Vec<_> = self
+            .0
+            .iter()
+            .map(|value| value.get_attr(name).ok().filter(|inner| !inner.is_undefined()))
+            .collect::<Option<_>>()?;
+        Some(Jinja::from_object(Self(inner)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use castline_core::callee::Catalog;
 use castline_spec::Preset;
@@ -222,6 +223,10 @@ fn yaml_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+fn name_of(file: &Path) -> String {
+    file.file_name().expect("a file").to_string_lossy().into_owned()
+}
+
 /// The presets that are shipped.
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
@@ -230,9 +235,15 @@ fn catalog() -> Catalog {
             Source::new(file.to_string_lossy().into_owned(), fs::read_to_string(&file).expect("readable"));
         let (preset, found) = Preset::parse(&source);
         assert!(!found.has_errors(), "{found:?}");
-        let preset = preset.expect("a preset");
+        let preset = Arc::new(preset.expect("a preset"));
+        // As a workflow beside it names it.
+        let path = format!("./presets/{}.yaml", preset.name);
+        for workflow in yaml_files("workflows") {
+            let document = Source::new(name_of(&workflow), "");
+            catalog.found.insert(Catalog::key(&document, &path), preset.clone());
+        }
         catalog.known.push(preset.name.clone());
-        catalog.found.insert(preset.name.clone(), preset.into());
+        catalog.found.insert(preset.name.clone(), preset);
     }
     catalog
 }
@@ -256,8 +267,10 @@ fn damage_is_caught_and_what_runs_is_not_refused() {
     let catalog = catalog();
     let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
     for file in yaml_files("workflows") {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let name = name_of(&file);
         let text = fs::read_to_string(&file).unwrap();
+        let whole = try_out(&text, &name, &file, &catalog);
+        assert!(whole.refused.is_none() && whole.failed.is_none(), "{name}: {whole:?}");
         for (kind, damage) in KINDS.iter().chain(HARMLESS) {
             for (line, damaged) in damage(&text) {
                 let count = counts.entry(kind).or_default();

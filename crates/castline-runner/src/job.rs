@@ -286,7 +286,9 @@ struct Planned {
 /// Puts findings in order. What nothing uses is known once everything can be read.
 fn settle(found: &mut Diagnostics) {
     if found.has_errors() {
-        found.list.retain(|finding| finding.code != Code::Unused);
+        found
+            .list
+            .retain(|finding| !matches!(finding.code, Code::Unused | Code::NeedlessAll | Code::NeverRuns));
     }
     found.sort();
 }
@@ -299,7 +301,9 @@ fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<L
     found.extend(findings);
     let (graph, findings) = Graph::check(&workflow, &catalog);
     found.extend(findings);
-    graph.map(|graph| Loaded { workflow, graph: Arc::new(graph) })
+    // Of a document with mistakes nothing can be planned.
+    let graph = graph.filter(|_| !found.has_errors())?;
+    Some(Loaded { workflow, graph: Arc::new(graph) })
 }
 
 impl Loaded {

@@ -417,9 +417,7 @@ impl<'a> Reader<'a> {
         if let Value::Object(json) = &mut schema.json {
             json.shift_remove("default");
         }
-        if let Some(default) = default {
-            self.default(default, &schema);
-        }
+        let default = default.filter(|default| self.default(default, &schema));
         let default = default.map(|node| Spanned::new(node.to_json(), node.span));
         let listed = node.get("enum").or_else(|| node.get("items")?.get("enum"));
         Input {
@@ -431,16 +429,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn default(&mut self, node: &Node, schema: &Schema) {
-        let NodeKind::Text(text) = &node.kind else { return };
+    /// True for a default that can be looked at.
+    fn default(&mut self, node: &Node, schema: &Schema) -> bool {
+        let NodeKind::Text(text) = &node.kind else { return true };
         let is_text = schema.json.get("type").is_some_and(|kind| kind == "string");
         let is_file = text.value.starts_with('@') && ROWS.iter().any(|ending| text.value.ends_with(ending));
         if is_file || (text.value.starts_with('@') && !is_text) {
             self.not_yet(node.span, "defaults from files belong to a later version of castline");
-        } else if text.value.contains("{{") {
+            return false;
+        }
+        if text.value.contains("{{") {
             let message = "`default` is not a template: this stays as it is";
             self.push(Diagnostic::warning(Code::InvalidValue, self.source, node.span, message));
         }
+        true
     }
 
     /// A map of literal values.

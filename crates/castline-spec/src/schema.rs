@@ -219,6 +219,7 @@ fn expand(node: &Node, reader: &mut Reader<'_>) -> Value {
 fn expand_map(entries: &[(Key, Node)], reader: &mut Reader<'_>) -> Value {
     let mut schema = Map::new();
     let mut alternatives = None;
+    let before = reader.found.list.len();
     for (key, node) in entries {
         match key.value.as_str() {
             "type" => alternatives = expand_type(node, &mut schema, reader),
@@ -235,7 +236,8 @@ fn expand_map(entries: &[(Key, Node)], reader: &mut Reader<'_>) -> Value {
             schema.insert("allOf".into(), json!([{ "anyOf": written }]));
         }
     }
-    Value::Object(schema)
+    // Nothing more is said about a schema with a mistake.
+    if reader.found.list.len() > before { Value::Bool(true) } else { Value::Object(schema) }
 }
 
 /// A keyword that does not exist asserts nothing: one that is almost another is a mistake.
@@ -281,7 +283,8 @@ fn expand_keyword(name: &str, node: &Node, reader: &mut Reader<'_>) -> Value {
 fn refuse(node: &Node, name: &str, takes: &str, reader: &mut Reader<'_>) -> Value {
     let message = format!("`{name}` takes {takes}, not {}", node.describe());
     reader.push(reader.error(Code::InvalidSchema, node.span, message));
-    node.to_json()
+    // Nothing more is said about it.
+    if LISTED.contains(&name) { json!([true]) } else { json!({}) }
 }
 
 /// Writes `type` and what a media shorthand stands for. Several types of which one is media are
@@ -303,6 +306,8 @@ fn expand_type(node: &Node, schema: &mut Map<String, Value>, reader: &mut Reader
     let plain: Vec<&str> =
         names.iter().map(|name| &*name.value).filter(|name| MediaKind::of_name(name).is_none()).collect();
     match (media.as_slice(), plain.as_slice()) {
+        // A type that does not exist has its finding, and takes everything.
+        ([], plain) if !plain.iter().all(|name| is_type(name)) => {}
         ([], _) => _ = schema.insert("type".into(), node.to_json()),
         ([one], []) => write_media(schema, *one, json!("string")),
         ([one], ["null"]) => write_media(schema, *one, json!(["string", "null"])),

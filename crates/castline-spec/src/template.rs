@@ -297,9 +297,8 @@ impl Dynamic {
                     DynamicKind::Broken
                 }
             },
-            NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Broken => {
-                DynamicKind::Literal(node.to_json())
-            }
+            NodeKind::Broken => DynamicKind::Broken,
+            NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => DynamicKind::Literal(node.to_json()),
         };
         Self { kind, span: node.span }
     }

@@ -297,7 +297,11 @@ impl Reader<'_> {
         let odd =
             |key: &str, fits: fn(&NodeKind) -> bool| fields.get(key).is_some_and(|node| !fits(&node.kind));
         let incomplete = odd("with", |kind| matches!(kind, NodeKind::Map(_) | NodeKind::Null))
-            || odd("from", |kind| matches!(kind, NodeKind::Map(_) | NodeKind::Text(_) | NodeKind::List(_)));
+            || odd("from", |kind| match kind {
+                NodeKind::Map(entries) => !entries.is_empty(),
+                NodeKind::List(items) => !items.is_empty(),
+                kind => matches!(kind, NodeKind::Text(_)),
+            });
         Step {
             name_span: key.span,
             uses: self.uses(key, &fields, is_map),
@@ -370,6 +374,18 @@ impl Reader<'_> {
     }
 
     fn from(&mut self, node: &Node) -> Option<From> {
+        let empty = match &node.kind {
+            NodeKind::List(items) => items.is_empty(),
+            NodeKind::Map(entries) => entries.is_empty(),
+            _ => false,
+        };
+        if empty {
+            self.push(
+                self.error(Code::InvalidValue, node.span, "`from` names no step")
+                    .hint("name one, or leave `from` out"),
+            );
+            return None;
+        }
         match &node.kind {
             NodeKind::Text(_) | NodeKind::List(_) => Some(From::Steps(self.piped_from(node))),
             NodeKind::Map(entries) => {

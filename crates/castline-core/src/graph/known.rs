@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
+use castline_spec::template::Shape;
 use castline_spec::{Code, Diagnostic, Diagnostics, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -85,7 +86,9 @@ impl<'c> Known<'c> {
     }
 
     fn axis_values(&mut self, step: usize, axis: &Name, values: &Dynamic) -> Type {
-        if matches!(values.kind, DynamicKind::Literal(_) | DynamicKind::Map(_)) {
+        let is_text = matches!(&values.kind, DynamicKind::Template(t) if t.shape == Shape::Text);
+        if is_text || matches!(values.kind, DynamicKind::Literal(_) | DynamicKind::Map(_)) {
+            // What is no list is said where the document is read.
             return literal_items(values);
         }
         let view = self.of_step(step);

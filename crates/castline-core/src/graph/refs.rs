@@ -138,23 +138,20 @@ impl Check<'_> {
             let hint = "give the values as a list or as a workflow input";
             return Some(self.error(Code::NotYet, span, message).hint(hint));
         }
-        let literal = match &values.kind {
-            DynamicKind::Literal(json) => !json.is_array(),
-            DynamicKind::Map(_) => true,
-            DynamicKind::Template(_) | DynamicKind::List(_) | DynamicKind::Broken => false,
-        };
-        literal.then(|| {
+        let empty = matches!(&values.kind, DynamicKind::List(items) if items.is_empty());
+        empty.then(|| {
             self.error(
-                Code::WrongType,
+                Code::InvalidValue,
                 values.span,
-                format!("axis `{axis}` must be a list or a template of one"),
+                format!("axis `{axis}` has no values: the step has no legs"),
             )
-            .hint(format!("write `{axis}: [first, second]`"))
         })
     }
 
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
-        (!self.names.contains_key(name) && !self.workflow.incomplete).then(|| {
+        // What is no name has its finding.
+        let known = self.names.contains_key(name) || !Name::is_identifier(name);
+        (!known && !self.workflow.incomplete).then(|| {
             self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
                 .caret("no such step")
                 .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
@@ -290,6 +287,7 @@ impl Check<'_> {
                 }
                 Target::Step { step: read, all, .. } => {
                     findings.extend(self.check_closed(&read.value, all.as_ref(), axes));
+                    findings.extend(self.check_column(reference, axes));
                 }
                 _ => {}
             }
@@ -307,6 +305,20 @@ impl Check<'_> {
             }
         }
         self.found.list.extend(once_each(findings));
+    }
+
+    /// `.all.each.NAME` of an axis that the step does not have.
+    fn check_column(&self, reference: &Reference, axes: &[Axes]) -> Option<Diagnostic> {
+        let Target::Step { step, attribute: Some(attribute), rest, .. } = &reference.target else {
+            return None;
+        };
+        let (axis, known) = (rest.first()?, &axes[*self.names.get(step.value.as_str())?]);
+        if attribute.value != "each" || known.contains_key(axis.as_str()) {
+            return None;
+        }
+        let message = format!("step `{}` has no axis `{axis}`", step.value);
+        let hint = did_you_mean("the axis", axis, known.keys().map(Name::as_str));
+        Some(self.error(Code::UnknownAxis, reference.span, message).maybe_hint(hint))
     }
 
     fn check_closed(&self, read: &str, all: Option<&All>, axes: &[Axes]) -> Vec<Diagnostic> {
@@ -329,6 +341,13 @@ impl Check<'_> {
         let workflow = self.workflow;
         let mut outputs = IndexMap::new();
         for (name, binding) in &workflow.outputs {
+            if binding.value.as_literal() == Some(serde_json::Value::Null) {
+                let message = format!("output `{name}` has no value");
+                let finding = self.error(Code::InvalidValue, binding.name_span, message);
+                self.found.push(
+                    finding.hint("write what it is, such as `\"{{ steps.STEP.image }}\"`, or remove it"),
+                );
+            }
             self.check_output_types(&binding.value, known);
             self.check_output_axes(name, &binding.value, known);
             let value = self.templates.bind(&binding.value, &workflow.source);
@@ -376,6 +395,11 @@ impl Check<'_> {
     fn check_output_axes(&mut self, name: &Name, value: &Dynamic, known: &Known<'_>) {
         let mut findings = Vec::new();
         for reference in self.references(value) {
+            if let Target::Each(axis, _) | Target::Index(axis) = &reference.target {
+                let message = format!("output `{name}` stands on no axis, and reads `{}`", axis.value);
+                findings.push(self.error(Code::UnknownAxis, axis.span, message));
+            }
+            findings.extend(self.check_column(reference, known.axes));
             let Target::Step { step, all, .. } = &reference.target else { continue };
             let Some(read) = self.names.get(step.value.as_str()).map(|i| &known.axes[*i]) else { continue };
             let closed = Closed::of(all.as_ref());

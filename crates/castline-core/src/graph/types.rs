@@ -3,7 +3,7 @@
 //! Start reading at [`Check::check_types`].
 
 use castline_spec::schema::MediaKind;
-use castline_spec::template::tree::{Body, Expr, ExprKind};
+use castline_spec::template::tree::{Body, Expr, ExprKind, Part};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Span};
 use serde_json::Value as Json;
 
@@ -12,6 +12,7 @@ use super::values::misfit_finding;
 use super::{Check, Proofs};
 use crate::callee::Callee;
 use crate::field::Field;
+use crate::media::MediaType;
 use crate::types::fit::{Fit, target};
 use crate::types::infer::{Infer, Names};
 
@@ -91,6 +92,22 @@ fn of_step(before: &Expr) -> Option<(&str, Option<Span>)> {
     }
 }
 
+/// What an expression may be: each side of `or`, each branch of an `if`.
+fn branches(expression: &Expr) -> Vec<&Expr> {
+    match &expression.kind {
+        ExprKind::Or(left, right) => branches(left).into_iter().chain(branches(right)).collect(),
+        ExprKind::If { then, otherwise, .. } => {
+            let otherwise = otherwise.iter().flat_map(|other| branches(other));
+            branches(then).into_iter().chain(otherwise).collect()
+        }
+        ExprKind::Filter(Some(value), name, arguments) if matches!(name.value.as_str(), "default" | "d") => {
+            let other = arguments.first().map(|argument| branches(&argument.value)).unwrap_or_default();
+            branches(value).into_iter().chain(other).collect()
+        }
+        _ => vec![expression],
+    }
+}
+
 impl Check<'_> {
     /// Everything in a step that has a type; how many of its inputs are known to fit.
     pub(super) fn check_types(
@@ -125,17 +142,19 @@ impl Check<'_> {
                     let Some(field) = field else { continue };
                     let fit = self.fitting.fit(&given, field);
                     proofs.count(&fit);
+                    if infer.found.len() == before
+                        && let Some(wrong) = self.wrong_items(input, &binding.value, field, &mut infer, known)
+                    {
+                        findings.push(wrong);
+                        continue;
+                    }
                     // What is wrong inside the expression is said already.
                     if infer.found.len() == before {
-                        findings.extend(self.misfit(
-                            number,
-                            input,
-                            &binding.value,
-                            &given,
-                            field,
-                            fit,
-                            known,
-                        ));
+                        let wrong = match fit {
+                            Fit::Open => self.wrong_branch(input, &binding.value, field, &mut infer),
+                            fit => self.misfit(number, input, &binding.value, &given, field, fit, known),
+                        };
+                        findings.extend(wrong);
                     }
                 }
             }
@@ -147,9 +166,100 @@ impl Check<'_> {
         for value in [&step.draw, &step.save].into_iter().flatten() {
             infer.value(value);
         }
+        if let (Some(save), Some(gives)) = (&step.save, callee.and_then(Callee::gives)) {
+            findings.extend(self.wrong_extension(save, gives));
+        }
         findings.extend(infer.found);
         self.add(findings);
         proofs
+    }
+
+    /// A path whose end names another kind of file than the step gives.
+    fn wrong_extension(&self, save: &Dynamic, gives: MediaKind) -> Option<Diagnostic> {
+        let literal = match &save.kind {
+            DynamicKind::Literal(Json::String(text)) => text.as_str(),
+            DynamicKind::Template(template) => match &*template.body {
+                Body::Text(parts) => match parts.last() {
+                    Some(Part::Text(text)) => text.as_str(),
+                    _ => return None,
+                },
+                Body::Lone(_) => return None,
+            },
+            _ => return None,
+        };
+        let (_, extension) = literal.trim_end().rsplit_once('.')?;
+        let said = MediaType::of_extension(extension)?.kind();
+        (!gives.accepts(said)).then(|| {
+            let message = format!("`.{extension}` is no ending for {}", super::refs::media_name(gives));
+            Diagnostic::error(Code::InvalidPath, &self.workflow.source, save.span, message)
+                .hint("leave the extension out: the file gets its own")
+        })
+    }
+
+    /// An alternative of an expression, after `or` or in an `if`, that can never fit.
+    fn wrong_branch(
+        &mut self,
+        input: &str,
+        value: &Dynamic,
+        field: &Field,
+        infer: &mut Infer<'_>,
+    ) -> Option<Diagnostic> {
+        let DynamicKind::Template(template) = &value.kind else { return None };
+        let Body::Lone(expression) = &*template.body else { return None };
+        let branches = branches(expression);
+        if branches.len() < 2 {
+            return None;
+        }
+        let wrong = branches.into_iter().find_map(|branch| {
+            let given = infer.branch(branch);
+            matches!(self.fitting.fit(&given, field), Fit::Never(_)).then_some((branch, given))
+        });
+        let (branch, given) = wrong?;
+        let (takes, found) = (target(field), given.without_null());
+        let message =
+            format!("`{input}` takes {}, and this may be {}", describe(&takes), describe(&found.schema));
+        let code = match Kinds::of(&takes).any(found.kinds()) {
+            true if Kinds::of(&takes).any(Kinds::MEDIA) => Code::MediaMismatch,
+            true => Code::InvalidInput,
+            false => Code::TypeMismatch,
+        };
+        let finding = Diagnostic::error(code, &self.workflow.source, branch.span, message);
+        Some(finding.label(&field.source, field.span, "declared here"))
+    }
+
+    /// The first item of a list that is written out, when it can never be one.
+    fn wrong_items(
+        &mut self,
+        input: &str,
+        value: &Dynamic,
+        field: &Field,
+        infer: &mut Infer<'_>,
+        known: &Known<'_>,
+    ) -> Option<Diagnostic> {
+        let DynamicKind::List(items) = &value.kind else { return None };
+        if field.media.is_some() {
+            self.paths_in(input, items);
+        }
+        let schema = field.schema.get("items").filter(|items| items.is_object())?;
+        let of_item = Field::new(schema, &field.source, field.span, false).ok()?;
+        let wrong = items.iter().enumerate().find_map(|(i, item)| {
+            let given = infer.value(item);
+            let never = !item.is_literal() && matches!(self.fitting.fit(&given, &of_item), Fit::Never(_));
+            never.then_some((i, item, given))
+        });
+        let (i, item, given) = wrong?;
+        Some(self.never(&format!("{input}[{i}]"), item, &given, &of_item, known))
+    }
+
+    /// Files that are written out in a list beside what is still to come.
+    fn paths_in(&mut self, input: &str, items: &[Dynamic]) {
+        for item in items {
+            let DynamicKind::Literal(Json::String(text)) = &item.kind else { continue };
+            match self.not_a_path(input, text, item.span) {
+                Some(finding) => self.found.push(finding),
+                None => self.files.push((text.clone(), item.span)),
+            }
+        }
     }
 
     /// Adds findings, each once: a var has the same ones wherever it is read.
@@ -165,8 +275,16 @@ impl Check<'_> {
     pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) {
         let view = known.of_outputs();
         let mut infer = Infer::new(&view, &self.workflow.source);
-        infer.value(value);
-        let found = infer.found;
+        let given = infer.value(value);
+        let mut found = infer.found;
+        let steps = given.kinds().only(Kinds::STEP)
+            || given.kinds().only(Kinds::LIST) && given.items().kinds().only(Kinds::STEP);
+        if steps && found.is_empty() {
+            let message = "this is a step, which is no value of its own";
+            let finding =
+                Diagnostic::error(Code::TypeMismatch, &self.workflow.source, expression_span(value), message);
+            found.push(finding.hint("name what you want of it, such as `.image` or `.text`"));
+        }
         self.add(found);
     }
 

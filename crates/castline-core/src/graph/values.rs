@@ -87,6 +87,11 @@ impl Check<'_> {
     pub(super) fn check_defaults(&mut self, fields: &IndexMap<String, Field>) {
         for (name, input) in &self.workflow.inputs {
             let Some(field) = fields.get(name.as_str()) else { continue };
+            if self.fitting.takes_nothing(&field.schema) {
+                let message = format!("no value can be input `{name}`: its schema contradicts itself");
+                self.found.push(self.error(Code::InvalidSchema, input.name_span, message));
+                continue;
+            }
             let default = input.default.iter().filter(|default| !default.value.is_null());
             let default = default.map(|value| ("default", value));
             for (key, value) in default.chain(input.examples.iter().map(|value| ("examples", value))) {
@@ -172,7 +177,7 @@ impl Check<'_> {
         }
     }
 
-    fn not_a_path(&self, input: &str, text: &str, span: Span) -> Option<Diagnostic> {
+    pub(super) fn not_a_path(&self, input: &str, text: &str, span: Span) -> Option<Diagnostic> {
         (!is_path(text)).then(|| {
             self.error(Code::InvalidInput, span, format!("`{input}` takes a file, and `{text}` is no path"))
                 .hint("a path begins with `./` or `../` and is relative to this document")

@@ -75,6 +75,17 @@ impl Fitting {
         if open && fit == Fit::Proved { Fit::Open } else { fit }
     }
 
+    /// True when no value satisfies a schema.
+    pub fn takes_nothing(&mut self, schema: &Json) -> bool {
+        let schema = with_media(schema, &|_| true);
+        let plain = |key: &String| matches!(key.as_str(), "type" | "items");
+        if schema.as_object().is_none_or(|map| map.keys().all(plain)) {
+            return false;
+        }
+        let canonical = self.canonical(&schema.to_string(), &schema);
+        canonical.is_some_and(|schema| schema.satisfiability() == Satisfiability::No)
+    }
+
     /// Media where the schema takes none: refused in a text of its own, accepted where nothing
     /// is said, and as an address inside of maps.
     fn media_in_text(&mut self, schema: &Json, field: &Field) -> Fit {

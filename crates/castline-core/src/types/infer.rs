@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use castline_spec::diagnostic::did_you_mean;
+use castline_spec::diagnostic::{did_you_mean, nearest};
 use castline_spec::template::tree::{Argument, ArgumentKind, Body, Expr, ExprKind, Operator, Part, Target};
 use castline_spec::template::{Dynamic, DynamicKind, Template};
 use castline_spec::{Code, Diagnostic, Source, Span, Spanned};
@@ -41,8 +41,10 @@ enum Seen {
     Leg(usize),
     /// All legs of a step, or some of them.
     Legs(usize),
-    /// `.all.each`.
-    AxesOf(usize),
+    /// `.all.each`, or the `each` of one leg when the second is false.
+    AxesOf(usize, bool),
+    /// What all legs have, of such items; an attribute broadcasts.
+    Column(Type),
 }
 
 /// How a value is used by what stands around it.
@@ -102,6 +104,14 @@ impl<'a> Infer<'a> {
             Body::Lone(expression) => self.expression(expression, Use::Read),
             Body::Text(parts) => self.text(parts),
         }
+    }
+
+    /// The type of a part of an expression that was looked at as a whole before.
+    pub fn branch(&mut self, expression: &Expr) -> Type {
+        let found = self.found.len();
+        let branch = self.expression(expression, Use::LookedAt).when_there();
+        self.found.truncate(found);
+        branch
     }
 
     /// The type of a condition, of which only the truth counts.
@@ -231,7 +241,8 @@ impl<'a> Infer<'a> {
             Seen::Legs(_) => {
                 ("a list", Some(" | json"), "name one of its attributes, such as `.all.text`".to_owned())
             }
-            Seen::AxesOf(_) => ("a map", Some(" | json"), "name one of the axes".to_owned()),
+            Seen::AxesOf(..) => ("a map", Some(" | json"), "name one of the axes".to_owned()),
+            Seen::Column(_) => ("a list", Some(" | join(', ')"), "add `| join(', ')` or `| json`".to_owned()),
             Seen::Value(value) => {
                 let kinds = value.kinds();
                 if kinds.only(Kinds::LIST) {
@@ -310,7 +321,8 @@ impl<'a> Infer<'a> {
     fn iterated(&mut self, iter: &Expr) -> Seen {
         match self.seen(iter, Use::Read) {
             Seen::Legs(step) => Seen::Leg(step),
-            Seen::Leg(_) | Seen::AxesOf(_) => Seen::Value(Type::any()),
+            Seen::Leg(_) | Seen::AxesOf(..) => Seen::Value(Type::any()),
+            Seen::Column(item) => Seen::Value(item),
             Seen::Value(value) => {
                 let kinds = value.kinds();
                 if kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN).or(Kinds::NULL).or(Kinds::MEDIA)) {
@@ -333,7 +345,8 @@ impl<'a> Infer<'a> {
             Seen::Value(value) => value,
             Seen::Leg(_) => Type::step(),
             Seen::Legs(_) => Type::list(&Type::step()),
-            Seen::AxesOf(_) => Type::of_type("object"),
+            Seen::AxesOf(..) => Type::of_type("object"),
+            Seen::Column(item) => Type::list(&item.when_there()).made_of(&[&item]),
         }
     }
 
@@ -429,15 +442,27 @@ impl<'a> Infer<'a> {
         }
         match self.seen(value, used) {
             Seen::Leg(step) if name.value == "all" => Seen::Legs(step),
-            Seen::Leg(step) if name.value == "each" => Seen::AxesOf(step),
+            Seen::Leg(step) if name.value == "each" => Seen::AxesOf(step, false),
             Seen::Leg(step) => Seen::Value(self.names.offers(step, &name.value)),
-            Seen::Legs(step) if name.value == "each" => Seen::AxesOf(step),
-            Seen::Legs(step) => Seen::Value(self.broadcast(step, &name.value)),
-            Seen::AxesOf(step) => Seen::Value(Type::list(&self.names.axis_of(step, &name.value))),
+            Seen::Legs(step) if name.value == "each" => Seen::AxesOf(step, true),
+            Seen::Legs(step) => Seen::Column(self.broadcast(step, &name.value)),
+            Seen::AxesOf(step, all) => {
+                let value = self.names.axis_of(step, &name.value);
+                if all { Seen::Column(value) } else { Seen::Value(value) }
+            }
+            Seen::Column(item) => match item.attribute(&name.value) {
+                Inner::Known(inner) => Seen::Column(inner),
+                Inner::Never => {
+                    if used == Use::Read || self.is_almost(&item, name) {
+                        self.no_attribute(whole, &item, name);
+                    }
+                    Seen::Value(Type::unknown())
+                }
+            },
             Seen::Value(value) => match value.attribute(&name.value) {
                 Inner::Known(inner) => Seen::Value(inner),
                 Inner::Never => {
-                    if used == Use::Read {
+                    if used == Use::Read || self.is_almost(&value, name) {
                         self.no_attribute(whole, &value, name);
                     }
                     Seen::Value(Type::unknown())
@@ -460,11 +485,16 @@ impl<'a> Infer<'a> {
         })
     }
 
-    /// An attribute of all legs that have one.
+    /// One item of an attribute of all legs that have it.
     fn broadcast(&self, step: usize, name: &str) -> Type {
         let one = self.names.offers(step, name).when_there();
-        let item = if matches!(name, "images" | "videos" | "audios" | "files") { one.items() } else { one };
-        Type::list(&item)
+        if matches!(name, "images" | "videos" | "audios" | "files") { one.items() } else { one }
+    }
+
+    /// True for a name that is almost one of those that there are: a mistake wherever it stands.
+    fn is_almost(&self, value: &Type, name: &Spanned<String>) -> bool {
+        let properties = value.schema.get("properties").and_then(Json::as_object);
+        properties.is_some_and(|all| nearest(&name.value, all.keys().map(String::as_str)).is_some())
     }
 
     fn no_attribute(&mut self, whole: &Expr, value: &Type, name: &Spanned<String>) {
@@ -484,8 +514,7 @@ impl<'a> Infer<'a> {
         } else {
             did_you_mean("the attribute", &name.value, keys.iter().map(String::as_str))
         };
-        let near = castline_spec::diagnostic::nearest(&name.value, keys.iter().map(String::as_str))
-            .map(str::to_owned);
+        let near = nearest(&name.value, keys.iter().map(String::as_str)).map(str::to_owned);
         let message = format!("this is {what}, which has no `{}`", name.value);
         let fixable = matches!(whole.kind, ExprKind::Attribute(..));
         let at = name.span;
@@ -506,7 +535,8 @@ impl<'a> Infer<'a> {
         }
         match self.seen(value, used) {
             Seen::Legs(step) => Seen::Leg(step),
-            Seen::Leg(_) | Seen::AxesOf(_) => Seen::Value(Type::unknown()),
+            Seen::Leg(_) | Seen::AxesOf(..) => Seen::Value(Type::unknown()),
+            Seen::Column(item) => Seen::Value(item.or_missing()),
             Seen::Value(value) => match value.item(number) {
                 Inner::Known(item) => Seen::Value(item),
                 Inner::Never => {
@@ -562,8 +592,12 @@ impl<'a> Infer<'a> {
 
     fn arithmetic(&mut self, operator: Operator, left: &Expr, right: &Expr) -> Type {
         if operator == Operator::Concatenate {
-            let (left, right) = (self.expression(left, Use::Read), self.expression(right, Use::Read));
-            return Type::text().made_of(&[&left, &right]);
+            // Both become text, as if they stood side by side.
+            let parts = [left, right].map(|side| {
+                let seen = self.seen(side, Use::Read);
+                self.written(side, seen)
+            });
+            return Type::text().made_of(&[&parts[0], &parts[1]]);
         }
         if matches!(operator, Operator::Add | Operator::Multiply) {
             let (left, right) = (self.expression(left, Use::Read), self.expression(right, Use::Read));
@@ -578,7 +612,11 @@ impl<'a> Infer<'a> {
                 _ => Type::any().or_failure(),
             };
         }
-        let (left, right) = (self.operand(operator.as_str(), left), self.operand(operator.as_str(), right));
+        let before = self.found.len();
+        let left = self.operand(operator.as_str(), left);
+        // One finding is enough to say that this is no place for `-`.
+        let right =
+            if self.found.len() == before { self.operand(operator.as_str(), right) } else { Type::any() };
         match operator {
             Operator::Subtract => numeric(&[&left, &right]),
             Operator::DivideWhole | Operator::Remainder => numeric(&[&left, &right]).or_failure(),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use castline_core::callee::Catalog;
 use castline_core::files::{FileContent, Files};
-use castline_core::graph::Graph;
+use castline_core::graph::{Graph, Step};
 use castline_core::inputs::Inputs;
 use castline_core::plan::{Choices, Plan};
 use castline_core::results::LegStatus;
-use castline_core::{Artifact, Digest};
+use castline_core::{Artifact, Digest, Value};
 use castline_spec::{Code, Diagnostics, Severity, Source, Workflow};
 use indexmap::IndexMap;
 
-use super::{World, routing};
+use super::{Ended, World, routing};
 
 /// What was said, and what happened.
 #[derive(Debug)]
@@ -34,8 +34,11 @@ pub fn try_out(text: &str, name: &str, file: &Path, catalog: &Catalog) -> Verdic
     };
     let (graph, found) = Graph::look(&workflow, catalog);
     let said = first(&found);
-    // Steps that wait for each other never run, and what is no schema takes nothing.
-    let hopeless = found.list.iter().any(|finding| matches!(finding.code, Code::Cycle | Code::InvalidSchema));
+    // Steps that wait for each other never run, what is no schema takes nothing, and a name that
+    // leads nowhere has no value.
+    let hopeless =
+        |code| matches!(code, Code::Cycle | Code::InvalidSchema | Code::UnknownStep | Code::UnknownName);
+    let hopeless = found.list.iter().any(|finding| hopeless(finding.code));
     let Some(graph) = graph.filter(|_| !hopeless) else {
         return Verdict { refused: said.clone(), failed: said };
     };
@@ -46,6 +49,7 @@ pub fn try_out(text: &str, name: &str, file: &Path, catalog: &Catalog) -> Verdic
             Verdict { refused: Some(said.unwrap_or(why.clone())), failed: Some(why) }
         }
         Err(Failed::Run(why)) => Verdict { refused: said, failed: Some(why) },
+        Err(Failed::NotTried) => Verdict { refused: said.clone(), failed: said },
         Ok(()) => Verdict { refused: said, failed: None },
     }
 }
@@ -55,6 +59,8 @@ enum Failed {
     Planned(String),
     /// On the way.
     Run(String),
+    /// An input has no value, so that nobody knows.
+    NotTried,
 }
 
 fn run(graph: Graph, file: &Path) -> Result<(), Failed> {
@@ -83,14 +89,41 @@ fn run(graph: Graph, file: &Path) -> Result<(), Failed> {
         if let Some(why) = first(&found) {
             return Err(Failed::Planned(why));
         }
-        let Some(plan) = plan else { return Ok(()) };
         if graph.inputs.keys().any(|name| !inputs.values.contains_key(name)) {
-            return Ok(());
+            return Err(Failed::NotTried);
         }
-        let ended = World::default().run(plan, usize::MAX, |_| 0);
-        let failed = ended.statuses.iter().find(|(_, status)| **status == LegStatus::Failed);
-        return failed.map_or(Ok(()), |(leg, _)| Err(Failed::Run(format!("{leg} failed"))));
+        let Some(plan) = plan else { return Err(Failed::Run("there are no legs".to_owned())) };
+        return judge(&plan, &World::default().run(plan.clone(), usize::MAX, |_| 0));
     }
+}
+
+/// A run is whole when every leg ended well or is skipped by its own `if`, every output has a
+/// value, and every file has a path.
+fn judge(plan: &Plan, ended: &Ended) -> Result<(), Failed> {
+    let may_skip = |step: &Step| step.condition.is_some();
+    for leg in plan.order() {
+        let name = plan.leg_name(leg);
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let reads_skipped = step.deps.iter().any(|dep| may_skip(&plan.graph.steps[dep.step]));
+        match ended.statuses.get(&name) {
+            Some(LegStatus::Succeeded) => {}
+            Some(LegStatus::Skipped) if may_skip(step) || reads_skipped => continue,
+            other => return Err(Failed::Run(format!("{name} is {other:?}"))),
+        }
+        let saved = plan.saves(leg, ended.run.results());
+        saved.map_err(|why| Failed::Run(format!("{name} saves nothing: {why}")))?;
+    }
+    for (name, value) in ended.run.outputs() {
+        let some = match value {
+            Err(_) | Ok(Value::Null) => false,
+            Ok(Value::List(items)) => !items.is_empty(),
+            Ok(_) => true,
+        };
+        if !some {
+            return Err(Failed::Run(format!("output {name} has no value")));
+        }
+    }
+    Ok(())
 }
 
 fn first(found: &Diagnostics) -> Option<String> {

@@ -302,7 +302,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if root == "file" {
-            return self.refer(path, Target::File);
+            return self.file(path);
         }
         let Some(name) = path.parts.first().and_then(named) else {
             return self.refuse_unnamed(path);
@@ -316,6 +316,22 @@ impl<'a> Walk<'a> {
             _ => return self.step(path, name),
         };
         self.refer(path, target);
+    }
+
+    /// `file.index` is all that there is of a file.
+    fn file(&mut self, path: &Path<'_, 'a>) {
+        match path.parts.first().and_then(named) {
+            Some(name) if name.value != "index" => {
+                let message = format!("a file has no `{}` here", name.value);
+                let hint = Some("there is `file.index`, its position from 0".to_owned());
+                self.complain(Code::UnknownAttribute, name.span, message, hint);
+            }
+            Some(_) => self.refer(path, Target::File),
+            None => {
+                let hint = Some("write `file.index`, its position from 0".to_owned());
+                self.complain(Code::UnknownName, path.span, "`file` needs a name after it".to_owned(), hint);
+            }
+        }
     }
 
     fn refuse_unnamed(&mut self, path: &Path<'_, 'a>) {

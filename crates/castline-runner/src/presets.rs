@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use castline_core::callee::Catalog;
+use castline_spec::json_schema::Known;
 use castline_spec::preset::Body;
 use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
@@ -78,6 +79,24 @@ pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
         presets.extend(preset.filter(|_| !broken).map(Arc::new));
     }
     (presets, found)
+}
+
+/// Every preset that steps can name, for editors: the project's by its name or path.
+pub fn known(project: &Project) -> Vec<Known> {
+    let own = own_files(project).into_iter().map(|(name, path)| {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let paths = ["./presets", "../presets"].map(|folder| format!("{folder}/{file}"));
+        (std::iter::once(name).chain(paths).collect(), parse_file(&path))
+    });
+    let built_in = built_in_names().into_iter().filter_map(|name| {
+        let (_, preset, found) = built_in(&name)?;
+        Some((vec![name], (preset, found)))
+    });
+    let known = |(uses, (preset, found)): (Vec<String>, (Option<Preset>, Diagnostics))| match preset {
+        Some(preset) if !found.has_errors() => Known::new(uses, &preset),
+        _ => Known { uses, description: None, input: None },
+    };
+    own.chain(built_in).map(known).collect()
 }
 
 fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {

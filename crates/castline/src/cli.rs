@@ -370,6 +370,9 @@ pub(crate) struct Explain {
 pub(crate) struct Schema {
     /// Which document
     pub document: Document,
+    /// Complete `with` by the inputs of every preset that can be used here
+    #[arg(long)]
+    pub with_presets: bool,
 }
 
 /// A document that castline reads.
@@ -540,7 +543,7 @@ const LATER: &[(&str, &str)] = &[
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
-    ("lsp", "`castline schema workflow` prints a JSON Schema for editors"),
+    ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
 ];
 
 /// What to do instead of a command that comes with a later version.

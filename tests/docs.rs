@@ -151,6 +151,16 @@ fn every_document_on_a_page_fits_the_schema_for_editors() {
 }
 
 #[test]
+fn every_preset_on_a_page_can_be_called() {
+    each_block("yaml preset", |page, block, folder| {
+        fs::write(folder.join("preset.yaml"), &block.text).expect("written");
+        let output = common::castline(folder, &["preset", "check", "preset.yaml"]).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text, "1 preset, nothing found\n", "{}", shown(page, block));
+    });
+}
+
+#[test]
 fn every_fragment_is_yaml() {
     each_block("yaml fragment", |page, block, _| {
         let parsed: Result<serde_yaml::Value, _> = serde_yaml::from_str(&block.text);

@@ -210,6 +210,16 @@ fn with_presets_a_step_is_held_against_the_preset_that_it_uses() {
 }
 
 #[test]
+fn no_built_in_preset_has_a_finding() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = castline(folder.path(), &["preset", "check", "--built-in", "--format", "json"]).output();
+    let output = output.expect("castline runs");
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answer, json!({ "schema_version": 1, "valid": true, "diagnostics": [] }));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn only_a_workflow_has_presets() {
     let output = castline(&root(), &["schema", "preset", "--with-presets"]).output().expect("castline runs");
     assert_eq!(output.status.code(), Some(2));

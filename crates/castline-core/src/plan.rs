@@ -23,6 +23,7 @@ use crate::scope::{Scope, StepsView};
 use crate::templates::Stop;
 use crate::value::Value;
 
+pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.

@@ -73,6 +73,7 @@ impl Job {
                 Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
             }
         }
+        found.extend(crate::presets::unknown_prices(&project));
         found.sort();
         (project, found)
     }

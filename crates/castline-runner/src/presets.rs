@@ -15,6 +15,11 @@ use include_dir::{Dir, include_dir};
 
 use crate::project::{Project, parent, read};
 
+mod check;
+
+pub(crate) use check::unknown_prices;
+pub use check::{Checked, check};
+
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../presets");
 
 /// The names of the built-in presets, `std/` ones last.
@@ -108,14 +113,7 @@ fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
 
 /// The presets that a workflow calls, and those that they extend.
 pub(crate) fn catalog(project: &Project, workflow: &Workflow) -> (Catalog, Diagnostics) {
-    let mut loader = Loader {
-        project,
-        own: own_files(project),
-        catalog: Catalog::default(),
-        seen: BTreeSet::new(),
-        found: Diagnostics::default(),
-    };
-    loader.catalog.known = loader.own.iter().map(|(n, _)| n.clone()).chain(built_in_names()).collect();
+    let mut loader = Loader::new(project);
     loader.shadows();
     for step in workflow.steps.values() {
         match &step.uses.value {
@@ -134,7 +132,14 @@ struct Loader<'a> {
     found: Diagnostics,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(project: &'a Project) -> Self {
+        let own = own_files(project);
+        let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
+        let catalog = Catalog { known, ..Catalog::default() };
+        Self { project, own, catalog, seen: BTreeSet::new(), found: Diagnostics::default() }
+    }
+
     /// A project cannot shadow a built-in name.
     fn shadows(&mut self) {
         let shadowing = self.own.iter().filter(|(name, _)| built_in_text(name).is_some());

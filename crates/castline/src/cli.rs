@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Show what is open or in doubt, and rule on it
     #[command(subcommand)]
     Ledger(Ledger),
-    /// Show the presets that steps can use
+    /// Show and check the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
     /// Begin a project
@@ -345,6 +345,22 @@ pub(crate) enum Preset {
         #[arg(long)]
         json: bool,
     },
+    /// Report every mistake in presets: their schemas, ports, rules, prices and examples
+    Check(PresetCheck),
+}
+
+/// `castline preset check`
+#[derive(Debug, Args)]
+pub(crate) struct PresetCheck {
+    /// Names or files; without any all of the project's folder `presets`
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub presets: Vec<String>,
+    /// All presets that castline brings along
+    #[arg(long)]
+    pub built_in: bool,
+    /// How findings are written
+    #[arg(long, default_value = "human")]
+    pub format: Format,
 }
 
 /// `castline init`

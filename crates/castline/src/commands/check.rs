@@ -12,10 +12,14 @@ use crate::{log, screen};
 /// Findings are what this command is asked for, so they are data.
 pub(crate) fn check(flags: &Check) -> Result<Exit, Trouble> {
     refuse_later(flags.format)?;
-    let found = find(flags);
-    match flags.format {
-        Format::Json => json::print(&diagnostic::json(&found))?,
-        _ => human(&found, flags.files.len())?,
+    report(&find(flags), flags.format, &counted(flags.files.len(), "file"))
+}
+
+/// Prints findings about so many things as the format says; errors among them decide the exit code.
+pub(super) fn report(found: &Diagnostics, format: Format, of: &str) -> Result<Exit, Trouble> {
+    match format {
+        Format::Json => json::print(&diagnostic::json(found))?,
+        _ => human(found, of)?,
     }
     Ok(if found.has_errors() { Exit::Wrong } else { Exit::Done })
 }
@@ -35,14 +39,14 @@ fn find(flags: &Check) -> Diagnostics {
     found
 }
 
-fn human(found: &Diagnostics, files: usize) -> Result<(), Trouble> {
+fn human(found: &Diagnostics, of: &str) -> Result<(), Trouble> {
     match diagnostic::summary(found) {
         Some(summary) => screen::data(&format!("{}\n\n{summary}\n", diagnostic::draw(found))),
-        None => screen::data(&format!("{}, nothing found\n", counted(files, "file"))),
+        None => screen::data(&format!("{of}, nothing found\n")),
     }
 }
 
-fn refuse_later(format: Format) -> Result<(), Trouble> {
+pub(super) fn refuse_later(format: Format) -> Result<(), Trouble> {
     let name = match format {
         Format::Human | Format::Json => return Ok(()),
         Format::Sarif => "sarif",

@@ -148,6 +148,32 @@ fn every_preset_and_project_on_a_page_has_no_findings() {
 }
 
 #[test]
+fn every_document_on_a_page_fits_the_schema_for_editors() {
+    for (words, document) in [("yaml", "workflow"), ("yaml preset", "preset"), ("yaml project", "project")] {
+        let file = root().join(format!("docs/schemas/{document}.schema.json"));
+        let schema = serde_json::from_str(&fs::read_to_string(file).expect("readable")).expect("JSON");
+        let schema = jsonschema::draft202012::new(&schema).expect("a schema");
+        each_block(words, |page, block, _| {
+            let source = Source::new("document.yaml", block.text.as_str());
+            let json = castline_spec::raw::parse(&source).expect("YAML").to_json();
+            let wrong: Vec<_> =
+                schema.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert_eq!(wrong, [""; 0], "{}", shown(page, block));
+        });
+    }
+}
+
+#[test]
+fn every_preset_on_a_page_can_be_called() {
+    each_block("yaml preset", |page, block, folder| {
+        fs::write(folder.join("preset.yaml"), &block.text).expect("written");
+        let output = common::castline(folder, &["preset", "check", "preset.yaml"]).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text, "1 preset, nothing found\n", "{}", shown(page, block));
+    });
+}
+
+#[test]
 fn every_fragment_is_yaml() {
     each_block("yaml fragment", |page, block, _| {
         let parsed: Result<serde_yaml::Value, _> = serde_yaml::from_str(&block.text);

@@ -23,6 +23,7 @@ pub mod money;
 pub mod plain;
 pub mod plan;
 pub mod prediction;
+pub mod preset_check;
 pub mod price;
 pub mod rate;
 pub mod record;

@@ -25,6 +25,7 @@ use crate::value::Value;
 
 #[cfg(test)]
 pub(crate) use resolve::takes;
+pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.

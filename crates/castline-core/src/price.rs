@@ -112,6 +112,49 @@ pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &O
     Sheet::new(input, Some(observed)).total(rules).map(|price| price.max)
 }
 
+/// Why [`estimate`] knows no price.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Gap<'a> {
+    /// The `if` of this rule has no value.
+    Condition(&'a PriceRule),
+    /// This rule holds, and how many units it counts is not known.
+    Quantity(&'a PriceRule),
+    /// No rule holds.
+    NoRule,
+}
+
+/// Finds out why an input has no price; none when it has one.
+pub(crate) fn gap<'a>(rules: &'a [PriceRule], input: &IndexMap<String, Value>) -> Option<Gap<'a>> {
+    let sheet = Sheet::new(input, None);
+    if sheet.total(rules).is_some() {
+        return None;
+    }
+    let of_rule = |rule: &'a PriceRule| match rule.condition.as_ref().map(|code| sheet.eval(&code.value)) {
+        Some(None) => Some(Gap::Condition(rule)),
+        Some(Some(truth)) if !truth.is_true() => None,
+        _ => sheet.price(rule).is_none().then_some(Gap::Quantity(rule)),
+    };
+    Some(rules.iter().find_map(of_rule).unwrap_or(Gap::NoRule))
+}
+
+/// The inputs that a unit counts by, each alternative a list of which all are needed; none where
+/// inputs never tell.
+pub(crate) fn counts_by(per: &str) -> Option<Vec<Vec<&'static str>>> {
+    match per {
+        "run" | "image" | "input-megapixel" => Some(Vec::new()),
+        "second" => Some(vec![vec!["duration"]]),
+        "megapixel" => Some(vec![vec!["width", "height"], vec!["megapixels"]]),
+        "output-kilotoken" => Some(MOST_TOKENS.iter().map(|name| vec![*name]).collect()),
+        _ => None,
+    }
+}
+
+/// The inputs that the expressions of a rule name, `input.NAME`.
+pub(crate) fn named(rule: &PriceRule) -> BTreeSet<String> {
+    let codes = [&rule.condition, &rule.quantity].into_iter().flatten();
+    codes.flat_map(|code| fields_of(&expressions(), &code.value)).collect()
+}
+
 /// How many images an input asks for, where it says so exactly.
 pub fn images_asked(input: &IndexMap<String, Value>) -> Option<u64> {
     let count = |field: &&str| match input.get(*field)? {

@@ -101,6 +101,7 @@ impl Job {
                 Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
             }
         }
+        found.extend(crate::presets::unknown_prices(&project));
         settle(&mut found);
         Checked { project, found, proofs }
     }

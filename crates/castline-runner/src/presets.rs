@@ -7,12 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use castline_core::callee::Catalog;
+use castline_spec::json_schema::Known;
 use castline_spec::preset::Body;
 use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
 use include_dir::{Dir, include_dir};
 
 use crate::project::{Project, parent, read};
+
+mod check;
+
+pub(crate) use check::unknown_prices;
+pub use check::{Checked, check};
 
 /// What the names of built-in presets begin with in messages.
 const BUILT_IN_FOLDER: &str = "built-in presets/";
@@ -89,6 +95,24 @@ pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
     (presets, found)
 }
 
+/// Every preset that steps can name, for editors: the project's by its name or path.
+pub fn known(project: &Project) -> Vec<Known> {
+    let own = own_files(project).into_iter().map(|(name, path)| {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let paths = ["./presets", "../presets"].map(|folder| format!("{folder}/{file}"));
+        (std::iter::once(name).chain(paths).collect(), parse_file(&path))
+    });
+    let built_in = built_in_names().into_iter().filter_map(|name| {
+        let (_, preset, found) = built_in(&name)?;
+        Some((vec![name], (preset, found)))
+    });
+    let known = |(uses, (preset, found)): (Vec<String>, (Option<Preset>, Diagnostics))| match preset {
+        Some(preset) if !found.has_errors() => Known::new(uses, &preset),
+        _ => Known { uses, description: None, input: None },
+    };
+    own.chain(built_in).map(known).collect()
+}
+
 fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
     match read(path) {
         Ok(source) => Preset::parse(&source),
@@ -98,14 +122,7 @@ fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
 
 /// The presets that a workflow calls, and those that they extend.
 pub(crate) fn catalog(project: &Project, workflow: &Workflow) -> (Catalog, Diagnostics) {
-    let mut loader = Loader {
-        project,
-        own: own_files(project),
-        catalog: Catalog::default(),
-        seen: BTreeSet::new(),
-        found: Diagnostics::default(),
-    };
-    loader.catalog.known = loader.own.iter().map(|(n, _)| n.clone()).chain(built_in_names()).collect();
+    let mut loader = Loader::new(project);
     loader.shadows();
     for step in workflow.steps.values() {
         match &step.uses.value {
@@ -124,7 +141,14 @@ struct Loader<'a> {
     found: Diagnostics,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(project: &'a Project) -> Self {
+        let own = own_files(project);
+        let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
+        let catalog = Catalog { known, ..Catalog::default() };
+        Self { project, own, catalog, seen: BTreeSet::new(), found: Diagnostics::default() }
+    }
+
     /// A project cannot shadow a built-in name.
     fn shadows(&mut self) {
         let shadowing = self.own.iter().filter(|(name, _)| built_in_text(name).is_some());

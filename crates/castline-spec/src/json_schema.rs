@@ -4,7 +4,7 @@
 //! Reading, with its findings, is the work of `workflow`, `preset` and `project`, and a test holds
 //! the keys equal. What only reading can know (templates, references) no schema says.
 //!
-//! Start reading at [`workflow`].
+//! Start reading at [`workflow`]; [`workflow_with`] knows the presets besides.
 
 // The fields are there for their names, types and descriptions.
 #![allow(dead_code)]
@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+
+mod completed;
+
+pub use completed::{Known, workflow_with};
 
 /// The schema of a workflow.
 pub fn workflow() -> Value {

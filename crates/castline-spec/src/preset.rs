@@ -8,7 +8,7 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostics, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::document::{Fields, Reader};
 use crate::name::Name;
 use crate::raw::{self, Key, Node, NodeKind};
@@ -87,6 +87,19 @@ pub const RULE_KEYS: &[&str] = &["message", "schema"];
 
 /// The keys of a price.
 pub const PRICE_KEYS: &[&str] = &["usd", "per", "if", "quantity", "per_run_usd", "as_of", "source"];
+
+/// The units of a price that castline can count by itself.
+pub const UNITS: &[&str] = &[
+    "run",
+    "image",
+    "second",
+    "megapixel",
+    "input-megapixel",
+    "gpu-second",
+    "kilotoken",
+    "input-kilotoken",
+    "output-kilotoken",
+];
 
 /// The keys of a route.
 pub const ROUTE_KEYS: &[&str] = &["price", "deployment"];
@@ -549,7 +562,7 @@ impl Reader<'_> {
             self.missing(&fields, "a price", key);
         }
         let usd = fields.get("usd").map(|node| self.usd(node));
-        let per = fields.get("per").map(|node| self.string(node, "`per`"));
+        let per = fields.get("per").map(|node| self.unit(node, fields.get("quantity").is_some()));
         let condition = fields.get("if").and_then(|node| self.price_expression(node, "`if`"));
         let quantity = fields.get("quantity").and_then(|node| self.price_expression(node, "`quantity`"));
         let per_run = fields.get("per_run_usd").and_then(|node| self.amount(node, "`per_run_usd`"));
@@ -567,6 +580,32 @@ impl Reader<'_> {
             as_of,
             source,
         })
+    }
+
+    /// `image`. Any other word than [`UNITS`] needs a `quantity`; one that is almost one of them is
+    /// taken for a slip even so.
+    fn unit(&mut self, node: &Node, counted: bool) -> Option<String> {
+        let unit = self.string(node, "`per`")?;
+        let near = nearest(&unit, UNITS.iter().copied());
+        if UNITS.contains(&unit.as_str()) || (counted && near.is_none()) {
+            return Some(unit);
+        }
+        let message = format!("castline cannot count by `{unit}`");
+        let finding = match counted {
+            true => Diagnostic::warning(Code::InvalidValue, self.source, node.span, message),
+            false => self.error(Code::InvalidValue, node.span, message),
+        };
+        let finding = match near {
+            Some(near) => {
+                finding.hint(format!("there is the unit `{near}`")).suggest(node.span, near.to_owned())
+            }
+            None => finding.hint(format!(
+                "say how many with `quantity`, or use one of {}",
+                UNITS.iter().map(|unit| format!("`{unit}`")).collect::<Vec<_>>().join(", ")
+            )),
+        };
+        self.push(finding);
+        Some(unit)
     }
 
     /// `0.04` or `[0.04, 0.08]`.

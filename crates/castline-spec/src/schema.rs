@@ -185,6 +185,25 @@ fn has_type(schema: &Value, name: &str) -> bool {
     }
 }
 
+/// The schemas directly inside of a schema, each with the way to it.
+pub fn inside(schema: &Value) -> Vec<(Vec<String>, &Value)> {
+    let mut inside = Vec::new();
+    for (key, value) in schema.as_object().into_iter().flatten() {
+        match value {
+            Value::Array(items) if LISTED.contains(&key.as_str()) || key == "items" => {
+                let item = |(i, item)| (vec![key.clone(), format!("{i}")], item);
+                inside.extend(items.iter().enumerate().map(item));
+            }
+            Value::Object(named) if NAMED.contains(&key.as_str()) => {
+                inside.extend(named.iter().map(|(name, item)| (vec![key.clone(), name.clone()], item)));
+            }
+            _ if ONE.contains(&key.as_str()) => inside.push((vec![key.clone()], value)),
+            _ => {}
+        }
+    }
+    inside
+}
+
 impl Schema {
     /// Reads a schema. What is broken takes everything, so that nothing else is said about it.
     pub(crate) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {

@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Show what is open or in doubt, and rule on it
     #[command(subcommand)]
     Ledger(Ledger),
-    /// Show the presets that steps can use
+    /// Show and check the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
     /// Begin a project
@@ -378,6 +378,22 @@ pub(crate) enum Preset {
         #[arg(long)]
         json: bool,
     },
+    /// Report every mistake in presets: their schemas, ports, rules, prices and examples
+    Check(PresetCheck),
+}
+
+/// `castline preset check`
+#[derive(Debug, Args)]
+pub(crate) struct PresetCheck {
+    /// Names or files; without any all of the project's folder `presets`
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub presets: Vec<String>,
+    /// All presets that castline brings along
+    #[arg(long)]
+    pub built_in: bool,
+    /// How findings are written
+    #[arg(long, default_value = "human")]
+    pub format: Format,
 }
 
 /// `castline init`
@@ -403,6 +419,9 @@ pub(crate) struct Explain {
 pub(crate) struct Schema {
     /// Which document
     pub document: Document,
+    /// Complete `with` by the inputs of every preset that can be used here
+    #[arg(long)]
+    pub with_presets: bool,
 }
 
 /// A document that castline reads.
@@ -591,7 +610,7 @@ const LATER: &[(&str, &str)] = &[
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
-    ("lsp", "`castline schema workflow` prints a JSON Schema for editors"),
+    ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
 ];
 
 /// What to do instead of a command that comes with a later version.

@@ -41,7 +41,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Preset(flags) => preset::preset(&flags),
         Command::Init(flags) => init::init(&flags.dir),
         Command::Explain(flags) => explain::explain(&flags),
-        Command::Schema(flags) => schema::schema(flags.document),
+        Command::Schema(flags) => schema::schema(&flags),
         Command::Trust(flags) => trust::trust(&flags),
         Command::Doctor(flags) => doctor::doctor(&flags),
         Command::Completions(flags) => completions::completions(flags.shell),

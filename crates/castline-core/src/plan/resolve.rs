@@ -661,7 +661,11 @@ fn bound(step: &Step) -> BTreeSet<&str> {
     own.chain(layers).map(String::as_str).collect()
 }
 
-fn with_schema_defaults(input: &IndexMap<String, Value>, callee: &Callee) -> IndexMap<String, Value> {
+/// An input as prices see it: what nothing is said about has the model's own default.
+pub(crate) fn with_schema_defaults(
+    input: &IndexMap<String, Value>,
+    callee: &Callee,
+) -> IndexMap<String, Value> {
     let mut filled = input.clone();
     for (name, field) in callee.model_fields() {
         if let Some(default) = field.default() {

@@ -38,6 +38,9 @@ use workbench::Made;
 /// way are not taken for the same.
 pub const REVISION: u32 = 1;
 
+/// The tools that there are, as models.
+pub const TOOLS: &[&str] = &["std/contact-sheet", "std/resize", "std/crop", "std/convert", "std/compose"];
+
 /// The local image tools.
 #[derive(Debug, Default)]
 pub struct StdTools {
@@ -69,9 +72,7 @@ fn worked(tool: &str, fields: &Fields) -> Result<Vec<u8>, Fault> {
         "std/crop" => kept(fields, crop::crop),
         "std/convert" => kept(fields, convert::convert),
         "std/compose" => written(fields, &compose::compose(fields)?, Format::Png),
-        other => Err(Fault::new(format!(
-            "there is no tool `{other}`: there are std/contact-sheet, std/resize, std/crop, std/convert and std/compose"
-        ))),
+        other => Err(Fault::new(format!("there is no tool `{other}`: there are {}", TOOLS.join(", ")))),
     }
 }
 

@@ -291,3 +291,24 @@ proptest! {
         check_places(&file, &Preset::parse(&file).1)?;
     }
 }
+
+#[test]
+fn a_unit_that_cannot_be_counted_needs_a_quantity() {
+    let by = |unit: &str| {
+        found(&format!(
+            "model: a/m\ninput: {{ type: object, properties: {{}} }}\noutput: {{ type: image }}\nprice: {{ usd: 1, per: {unit} }}\n"
+        ))
+    };
+    assert_eq!(by("megapixel"), "");
+    assert_eq!(by("character, quantity: 40"), "");
+    insta::assert_snapshot!(by("imge") + &by("secnods, quantity: input.length") + &by("character"), @"
+    error[invalid-value] 4:23-27 <imge>: castline cannot count by `imge`
+      hint: there is the unit `image`
+      fix 4:23-27: imge -> image
+    warning[invalid-value] 4:23-30 <secnods>: castline cannot count by `secnods`
+      hint: there is the unit `second`
+      fix 4:23-30: secnods -> second
+    error[invalid-value] 4:23-32 <character>: castline cannot count by `character`
+      hint: say how many with `quantity`, or use one of `run`, `image`, `second`, `megapixel`, `input-megapixel`, `gpu-second`, `kilotoken`, `input-kilotoken`, `output-kilotoken`
+    ");
+}

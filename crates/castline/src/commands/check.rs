@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use castline_core::graph::Proofs;
 use castline_runner::fix::{self, Change, Fixed, Look};
 use castline_runner::{Checked, Job, Trouble};
 use castline_spec::{Diagnostic, Diagnostics};
@@ -21,20 +20,32 @@ pub(crate) fn check(flags: &Check, verbose: bool) -> Result<Exit, Trouble> {
         true => (fix(flags)?, true),
         false => (Fixed { now: find(flags), ..Fixed::default() }, false),
     };
-    let found = now.found;
     let changes = is_fix.then_some(changes.as_slice());
-    match flags.format {
-        Format::Human => human(&found, changes, flags.files.len(), now.proofs, verbose)?,
-        Format::Json => json::print(&diagnostic::json(&found, changes))?,
-        Format::Sarif => json::print(&sarif::log(&found, &Base::find()))?,
-        Format::Github => screen::data(&github::commands(&found, &Base::find()))?,
-    }
+    let proofs = proved(now.proofs).filter(|_| verbose);
+    let exit = report(&now.found, flags.format, &counted(flags.files.len(), "file"), changes, proofs)?;
     // Both formats are read by programs that know nothing of what was written.
     if matches!(flags.format, Format::Sarif | Format::Github) {
         changes.unwrap_or_default().iter().for_each(|change| screen::say(&wrote(change)));
     }
     for left in &left {
         screen::warn(&format!("`{}` was left as it is: {}", left.file, left.why));
+    }
+    Ok(exit)
+}
+
+/// Prints findings about so many things as the format says; errors among them decide the exit code.
+pub(super) fn report(
+    found: &Diagnostics,
+    format: Format,
+    of: &str,
+    changes: Option<&[Change]>,
+    proofs: Option<String>,
+) -> Result<Exit, Trouble> {
+    match format {
+        Format::Human => human(found, changes, of, proofs)?,
+        Format::Json => json::print(&diagnostic::json(found, changes))?,
+        Format::Sarif => json::print(&sarif::log(found, &Base::find()))?,
+        Format::Github => screen::data(&github::commands(found, &Base::find()))?,
     }
     Ok(if found.has_errors() { Exit::Wrong } else { Exit::Done })
 }
@@ -73,9 +84,8 @@ fn refuse_stream(file: &Path) -> Result<(), Trouble> {
 fn human(
     found: &Diagnostics,
     changes: Option<&[Change]>,
-    files: usize,
-    proofs: Proofs,
-    verbose: bool,
+    of: &str,
+    proofs: Option<String>,
 ) -> Result<(), Trouble> {
     let mut text = String::new();
     for change in changes.unwrap_or_default() {
@@ -85,8 +95,8 @@ fn human(
         text.push('\n');
     }
     let Some(summary) = diagnostic::summary(found) else {
-        let _ = writeln!(text, "{}, nothing found", counted(files, "file"));
-        if let Some(line) = proved(proofs).filter(|_| verbose) {
+        let _ = writeln!(text, "{of}, nothing found");
+        if let Some(line) = proofs {
             let _ = writeln!(text, "{line}");
         }
         return screen::data(&text);

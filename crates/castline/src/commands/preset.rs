@@ -1,6 +1,7 @@
 //! `castline preset`: the presets that steps can use.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use castline_runner::{Project, Trouble, presets};
@@ -10,19 +11,34 @@ use castline_spec::preset::{Body, PriceRule};
 use serde_json::{Value as Json, json};
 
 use super::{project_here, show as show_findings};
-use crate::cli;
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
+use crate::report::plan::counted;
 use crate::screen::{self, BOLD, DIM, pad, printable, short};
+use crate::{cli, log};
 
-/// Lists them, or shows one.
+/// Lists them, shows one, or checks some.
 pub(crate) fn preset(flags: &cli::Preset) -> Result<Exit, Trouble> {
+    if let cli::Preset::Check(flags) = flags {
+        return check(flags);
+    }
     let project = project_here()?;
     match flags {
         cli::Preset::List { json } => list(&project, *json)?,
         cli::Preset::Show { name, json } => show(&project, name, *json)?,
+        cli::Preset::Check(_) => {}
     }
     Ok(Exit::Done)
+}
+
+/// Findings about the project's file are findings like the others here.
+fn check(flags: &cli::PresetCheck) -> Result<Exit, Trouble> {
+    let (project, mut found) = Project::near(Path::new("."));
+    log::hide_tokens_of(&project);
+    let checked = presets::check(&project, &flags.presets, flags.built_in)?;
+    found.extend(checked.found);
+    found.sort();
+    super::check::report(&found, flags.format, &counted(checked.presets, "preset"), None, None)
 }
 
 fn list(project: &Project, as_json: bool) -> Result<(), Trouble> {

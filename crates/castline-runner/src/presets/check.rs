@@ -1,0 +1,260 @@
+//! Checks presets before anything calls them: those of a project, of files, and the built-in ones.
+//!
+//! What can be found about one preset is the core's work; here are the files, and what only many
+//! of them show: names, and the keys of `prices:` in the project.
+//!
+//! Start reading at [`check`].
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use castline_core::files::Files;
+use castline_core::{ModelRef, preset_check};
+use castline_provider::std_tools;
+use castline_spec::diagnostic::{did_you_mean, nearest};
+use castline_spec::preset::Body;
+use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Project as Document, Severity, Source, Span};
+
+use super::{Loader, all, built_in, built_in_names, built_in_text, own_files, parse_file};
+use crate::files::load_missing;
+use crate::project::{Project, parent, shown};
+use crate::trouble::Trouble;
+
+/// What was checked, and what was found.
+#[derive(Debug)]
+pub struct Checked {
+    /// How many presets were looked at.
+    pub presets: usize,
+    /// Everything about them.
+    pub found: Diagnostics,
+}
+
+/// A preset to check.
+enum Target {
+    /// A file, and the project that it belongs to.
+    File(PathBuf, Box<Project>),
+    /// A built-in one.
+    BuiltIn(String),
+}
+
+/// Checks the named presets or files; without any the project's own, and its prices. The built-in
+/// ones are checked besides when asked for.
+pub fn check(project: &Project, named: &[String], all_built_in: bool) -> Result<Checked, Trouble> {
+    let mut found = Diagnostics::default();
+    let mut targets = Vec::new();
+    for name in named {
+        targets.push(target(project, name, &mut found)?);
+    }
+    if named.is_empty() && !all_built_in {
+        targets.extend(
+            own_files(project).into_iter().map(|(_, path)| Target::File(path, Box::new(project.clone()))),
+        );
+        found.extend(same_names(project));
+        found.extend(unknown_prices(project));
+        found.extend(own_prices(project));
+    }
+    if all_built_in {
+        targets.extend(built_in_names().into_iter().map(Target::BuiltIn));
+    }
+    for target in &targets {
+        found.extend(match target {
+            Target::File(path, project) => check_file(path, project),
+            Target::BuiltIn(name) => check_built_in(name, project),
+        });
+    }
+    found.sort();
+    Ok(Checked { presets: targets.len(), found })
+}
+
+fn target(project: &Project, name: &str, found: &mut Diagnostics) -> Result<Target, Trouble> {
+    if is_file(name) {
+        let (mut near, findings) = Project::near(Path::new(name));
+        found.extend(findings);
+        // Without a `castline.yaml` the folder `presets` is in the project's, not the project's.
+        if near.document.is_none() && near.root.file_name().is_some_and(|folder| folder == "presets") {
+            near.root = parent(&near.root);
+        }
+        return Ok(Target::File(PathBuf::from(name), Box::new(near)));
+    }
+    let own = own_files(project);
+    if let Some((_, path)) = own.iter().find(|(own, _)| own == name) {
+        return Ok(Target::File(path.clone(), Box::new(project.clone())));
+    }
+    if built_in_text(name).is_some() {
+        return Ok(Target::BuiltIn(name.to_owned()));
+    }
+    let known: Vec<String> = own.into_iter().map(|(own, _)| own).chain(built_in_names()).collect();
+    let hint = did_you_mean("the preset", name, known.iter().map(String::as_str));
+    Err(Trouble::Usage {
+        message: format!("there is no preset `{name}`"),
+        hint: hint.or_else(|| Some("`castline preset list` shows all of them".to_owned())),
+    })
+}
+
+fn is_file(name: &str) -> bool {
+    let is_yaml = Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml");
+    is_yaml || name.starts_with("./") || name.starts_with("../") || Path::new(name).is_absolute()
+}
+
+fn check_file(path: &Path, project: &Project) -> Diagnostics {
+    let (preset, mut found) = parse_file(path);
+    if let Some(preset) = preset {
+        found.extend(name_of_file(&preset, path, project));
+        found.extend(check_parsed(preset, &found, project));
+    }
+    found
+}
+
+fn check_built_in(name: &str, project: &Project) -> Diagnostics {
+    let Some((_, Some(preset), mut found)) = built_in(name) else { return Diagnostics::default() };
+    found.extend(check_parsed(preset, &found, project));
+    found
+}
+
+fn check_parsed(preset: Preset, parsed: &Diagnostics, project: &Project) -> Diagnostics {
+    // Where a schema was not understood the rest would only repeat that.
+    if parsed.list.iter().any(|f| f.code == Code::InvalidSchema && f.severity == Severity::Error) {
+        return Diagnostics::default();
+    }
+    let preset = Arc::new(preset);
+    let mut loader = Loader::new(project);
+    if let Body::Derived(derived) = &preset.body {
+        loader.load(&preset.source, &derived.extends.value, derived.extends.span);
+    }
+    let (catalog, mut found) = (loader.catalog, loader.found);
+    found.extend(tool(&preset));
+    let files = Arc::new(Files::default());
+    loop {
+        let checked = preset_check::check(&preset, &catalog, &files);
+        if !load_missing(&files, project) {
+            found.extend(checked);
+            return found;
+        }
+    }
+}
+
+/// `std/` models are tools that castline has.
+fn tool(preset: &Preset) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    if let Body::Model(model) = &preset.body
+        && model.model.value.starts_with("std/")
+        && !std_tools::TOOLS.contains(&model.model.value.as_str())
+    {
+        let message = format!("there is no tool `{}`", model.model.value);
+        let known = std_tools::TOOLS.iter().copied();
+        let hint = did_you_mean("the tool", &model.model.value, known);
+        let finding = Diagnostic::error(Code::InvalidValue, &preset.source, model.model.span, message);
+        found.push(finding.maybe_hint(hint));
+    }
+    found
+}
+
+/// A preset is found by the name of its file.
+fn name_of_file(preset: &Preset, path: &Path, project: &Project) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let own = std::path::absolute(path).is_ok_and(|path| path.starts_with(project.presets()));
+    if !own {
+        return found;
+    }
+    if preset.name != stem {
+        let message =
+            format!("steps find this preset as `{stem}`, by its file, and it says `{}`", preset.name);
+        let finding = Diagnostic::of_file(Code::InvalidName, &preset.source, message);
+        let finding = Diagnostic { severity: Severity::Warning, ..finding };
+        found.push(finding.hint(format!("write `name: {stem}`, or rename the file")));
+    }
+    if built_in_text(stem).is_some() {
+        let message = format!("preset `{stem}` has the name of a built-in preset");
+        let finding = Diagnostic::of_file(Code::InvalidName, &preset.source, message);
+        found.push(finding.hint("give it another name, such as one that begins with the project's"));
+    }
+    found
+}
+
+/// Two files of one name, of which only the first is found.
+fn same_names(project: &Project) -> Diagnostics {
+    let own = own_files(project);
+    let mut found = Diagnostics::default();
+    for (first, second) in own.iter().zip(own.iter().skip(1)).filter(|(a, b)| a.0 == b.0) {
+        let source = Source::new(shown(&second.1), "");
+        let message = format!("`{}` is found before this file, which has the same name", shown(&first.1));
+        found.push(Diagnostic::of_file(Code::InvalidName, &source, message).hint("rename one of them"));
+    }
+    found
+}
+
+/// Keys of `prices:` that name nothing: a slip there is a price that never counts.
+pub(crate) fn unknown_prices(project: &Project) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Some(document) = project.document.as_ref().filter(|document| !document.prices.is_empty()) else {
+        return found;
+    };
+    let mut names: BTreeSet<String> = own_files(project).into_iter().map(|(name, _)| name).collect();
+    names.extend(built_in_names());
+    let unknown: Vec<&String> =
+        document.prices.keys().filter(|key| !names.contains(*key) && !is_other_form(key)).collect();
+    if unknown.is_empty() {
+        return found;
+    }
+    names.extend(models(project));
+    for key in unknown.into_iter().filter(|key| !names.contains(*key) && !is_called_raw(project, key)) {
+        found.push(unknown_price(document, key, &names));
+    }
+    found
+}
+
+fn unknown_price(document: &Document, key: &str, names: &BTreeSet<String>) -> Diagnostic {
+    let span: Span = preset_check::place_of_price(document, key);
+    let message = format!("`prices` names `{key}`, which is no preset and no model of one");
+    let known = || names.iter().map(String::as_str);
+    let finding = Diagnostic::warning(Code::UnknownPreset, &document.source, span, message)
+        .caret("this price never counts");
+    match nearest(key, known()) {
+        Some(near) => finding.hint(format!("there is `{near}`")).suggest(span, near),
+        None => finding.hint("`castline preset list` shows all presets"),
+    }
+}
+
+/// A path, or a raw model: what these lead to depends on the workflow.
+fn is_other_form(key: &str) -> bool {
+    let raw = key.strip_prefix("model:").is_some_and(|model| model.parse::<ModelRef>().is_ok());
+    raw || key.starts_with("./") || key.starts_with("../")
+}
+
+/// The models of all presets, without versions.
+fn models(project: &Project) -> impl Iterator<Item = String> {
+    let (presets, _) = all(project);
+    presets.into_iter().filter_map(|preset| match &preset.body {
+        Body::Model(model) => Some(model.model.value.parse::<ModelRef>().ok()?.path()),
+        Body::Derived(_) => None,
+    })
+}
+
+/// True when a workflow of the project calls this model without a preset.
+fn is_called_raw(project: &Project, model: &str) -> bool {
+    let call = format!("model:{model}");
+    let folders = [project.root.clone(), project.root.join("workflows")];
+    let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let mut yaml = files
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"));
+    yaml.any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&call)))
+}
+
+/// The project's prices against the inputs of the presets that they are for.
+fn own_prices(project: &Project) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Some(document) = project.document.as_ref().filter(|document| !document.prices.is_empty()) else {
+        return found;
+    };
+    for preset in all(project).0 {
+        let Body::Model(model) = &preset.body else { continue };
+        let path = model.model.value.parse::<ModelRef>().map(|model| model.path()).unwrap_or_default();
+        for key in [preset.name.as_str(), path.as_str()] {
+            found.extend(preset_check::check_own_prices(document, key, &preset));
+        }
+    }
+    found
+}

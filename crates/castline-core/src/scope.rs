@@ -4,7 +4,7 @@
 //! finds an absent value, or one that is not known yet, is written down in [`Reads`], so
 //! that the caller can tell a skipped leg from a mistake.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -95,7 +95,7 @@ pub struct Scope {
     /// What was not there.
     pub reads: Arc<Mutex<Reads>>,
     /// Vars that were rendered already: each once, however often others mention it.
-    pub memo: Arc<Mutex<HashMap<Name, Result<Value, Stop>>>>,
+    pub memo: Arc<Mutex<BTreeMap<Name, Result<Value, Stop>>>>,
 }
 
 impl fmt::Debug for Scope {

@@ -338,7 +338,11 @@ mod tests {
             let source = Source::new(file.to_string_lossy(), text);
             let wrong = words.iter().filter(|(_, was, _)| source.text.contains(was));
             let list = wrong.map(|(code, was, text)| cure(&source, *code, was, text)).collect();
-            Look { roots: vec![crate::project::parent(&file)], found: Diagnostics { list } }
+            Look {
+                roots: vec![crate::project::parent(&file)],
+                found: Diagnostics { list },
+                ..Look::default()
+            }
         }
     }
 
@@ -393,7 +397,7 @@ mod tests {
             fixed.changes.iter().map(|c| (&*c.was, &*c.text)).collect::<Vec<_>>(),
             [("tab", "blank"), ("blank", "space")]
         );
-        assert!(fixed.left.is_empty() && fixed.found.list.is_empty());
+        assert!(fixed.left.is_empty() && fixed.now.found.list.is_empty());
     }
 
     #[test]
@@ -402,7 +406,7 @@ mod tests {
         let (text, fixed) = fixed("a: this\n", words);
         assert_eq!(text, "a: that\n");
         assert_eq!(fixed.changes.len(), 1);
-        assert_eq!(fixed.found.list.len(), 1);
+        assert_eq!(fixed.now.found.list.len(), 1);
     }
 
     #[test]
@@ -416,7 +420,7 @@ mod tests {
         assert_eq!(text, "a: bad\n");
         assert!(fixed.changes.is_empty());
         assert_eq!(fixed.left.len(), 1);
-        assert_eq!(fixed.found.list.len(), 1);
+        assert_eq!(fixed.now.found.list.len(), 1);
     }
 
     #[test]

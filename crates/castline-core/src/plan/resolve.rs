@@ -601,9 +601,10 @@ fn stand_in(kind: MediaKind, many: bool, least: usize) -> Value {
     if many { Value::List(vec![artifact; least.max(1)]) } else { artifact }
 }
 
-/// Typed numbers and booleans become text where only text is taken.
+/// Typed numbers and booleans become text where only text is taken; no file is called `2`.
 fn as_text(value: Value, field: &Field) -> Value {
     match value {
+        other if field.media.is_some() => other,
         Value::Number(n) if field.takes_text_only() => Value::String(n.to_string()),
         Value::Bool(b) if field.takes_text_only() => Value::String(b.to_string()),
         other => other,

@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`Fitting::fit`].
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use castline_spec::schema::MediaKind;
@@ -34,8 +34,8 @@ pub enum Fit {
 /// Answers what fits what, and remembers it.
 #[derive(Debug, Default)]
 pub struct Fitting {
-    schemas: HashMap<String, Option<Arc<CanonicalSchema>>>,
-    answers: HashMap<(String, String), Relation>,
+    schemas: BTreeMap<String, Option<Arc<CanonicalSchema>>>,
+    answers: BTreeMap<(String, String), Relation>,
 }
 
 /// How the values of two schemas lie to each other.
@@ -57,7 +57,7 @@ impl Fitting {
             // Nothing but none: the input is left out.
             return if field.required { Fit::Open } else { Fit::Proved };
         }
-        if field.takes_text_only() {
+        if field.takes_text_only() && field.media.is_none() {
             schema = as_text(&schema);
         }
         let mut open = !given.is_sure() || (field.required && given.kinds().any(Kinds::NULL));

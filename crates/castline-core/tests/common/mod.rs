@@ -122,6 +122,9 @@ pub struct World {
     pub failing: BTreeSet<String>,
     /// How often the predictions of a prompt fail because of the platform, before they do not.
     pub faults: BTreeMap<String, u32>,
+    /// What is there already is reused, as a ledger does whose legs turn out to be the same only
+    /// on the way.
+    pub reuses: bool,
 }
 
 /// How a run ended.
@@ -197,6 +200,17 @@ impl World {
     }
 
     fn predict(&mut self, request: &Request) -> Outcome {
+        let known = self.ledger.get(&request.key).filter(|_| self.reuses).cloned();
+        if let Some(output) = known {
+            let cost = Some(MicroUsd::ZERO);
+            return Outcome::Succeeded {
+                output,
+                reused: true,
+                prediction: None,
+                cost,
+                predict_seconds: None,
+            };
+        }
         let prompt = request.input.get("prompt").and_then(Value::as_str).unwrap_or("").to_owned();
         self.created.push(format!("{} {prompt}", request.model));
         if self.failing.contains(&prompt) {

@@ -22,6 +22,10 @@ pub struct Verdict {
     pub refused: Option<String>,
     /// How it fails, whatever the checker says; none when it runs through.
     pub failed: Option<String>,
+    /// Why it is refused before any real value was looked at.
+    pub said: Option<String>,
+    /// True when every input is said to fit whatever comes.
+    pub proved: bool,
 }
 
 /// Checks a text, and runs it whether its values are refused or not.
@@ -30,7 +34,12 @@ pub fn try_out(text: &str, name: &str, file: &Path, catalog: &Catalog) -> Verdic
     let (workflow, parsed) = Workflow::parse(&source);
     let unreadable = first(&parsed);
     let Some(workflow) = workflow.filter(|_| unreadable.is_none()) else {
-        return Verdict { refused: unreadable.clone(), failed: unreadable };
+        return Verdict {
+            refused: unreadable.clone(),
+            failed: unreadable.clone(),
+            said: unreadable,
+            proved: false,
+        };
     };
     let (graph, found) = Graph::look(&workflow, catalog);
     let said = first(&found);
@@ -40,17 +49,16 @@ pub fn try_out(text: &str, name: &str, file: &Path, catalog: &Catalog) -> Verdic
         |code| matches!(code, Code::Cycle | Code::InvalidSchema | Code::UnknownStep | Code::UnknownName);
     let hopeless = found.list.iter().any(|finding| hopeless(finding.code));
     let Some(graph) = graph.filter(|_| !hopeless) else {
-        return Verdict { refused: said.clone(), failed: said };
+        return Verdict { refused: said.clone(), failed: said.clone(), said, proved: false };
     };
-    let really = run(graph, file);
-    match really {
+    let proved = graph.proofs().open == 0;
+    let verdict = |refused, failed| Verdict { refused, failed, said: said.clone(), proved };
+    match run(graph, file) {
         // What a plan says of real values is said by a check, too.
-        Err(Failed::Planned(why)) => {
-            Verdict { refused: Some(said.unwrap_or(why.clone())), failed: Some(why) }
-        }
-        Err(Failed::Run(why)) => Verdict { refused: said, failed: Some(why) },
-        Err(Failed::NotTried) => Verdict { refused: said.clone(), failed: said },
-        Ok(()) => Verdict { refused: said, failed: None },
+        Err(Failed::Planned(why)) => verdict(said.clone().or(Some(why.clone())), Some(why)),
+        Err(Failed::Run(why)) => verdict(said.clone(), Some(why)),
+        Err(Failed::NotTried) => verdict(said.clone(), said.clone()),
+        Ok(()) => verdict(said.clone(), None),
     }
 }
 
@@ -93,7 +101,8 @@ fn run(graph: Graph, file: &Path) -> Result<(), Failed> {
             return Err(Failed::NotTried);
         }
         let Some(plan) = plan else { return Err(Failed::Run("there are no legs".to_owned())) };
-        return judge(&plan, &World::default().run(plan.clone(), usize::MAX, |_| 0));
+        let mut world = World { reuses: true, ..World::default() };
+        return judge(&plan, &world.run(plan.clone(), usize::MAX, |_| 0));
     }
 }
 

@@ -463,6 +463,14 @@ impl Work<'_> {
         for (name, input) in &layer.inputs {
             let default = || input.default.as_ref().map(|d| Value::from_json(d.value.clone()));
             let value = given.get(name.as_str()).filter(|v| !v.is_null()).cloned().or_else(default);
+            if value.is_none() {
+                let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
+                let span = place.unwrap_or(self.step.uses_span);
+                let message = format!("`{}` needs `{name}`, and this is none", self.step.callee.uses);
+                let finding = Diagnostic::error(Code::MissingInput, &self.plan.graph.source, span, message);
+                self.findings.push(finding.label(&layer.source, input.name_span, "declared here"));
+                return None;
+            }
             inputs.extend(value.map(|v| (name.clone(), v)));
         }
         let scope = Arc::new(Scope {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::preset::{Body, ModelPreset, OutputKind, Port, PriceRule, Route};
 use castline_spec::schema::MediaKind;
+use castline_spec::template::Target;
 use castline_spec::workflow::{Binding, Input};
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Preset, Source, Span};
 use indexmap::IndexMap;
@@ -393,9 +394,28 @@ pub(crate) fn bind_with(
     bindings.iter().map(|(name, b)| (name.clone(), templates.bind(&b.value, source))).collect()
 }
 
+/// A derived preset reads its own inputs and vars, and no others.
+fn check_names(layer: &Layer, found: &mut Diagnostics) {
+    let bound = layer.with.values().chain(layer.vars.values());
+    for reference in bound.flat_map(Bound::references) {
+        let (what, name, known): (_, _, Vec<&str>) = match &reference.target {
+            Target::Input(name, _) => ("input", name, layer.inputs.keys().map(Name::as_str).collect()),
+            Target::Var(name) => ("var", name, layer.vars.keys().map(Name::as_str).collect()),
+            _ => continue,
+        };
+        if !known.contains(&name.value.as_str()) {
+            let message = format!("there is no {what} `{}` in this preset", name.value);
+            let hint = did_you_mean(&format!("the {what}"), &name.value, known.iter().copied());
+            let finding = Diagnostic::error(Code::UnknownName, &layer.source, name.span, message);
+            found.push(finding.maybe_hint(hint));
+        }
+    }
+}
+
 /// A derived preset can only send what the next one takes.
 fn check_layers(layers: &[Layer], model: &Model, found: &mut Diagnostics) {
     for (i, layer) in layers.iter().enumerate() {
+        check_names(layer, found);
         let next = layers.get(i + 1).map_or(&model.fields, |l| &l.fields);
         for (name, bound) in &layer.with {
             if !next.contains_key(name) {

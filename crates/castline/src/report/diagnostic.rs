@@ -30,12 +30,19 @@ const BREAKS: &[u8] = b"\n\r";
 /// Lines between two places of one snippet; places farther apart get snippets of their own.
 const NEAR: u32 = 40;
 
+/// Findings that are drawn: nobody reads more in one go.
+const MOST: usize = 100;
+
 /// Columns of a text that is shown as a cure.
 const LONGEST: usize = 100;
 
 /// All findings as people read them, without the summary.
 pub(crate) fn draw(found: &Diagnostics) -> String {
-    let drawn: Vec<_> = found.list.iter().map(draw_one).collect();
+    let mut drawn: Vec<_> = found.list.iter().take(MOST).map(draw_one).collect();
+    if found.list.len() > MOST {
+        let more = found.list.len() - MOST;
+        drawn.push(format!("... and {more} more; `--format json` has all of them"));
+    }
     drawn.join("\n\n")
 }
 

@@ -213,8 +213,11 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
 /// The nearest of the texts that are taken: `16:9` for `16:10`.
 fn nearest_value<'o>(text: &str, options: &'o [Json]) -> Option<&'o str> {
     let options = || options.iter().filter_map(Json::as_str);
-    let close = |option: &&str| text.len() > 3 && strsim::damerau_levenshtein(text, option) <= 2;
-    let closest = || options().filter(close).min_by_key(|option| strsim::damerau_levenshtein(text, option));
+    let far = |option: &&str| {
+        let same = text.chars().zip(option.chars()).take_while(|(a, b)| a == b).count();
+        (strsim::damerau_levenshtein(text, option), usize::MAX - same)
+    };
+    let closest = || options().filter(|option| text.len() > 3 && far(option).0 <= 2).min_by_key(far);
     nearest(text, options()).or_else(closest)
 }
 

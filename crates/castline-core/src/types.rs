@@ -309,6 +309,7 @@ impl Type {
     }
 
     /// What goes through it: items of a list, characters of a text, keys of a map.
+    #[must_use]
     pub fn items(&self) -> Self {
         let parts = alternatives(&self.schema).into_iter().map(|schema| match schema {
             Json::Object(map) if Kinds::of(schema).only(Kinds::LIST) => items(map),
@@ -321,7 +322,7 @@ impl Type {
     /// What an attribute is.
     pub fn attribute(&self, name: &str) -> Inner {
         let found = alternatives(&self.schema).into_iter().map(|schema| attribute(schema, name));
-        self.inner(found.collect())
+        self.inner(&found.collect::<Vec<_>>())
     }
 
     /// What an item is: of a list by its position, counted from the end below 0.
@@ -342,10 +343,10 @@ impl Type {
                 _ => Inner::Known(Self::unknown()),
             }
         });
-        self.inner(found.collect())
+        self.inner(&found.collect::<Vec<_>>())
     }
 
-    fn inner(&self, found: Vec<Inner>) -> Inner {
+    fn inner(&self, found: &[Inner]) -> Inner {
         let known = found.iter().filter_map(|inner| match inner {
             Inner::Known(known) => Some(known),
             Inner::Never => None,

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use common::catalog;
@@ -149,13 +150,13 @@ fn yaml(parts: &[Part]) -> String {
     for (i, part) in parts.iter().enumerate() {
         let (preset, fields) = FIELDS[part.preset];
         let earlier = if i == 0 { "first".to_owned() } else { format!("s{}", i - 1) };
-        text.push_str(&format!("  s{i}:\n    uses: {preset}\n"));
+        let _ = writeln!(text, "  s{i}:\n    uses: {preset}");
         if part.each {
             text.push_str("    each: { word: \"{{ inputs.words }}\" }\n");
         }
         let has_port = matches!(preset, "edit" | "sheet");
         if part.from && has_port {
-            text.push_str(&format!("    from: {earlier}\n"));
+            let _ = writeln!(text, "    from: {earlier}");
         }
         text.push_str("    with:\n");
         for (field, value) in fields.iter().zip(&part.values) {
@@ -165,7 +166,7 @@ fn yaml(parts: &[Part]) -> String {
             let Some((number, any, in_text)) = value else {
                 if matches!(*field, "prompt" | "pictures") {
                     let needed = if *field == "prompt" { "a boat" } else { "\"{{ steps.first.images }}\"" };
-                    text.push_str(&format!("      {field}: {needed}\n"));
+                    let _ = writeln!(text, "      {field}: {needed}");
                 }
                 continue;
             };
@@ -173,7 +174,7 @@ fn yaml(parts: &[Part]) -> String {
             let expression = if *any { EXPRESSIONS[*number] } else { known[number % known.len()] };
             let expression = expression.replace("STEP", &earlier);
             let (before, after) = if *in_text { ("see ", "!") } else { ("", "") };
-            text.push_str(&format!("      {field}: \"{before}{{{{ {expression} }}}}{after}\"\n"));
+            let _ = writeln!(text, "      {field}: \"{before}{{{{ {expression} }}}}{after}\"");
         }
         if part.values.iter().all(Option::is_none) && preset == "sheet" {
             text.push_str("      captions: null\n");

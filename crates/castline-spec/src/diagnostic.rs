@@ -2,8 +2,6 @@
 //!
 //! Findings are data; only the command draws them.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use serde::Serialize;
@@ -238,29 +236,29 @@ impl Diagnostics {
     /// Keeps of the findings of one kind at one place the first, and says how many there are: a
     /// value may be wrong in each of a thousand legs.
     pub fn condense(&mut self) {
-        let mut at: IndexMap<(Code, Arc<str>, Option<Span>), (Diagnostic, usize)> = IndexMap::new();
+        let place = |finding: &Diagnostic| (finding.code, finding.source.name.clone(), finding.span);
+        let mut first = IndexMap::new();
+        let mut more = Vec::new();
         for finding in std::mem::take(&mut self.list) {
-            let place = (finding.code, finding.source.name.clone(), finding.span);
-            match at.entry(place) {
-                Entry::Vacant(entry) => drop(entry.insert((finding, 0))),
-                Entry::Occupied(mut entry) => {
-                    let (first, more) = entry.get_mut();
-                    *more += usize::from(first.message != finding.message);
+            match first.entry(place(&finding)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(self.list.len());
+                    self.list.push(finding);
+                    more.push(0);
+                }
+                Entry::Occupied(entry) => {
+                    let at = *entry.get();
+                    more[at] += usize::from(self.list[at].message != finding.message);
                 }
             }
         }
-        self.list = at
-            .into_values()
-            .map(|(finding, more)| match more {
-                0 => finding,
-                more => {
-                    let others = format!("{more} more values are wrong here");
-                    let hint =
-                        finding.hint.as_ref().map_or(others.clone(), |hint| format!("{hint}; {others}"));
-                    finding.hint(hint)
-                }
-            })
-            .collect();
+        for (finding, more) in self.list.iter_mut().zip(more).filter(|(_, more)| *more > 0) {
+            let others = format!("{more} more values are wrong here");
+            finding.hint = Some(match &finding.hint {
+                Some(hint) => format!("{hint}; {others}"),
+                None => others,
+            });
+        }
     }
 
     /// Orders by file, then place, and drops exact repetitions.

@@ -464,10 +464,9 @@ fn values_of(node: Option<&Node>) -> Vec<Spanned<Value>> {
 /// True for what an axis can be opened over: a list, or one expression.
 pub(crate) fn is_list_like(value: &Dynamic) -> bool {
     match &value.kind {
-        DynamicKind::List(_) => true,
         DynamicKind::Template(template) => template.shape == Shape::Lone,
         DynamicKind::Literal(_) | DynamicKind::Map(_) => false,
-        DynamicKind::Broken => true,
+        DynamicKind::List(_) | DynamicKind::Broken => true,
     }
 }
 

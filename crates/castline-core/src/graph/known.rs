@@ -235,7 +235,6 @@ impl Names for View<'_> {
                 }))
             }
             "cost" => Type::of_type("number"),
-            "seed" => Type::any(),
             "input" => Type::of_type("object"),
             _ => Type::any(),
         }

@@ -127,7 +127,7 @@ impl Check<'_> {
         }
         match candidates[..] {
             [one] => Ok(Some(one.clone())),
-            [] => Err(Box::new(self.no_port(first, kind, span, callee))),
+            [] => Err(Box::new(self.no_port(first, kind, span, callee, known))),
             _ => {
                 let names = candidates.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
                 Err(Box::new(
@@ -148,6 +148,7 @@ impl Check<'_> {
         kind: Option<MediaKind>,
         span: Span,
         callee: &Callee,
+        known: &Known<'_>,
     ) -> Diagnostic {
         let message = format!(
             "step `{}` gives {}, and `{}` has no port for that",
@@ -166,7 +167,10 @@ impl Check<'_> {
                 callee.uses, first.step.value
             )
         } else {
-            format!("it has {}", ports.join(", "))
+            let mut kinds = callee.ports.keys().filter_map(|port| port_kind(callee, port)?.0);
+            let steps = kinds.find_map(|kind| self.steps_that_give(kind, known));
+            let steps = steps.map(|steps| format!("; {steps}")).unwrap_or_default();
+            format!("it has {}{steps}", ports.join(", "))
         };
         let finding = self.error(Code::MediaMismatch, span, message).hint(hint);
         match callee.ports.iter().next() {

@@ -75,12 +75,11 @@ impl Check<'_> {
         let unset = || callee.model.defaults.get(input).map(as_json);
         let (_, step) = self.workflow.steps.get_index(number)?;
         let Some(binding) = step.with.get(input) else { return Some(vec![unset()]) };
-        let given = match literal(&binding.value) {
-            Some(json) => Type::literal(&json),
-            None => {
-                let view = known.of_step(number);
-                Infer::new(&view, &self.workflow.source).value(&binding.value)
-            }
+        let given = if let Some(json) = literal(&binding.value) {
+            Type::literal(&json)
+        } else {
+            let view = known.of_step(number);
+            Infer::new(&view, &self.workflow.source).value(&binding.value)
         };
         let kinds = given.kinds();
         if kinds.only(Kinds::MEDIA) || field.media.is_some_and(|media| !media.many) && kinds.only(Kinds::TEXT)

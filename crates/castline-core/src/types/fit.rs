@@ -90,7 +90,8 @@ impl Fitting {
     /// is said, and as an address inside of maps.
     fn media_in_text(&mut self, schema: &Json, field: &Field) -> Fit {
         let own = Kinds::of(schema);
-        if !own.any(Kinds::MEDIA) && !(own.any(Kinds::LIST) && Kinds::of(&field.schema).any(Kinds::LIST)) {
+        let lists = own.any(Kinds::LIST) && Kinds::of(&field.schema).any(Kinds::LIST);
+        if !(lists || own.any(Kinds::MEDIA)) {
             return self.related(schema, field);
         }
         if field.types().is_empty() || !own.only(Kinds::MEDIA) { Fit::Open } else { Fit::Never(None) }
@@ -223,7 +224,7 @@ fn as_text(schema: &Json) -> Json {
             return json!({ "enum": texts });
         }
         if kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN).or(Kinds::TEXT)) {
-            return json!({ "type": "string", "minLength": if kinds.any(Kinds::TEXT) { 0 } else { 1 } });
+            return json!({ "type": "string", "minLength": u8::from(!kinds.any(Kinds::TEXT)) });
         }
         Json::Bool(true)
     });

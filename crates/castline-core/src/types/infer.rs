@@ -159,12 +159,12 @@ impl<'a> Infer<'a> {
         }
         let known = match texts {
             Some(texts) => Type::one_of(&texts.into_iter().map(Json::from).collect::<Vec<_>>()),
-            None => self.beginning(parts, length),
+            None => Self::beginning(parts, length),
         };
         if sure { known } else { known.or_failure() }
     }
 
-    fn beginning(&self, parts: &[Part], length: u64) -> Type {
+    fn beginning(parts: &[Part], length: u64) -> Type {
         let mut schema = json!({ "type": "string" });
         if length > 0 {
             schema["minLength"] = length.into();
@@ -184,7 +184,7 @@ impl<'a> Infer<'a> {
             Part::Text(text) => Type::literal(&text.as_str().into()),
             Part::Value(expression) => {
                 let value = self.seen(expression, Use::Read);
-                self.written(expression, value)
+                self.written(expression, &value)
             }
             Part::If { test, then, otherwise } => {
                 let truth = self.expression(test, Use::LookedAt);
@@ -235,8 +235,8 @@ impl<'a> Infer<'a> {
     }
 
     /// A value inside of text: what text cannot hold is a finding with its cure.
-    fn written(&mut self, expression: &Expr, seen: Seen) -> Type {
-        let (what, cure, hint) = match &seen {
+    fn written(&mut self, expression: &Expr, seen: &Seen) -> Type {
+        let (what, cure, hint) = match seen {
             Seen::Leg(_) => ("a step", None, "name one of its attributes, such as `.text`".to_owned()),
             Seen::Legs(_) => {
                 ("a list", Some(" | json"), "name one of its attributes, such as `.all.text`".to_owned())
@@ -453,7 +453,7 @@ impl<'a> Infer<'a> {
             Seen::Column(item) => match item.attribute(&name.value) {
                 Inner::Known(inner) => Seen::Column(inner),
                 Inner::Never => {
-                    if used == Use::Read || self.is_almost(&item, name) {
+                    if used == Use::Read || Self::is_almost(&item, name) {
                         self.no_attribute(whole, &item, name);
                     }
                     Seen::Value(Type::unknown())
@@ -462,7 +462,7 @@ impl<'a> Infer<'a> {
             Seen::Value(value) => match value.attribute(&name.value) {
                 Inner::Known(inner) => Seen::Value(inner),
                 Inner::Never => {
-                    if used == Use::Read || self.is_almost(&value, name) {
+                    if used == Use::Read || Self::is_almost(&value, name) {
                         self.no_attribute(whole, &value, name);
                     }
                     Seen::Value(Type::unknown())
@@ -492,7 +492,7 @@ impl<'a> Infer<'a> {
     }
 
     /// True for a name that is almost one of those that there are: a mistake wherever it stands.
-    fn is_almost(&self, value: &Type, name: &Spanned<String>) -> bool {
+    fn is_almost(value: &Type, name: &Spanned<String>) -> bool {
         let properties = value.schema.get("properties").and_then(Json::as_object);
         properties.is_some_and(|all| nearest(&name.value, all.keys().map(String::as_str)).is_some())
     }
@@ -595,7 +595,7 @@ impl<'a> Infer<'a> {
             // Both become text, as if they stood side by side.
             let parts = [left, right].map(|side| {
                 let seen = self.seen(side, Use::Read);
-                self.written(side, seen)
+                self.written(side, &seen)
             });
             return Type::text().made_of(&[&parts[0], &parts[1]]);
         }

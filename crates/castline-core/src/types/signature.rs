@@ -31,6 +31,7 @@ const TEXTUAL: Kinds = SCALAR.or(Kinds::LIST).or(Kinds::MAP).or(Kinds::NULL);
 const MANY: usize = usize::MAX;
 
 /// The signature of a filter that castline has.
+#[expect(clippy::match_same_arms, reason = "a table, a line for each kind of filter")]
 pub(super) fn filter(name: &str) -> Option<Signature> {
     let of = |takes, wants, arguments, names| Some(Signature { takes, wants, arguments, names });
     match name {
@@ -98,9 +99,10 @@ fn outcome(name: &str, value: &Type, arguments: &[Type], named: bool) -> Type {
     let when_there = value.when_there();
     match name {
         "basename" | "capitalize" | "e" | "escape" | "format" | "indent" | "join" | "lower" | "pprint"
-        | "regex_replace" | "replace" | "safe" | "string" | "title" | "trim" | "upper" => Type::text(),
+        | "regex_replace" | "replace" | "safe" | "slug" | "string" | "title" | "trim" | "upper" => {
+            Type::text()
+        }
         "json" | "tojson" => Type::encoded(json!({ "type": "string", "minLength": 1 })),
-        "slug" => Type::text(),
         "length" | "count" => Type::count(),
         "bool" => Type::of_type("boolean"),
         "int" if plain => converted(value, "integer"),

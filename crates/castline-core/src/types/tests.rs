@@ -160,8 +160,9 @@ fn disagreements(expression: &str, v: &Value, w: &Value) -> Vec<String> {
             )
         };
         match &real {
-            Err(_) if said.is_sure() && refused.is_empty() => all.push(format!("not surely: {}", about())),
-            Ok(None) if said.is_sure() && refused.is_empty() => all.push(format!("not surely: {}", about())),
+            Err(_) | Ok(None) if said.is_sure() && refused.is_empty() => {
+                all.push(format!("not surely: {}", about()));
+            }
             // What text cannot hold is refused although the engine writes something.
             Ok(Some(Value::String(_))) if refused.iter().any(|why| why.contains("inside text")) => {}
             Ok(Some(_)) if !refused.is_empty() => all.push(format!("not refused: {}", about())),

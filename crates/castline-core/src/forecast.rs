@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
-use indexmap::IndexMap;
 
 use crate::legs::LegId;
 use crate::plan::{Plan, Ready, Resolved, Skip};
@@ -89,7 +88,7 @@ pub struct Forecast {
     fates: Vec<Option<Fate>>,
     waiting: Vec<usize>,
     open: BTreeSet<LegId>,
-    asked: IndexMap<LegId, Box<Ready>>,
+    asked: BTreeMap<LegId, Box<Ready>>,
     keys: BTreeMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
     twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
@@ -107,7 +106,7 @@ impl Forecast {
             fates: vec![None; legs],
             waiting,
             open,
-            asked: IndexMap::new(),
+            asked: BTreeMap::new(),
             keys: BTreeMap::new(),
             twins: BTreeMap::new(),
             plan,
@@ -119,7 +118,6 @@ impl Forecast {
         while let Some(leg) = self.open.pop_first() {
             self.look_at(leg);
         }
-        self.asked.sort_keys();
         self.asked.iter().map(|(leg, ready)| (*leg, ready.request.key)).collect()
     }
 
@@ -166,7 +164,7 @@ impl Forecast {
 
     /// Tells what the ledger says of a leg that was asked for.
     pub fn answer(&mut self, leg: LegId, answer: Answer) {
-        let ready = self.asked.shift_remove(&leg).expect("an answer follows its question");
+        let ready = self.asked.remove(&leg).expect("an answer follows its question");
         let always = !self.plan.graph.steps[self.plan.legs.step(leg)].cache;
         match answer {
             Answer::Known(known) => self.hit(leg, ready, known),

@@ -454,7 +454,7 @@ fn traps_are_findings() {
     "a: &a [*a]\n"
     error[yaml-syntax] 1:8-10 <*a>: an alias stands inside the value that it repeats
     "a: \0\n"
-    error[yaml-syntax] 1:4 <>: a character that cannot be printed
+    error[yaml-syntax] 1:4 <>: the character U+0000 cannot be printed
       hint: remove it
     "##);
 }
@@ -473,13 +473,15 @@ fn what_another_reader_refuses_is_a_finding() {
         "{&a\n b: c}\n",
         "a: !!int x\nb: !!bool 1\nc: !!null ''\nd: !!float ''\n",
         "|\n# one\ntwo\n",
+        "a: 'b\u{7}'\n",
+        "# \u{7f}\na: 1\n",
     ];
     let all = texts.iter().fold(String::new(), |out, text| {
         let theirs = serde_yaml::from_str::<Value>(text);
         assert!(theirs.is_err(), "{text:?} {theirs:?}");
         format!("{out}{text:?}\n{}", found(text))
     });
-    insta::assert_snapshot!(all, @r#"
+    insta::assert_snapshot!(all, @r##"
     "%YAML 3.0\n---\na: 1\n"
     error[yaml-syntax] 1:1-10 <%YAML 3.0>: there is no YAML of version `3.0`
       hint: a document needs no line that begins with `%`
@@ -519,12 +521,20 @@ fn what_another_reader_refuses_is_a_finding() {
     "|\n# one\ntwo\n"
     error[yaml-syntax] 2:1-3:4 <# one\ntwo>: the lines below `|` or `>` are not indented
       hint: indent them
-    "#);
+    "a: 'b\u{7}'\n"
+    error[yaml-syntax] 1:6 <>: the character U+0007 cannot be printed
+      hint: remove it
+    "# \u{7f}\na: 1\n"
+    error[yaml-syntax] 1:3 <>: the character U+007F cannot be printed
+      hint: remove it
+    "##);
 }
 
 #[test]
 fn a_line_ends_where_every_reader_ends_it() {
     let said = found("a: one\u{2028}two # x\u{85}y\n");
+    let twice = found("\u{feff}\u{feff}a: 1\n").replace('\u{feff}', "[BOM]");
+    assert!(twice.starts_with("error[yaml-syntax] 1:1-2 <[BOM]>: the character U+FEFF"), "{twice}");
     let shown = said.replace('\u{2028}', "[LS]").replace('\u{85}', "[NEL]");
     insta::assert_snapshot!(shown, @r"
     error[yaml-trap] 1:7-8 <[LS]>: the character U+2028 is the end of a line to some readers of YAML

@@ -174,6 +174,22 @@ pub(super) fn anchor_name(source: &Source, value: Span) -> Option<Diagnostic> {
     })
 }
 
+/// The finding about the first character that cannot be printed, which the parser takes in some
+/// places and no other reader of YAML does, or about a second byte order mark at the start.
+pub(super) fn unprintable(source: &Source) -> Option<Diagnostic> {
+    let start = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let is_unprintable = |(at, c): &(usize, char)| match c {
+        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\u{feff}' => *at == 0 && start > 0,
+        '\u{fffe}' | '\u{ffff}' => true,
+        _ => c.is_control(),
+    };
+    let (at, c) = source.text[start..].char_indices().find(is_unprintable)?;
+    let span = one_character(source, source.pos(start + at));
+    let message = format!("the character U+{:04X} cannot be printed", u32::from(c));
+    Some(Diagnostic::error(Code::YamlSyntax, source, span, message).hint("remove it"))
+}
+
 /// The finding about a directive that the two readers would not take alike: in other letters than
 /// ASCII the parser miscounts places after it, and it passes over what it does not know.
 pub(super) fn directive(source: &Source) -> Option<Diagnostic> {

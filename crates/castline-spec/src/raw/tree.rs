@@ -93,7 +93,7 @@ impl<'a> Tree<'a> {
 
     fn grow(&mut self) -> Option<Node> {
         let source = self.source;
-        if let Some(finding) = trap::directive(source) {
+        if let Some(finding) = trap::unprintable(source).or_else(|| trap::directive(source)) {
             self.found.push(finding);
             return None;
         }

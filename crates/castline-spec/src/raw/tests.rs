@@ -339,6 +339,7 @@ fn traps_are_findings() {
         "{a: 1}: 2\n[x]: 3\n",
         "a: &a [*a]\n",
         "a: \u{0}\n",
+        "a: \"16:9\"#wide\n",
     ];
     let all = texts.iter().fold(String::new(), |out, text| format!("{out}{text:?}\n{}", found(text)));
     insta::assert_snapshot!(all, @r##"
@@ -456,6 +457,9 @@ fn traps_are_findings() {
     "a: \0\n"
     error[yaml-syntax] 1:4 <>: the character U+0000 cannot be printed
       hint: remove it
+    "a: \"16:9\"#wide\n"
+    error[yaml-syntax] 1:10-11 <#>: a comment begins right after a value
+      hint: put a blank before `#`, or the whole text in quotes
     "##);
 }
 

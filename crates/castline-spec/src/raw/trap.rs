@@ -437,6 +437,11 @@ const WORDS: &[(&str, &str, &str)] = &[
         "the document ended before this",
         "is the line indented like the keys above",
     ),
+    (
+        "comments must be separated",
+        "a comment begins right after a value",
+        "put a blank before `#`, or the whole text in quotes",
+    ),
     ("unprintable character", "a character that cannot be printed", "remove it"),
 ];
 

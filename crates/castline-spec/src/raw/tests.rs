@@ -478,6 +478,10 @@ fn what_another_reader_refuses_is_a_finding() {
         "a: !!int x\nb: !!bool 1\nc: !!null ''\nd: !!float ''\n",
         "|\n# one\ntwo\n",
         "a: 'b\u{7}'\n",
+        "a: [|b, >c]\n",
+        "a: [b,:c]\n",
+        "a: {b:, c: 1}\n",
+        "a: {b:[c]}\n",
         "# \u{7f}\na: 1\n",
     ];
     let all = texts.iter().fold(String::new(), |out, text| {
@@ -528,6 +532,23 @@ fn what_another_reader_refuses_is_a_finding() {
     "a: 'b\u{7}'\n"
     error[yaml-syntax] 1:6 <>: the character U+0007 cannot be printed
       hint: remove it
+    "a: [|b, >c]\n"
+    error[yaml-trap] 1:5-7 <|b>: text that begins with `|` is a block of lines to some readers of YAML
+      hint: put it in quotes
+      fix 1:5-7: |b -> "|b"
+    error[yaml-trap] 1:9-11 <>c>: text that begins with `>` is a block of lines to some readers of YAML
+      hint: put it in quotes
+      fix 1:9-11: >c -> ">c"
+    "a: [b,:c]\n"
+    error[yaml-trap] 1:7-9 <:c>: text that begins with `:` is the value of a key to some readers of YAML
+      hint: put it in quotes
+      fix 1:7-9: :c -> ":c"
+    "a: {b:, c: 1}\n"
+    error[yaml-syntax] 1:6-7 <:>: a blank is missing after `:`
+      hint: write a blank
+      fix 1:6-7: : -> : 
+    "a: {b:[c]}\n"
+    error[yaml-syntax] 1:6-7 <:>: not YAML: ':' may not precede any of `[{` in flow mapping
     "# \u{7f}\na: 1\n"
     error[yaml-syntax] 1:3 <>: the character U+007F cannot be printed
       hint: remove it

@@ -152,12 +152,30 @@ pub(super) fn local_tag(source: &Source, value: Span, scalar: bool) -> Diagnosti
     finding
 }
 
-/// The finding about `?text` inside brackets, where some readers of YAML see a key.
-pub(super) fn question_mark(source: &Source, span: Span) -> Diagnostic {
-    let message = "text that begins with `?` is a key to some readers of YAML";
+/// The finding about text inside brackets that begins with `?`, `:`, `|` or `>`, where some readers
+/// of YAML see a key, a value or a block.
+pub(super) fn indicator(source: &Source, span: Span) -> Diagnostic {
+    let first = source.slice(span).chars().next().unwrap_or('?');
+    let what = match first {
+        '?' => "a key",
+        ':' => "the value of a key",
+        _ => "a block of lines",
+    };
+    let message = format!("text that begins with `{first}` is {what} to some readers of YAML");
     Diagnostic::error(Code::YamlTrap, source, span, message)
         .hint("put it in quotes")
         .fix(span, quoted(source.slice(span)))
+}
+
+/// The finding about `a:[` inside brackets, where some readers of YAML miss a blank.
+pub(super) fn tight_colon(source: &Source, key: Span) -> Option<Diagnostic> {
+    let after = source.text[key.end.offset..].strip_prefix(':')?;
+    if !after.starts_with([',', '?', '[', ']', '{', '}']) {
+        return None;
+    }
+    let colon = Span { start: key.end, end: key.end.after(':') };
+    let message = "a blank is missing after `:`";
+    Some(Diagnostic::error(Code::YamlSyntax, source, colon, message).hint("write a blank").fix(colon, ": "))
 }
 
 /// The finding about `&name:` and its like, which readers of YAML end at different places.

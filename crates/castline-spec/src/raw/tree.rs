@@ -296,13 +296,20 @@ impl<'a> Tree<'a> {
             self.found.push(trap::block_at_the_margin(self.source, span));
         }
         let value = self.without_added_break(value, style, start, span.end);
-        if style == Style::Plain && value.starts_with('?') && self.open.iter().any(|open| open.flow) {
-            self.found.push(trap::question_mark(self.source, span));
+        if style == Style::Plain
+            && value.starts_with(['?', ':', '|', '>'])
+            && self.open.iter().any(|open| open.flow)
+        {
+            self.found.push(trap::indicator(self.source, span));
         }
         if self.expects_key() {
+            let in_flow = self.open.iter().any(|open| open.flow);
             let is_missing = value.is_empty() && style == Style::Plain && anchor == 0 && tag.is_none();
             if !matches!(style, Style::Literal | Style::Folded) {
                 self.found.list.extend(trap::key(self.source, written, span, is_missing));
+            }
+            if style == Style::Plain && in_flow {
+                self.found.list.extend(trap::tight_colon(self.source, span));
             }
             let key = Spanned::new(value.to_owned(), span);
             return self.key(key, style == Style::Plain && tag.is_none());

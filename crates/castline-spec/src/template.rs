@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use minijinja::machinery;
+use minijinja::machinery::{self, Tokenizer};
+use minijinja::syntax::SyntaxConfig;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::raw::{Node, NodeKind, Text};
@@ -197,7 +198,7 @@ impl<'a> Parsing<'a> {
     fn template(&self) -> Result<Template, Diagnostics> {
         self.refuse_depth(false)?;
         let code = &*self.text.value;
-        let tree = machinery::parse(code, "template", minijinja::syntax::SyntaxConfig::default())
+        let tree = machinery::parse(code, "template", SyntaxConfig::default())
             .map_err(|error| self.syntax(&error))?;
         let reading = Reading::new(code, &self.map);
         let (body, range) = match tree::lone(code, &tree) {
@@ -212,6 +213,9 @@ impl<'a> Parsing<'a> {
         self.refuse_depth(true)?;
         let code = &*self.text.value;
         let tree = machinery::parse_expr(code).map_err(|error| self.syntax(&error))?;
+        // The parser overlooks what cannot be read after a text in quotes.
+        let mut tokens = Tokenizer::new(code, "template", true, SyntaxConfig::default());
+        while tokens.next_token().map_err(|error| self.syntax(&error))?.is_some() {}
         let body = Reading::new(code, &self.map).lone(&tree);
         let start = code.len() - code.trim_start().len();
         self.finish(body, Shape::Lone, start..code.trim_end().len().max(start))

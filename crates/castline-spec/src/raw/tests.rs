@@ -339,6 +339,7 @@ fn traps_are_findings() {
         "{a: 1}: 2\n[x]: 3\n",
         "a: &a [*a]\n",
         "a: \u{0}\n",
+        "a: \"16:9\"#wide\n",
     ];
     let all = texts.iter().fold(String::new(), |out, text| format!("{out}{text:?}\n{}", found(text)));
     insta::assert_snapshot!(all, @r##"
@@ -409,6 +410,7 @@ fn traps_are_findings() {
       hint: text that begins with `&` needs quotes; an anchor is named with letters, digits, `-` and `_`
     "# note\n%größe\na: 1\n"
     error[yaml-syntax] 2:1-7 <%größe>: a directive has characters that directives cannot have
+      hint: a document needs no line that begins with `%`
     "a: \"x\" y\n"
     error[yaml-syntax] 1:8-9 <y>: something stands after the closing quote
       hint: put all of it inside the quotes; `''` is a quote inside single quotes
@@ -453,9 +455,132 @@ fn traps_are_findings() {
     "a: &a [*a]\n"
     error[yaml-syntax] 1:8-10 <*a>: an alias stands inside the value that it repeats
     "a: \0\n"
-    error[yaml-syntax] 1:4 <>: a character that cannot be printed
+    error[yaml-syntax] 1:4 <>: the character U+0000 cannot be printed
+      hint: remove it
+    "a: \"16:9\"#wide\n"
+    error[yaml-syntax] 1:10-11 <#>: a comment begins right after a value
+      hint: put a blank before `#`, or the whole text in quotes
+    "##);
+}
+
+#[test]
+fn what_another_reader_refuses_is_a_finding() {
+    let texts = [
+        "%YAML 3.0\n---\na: 1\n",
+        "%FOO x\n---\na: 1\n",
+        "...\n%FOO x\n---\na: 1\n",
+        ": x\n",
+        "a: { : x }\n",
+        "{a\n b: c}\n",
+        "{a # x\n : c}\n",
+        "{'a\n b': c}\n",
+        "{&a\n b: c}\n",
+        "a: !!int x\nb: !!bool 1\nc: !!null ''\nd: !!float ''\n",
+        "|\n# one\ntwo\n",
+        "a: 'b\u{7}'\n",
+        "a: [|b, >c]\n",
+        "a: [b,:c]\n",
+        "a: {b:, c: 1}\n",
+        "a: {b:[c]}\n",
+        "# \u{7f}\na: 1\n",
+    ];
+    let all = texts.iter().fold(String::new(), |out, text| {
+        let theirs = serde_yaml::from_str::<Value>(text);
+        assert!(theirs.is_err(), "{text:?} {theirs:?}");
+        format!("{out}{text:?}\n{}", found(text))
+    });
+    insta::assert_snapshot!(all, @r##"
+    "%YAML 3.0\n---\na: 1\n"
+    error[yaml-syntax] 1:1-10 <%YAML 3.0>: there is no YAML of version `3.0`
+      hint: a document needs no line that begins with `%`
+    "%FOO x\n---\na: 1\n"
+    error[yaml-syntax] 1:1-7 <%FOO x>: YAML has no directive `%FOO`
+      hint: a document needs no line that begins with `%`
+    "...\n%FOO x\n---\na: 1\n"
+    error[yaml-syntax] 2:1-7 <%FOO x>: YAML has no directive `%FOO`
+      hint: a document needs no line that begins with `%`
+    ": x\n"
+    error[yaml-syntax] 1:1-2 <:>: a key is missing before `:`
+      hint: text that begins with `:` needs quotes
+    "a: { : x }\n"
+    error[yaml-syntax] 1:6-7 <:>: a key is missing before `:`
+      hint: text that begins with `:` needs quotes
+    "{a\n b: c}\n"
+    error[yaml-syntax] 1:2-2:3 <a\n b>: a key and its `:` do not stand on one line
+      hint: is a comma or a closing bracket missing
+    "{a # x\n : c}\n"
+    error[yaml-syntax] 1:2-3 <a>: a key and its `:` do not stand on one line
+      hint: is a comma or a closing bracket missing
+    "{'a\n b': c}\n"
+    error[yaml-syntax] 1:2-2:4 <'a\n b'>: a key and its `:` do not stand on one line
+      hint: is a comma or a closing bracket missing
+    "{&a\n b: c}\n"
+    error[yaml-syntax] 2:2-3 <b>: a key and its `:` do not stand on one line
+      hint: is a comma or a closing bracket missing
+    "a: !!int x\nb: !!bool 1\nc: !!null ''\nd: !!float ''\n"
+    error[yaml-trap] 1:10-11 <x>: the value is not what its tag `!!int` says
+      hint: leave the tag out
+    error[yaml-trap] 2:11-12 <1>: the value is not what its tag `!!bool` says
+      hint: leave the tag out
+    error[yaml-trap] 3:11-13 <''>: the value is not what its tag `!!null` says
+      hint: leave the tag out
+    error[yaml-trap] 4:12-14 <''>: the value is not what its tag `!!float` says
+      hint: leave the tag out
+    "|\n# one\ntwo\n"
+    error[yaml-syntax] 2:1-3:4 <# one\ntwo>: the lines below `|` or `>` are not indented
+      hint: indent them
+    "a: 'b\u{7}'\n"
+    error[yaml-syntax] 1:6 <>: the character U+0007 cannot be printed
+      hint: remove it
+    "a: [|b, >c]\n"
+    error[yaml-trap] 1:5-7 <|b>: text that begins with `|` is a block of lines to some readers of YAML
+      hint: put it in quotes
+      fix 1:5-7: |b -> "|b"
+    error[yaml-trap] 1:9-11 <>c>: text that begins with `>` is a block of lines to some readers of YAML
+      hint: put it in quotes
+      fix 1:9-11: >c -> ">c"
+    "a: [b,:c]\n"
+    error[yaml-trap] 1:7-9 <:c>: text that begins with `:` is the value of a key to some readers of YAML
+      hint: put it in quotes
+      fix 1:7-9: :c -> ":c"
+    "a: {b:, c: 1}\n"
+    error[yaml-syntax] 1:6-7 <:>: a blank is missing after `:`
+      hint: write a blank
+      fix 1:6-7: : -> : 
+    "a: {b:[c]}\n"
+    error[yaml-syntax] 1:6-7 <:>: not YAML: ':' may not precede any of `[{` in flow mapping
+    "# \u{7f}\na: 1\n"
+    error[yaml-syntax] 1:3 <>: the character U+007F cannot be printed
       hint: remove it
     "##);
+}
+
+#[test]
+fn a_line_ends_where_every_reader_ends_it() {
+    let said = found("a: one\u{2028}two # x\u{85}y\n");
+    let twice = found("\u{feff}\u{feff}a: 1\n").replace('\u{feff}', "[BOM]");
+    assert!(twice.starts_with("error[yaml-syntax] 1:1-2 <[BOM]>: the character U+FEFF"), "{twice}");
+    let shown = said.replace('\u{2028}', "[LS]").replace('\u{85}', "[NEL]");
+    insta::assert_snapshot!(shown, @r"
+    error[yaml-trap] 1:7-8 <[LS]>: the character U+2028 is the end of a line to some readers of YAML
+      hint: put a blank there; inside double quotes the character is `\u2028`
+      fix 1:7-8: [LS] ->  
+    error[yaml-trap] 1:15-16 <[NEL]>: the character U+0085 is the end of a line to some readers of YAML
+      hint: put a blank there; inside double quotes the character is `\u0085`
+      fix 1:15-16: [NEL] ->
+    ");
+}
+
+#[test]
+fn a_key_is_as_long_as_another_reader_takes_it() {
+    for (length, taken) in [(1024, true), (1025, false)] {
+        for text in [format!("{}: x\n", "k".repeat(length)), format!("{{{}: x}}\n", "k".repeat(length))] {
+            assert_eq!(parse(&source(&text)).is_ok(), taken, "{length}");
+            assert_eq!(serde_yaml::from_str::<Value>(&text).is_ok(), taken, "{length}");
+        }
+    }
+    assert!(parse(&source(&format!("{{{}: x}}\n", "é".repeat(600)))).is_err());
+    assert_eq!(json("? a\n  b\n: c\n? \n: d\n"), json!({"a b": "c", "": "d"}));
 }
 
 #[test]

@@ -152,12 +152,30 @@ pub(super) fn local_tag(source: &Source, value: Span, scalar: bool) -> Diagnosti
     finding
 }
 
-/// The finding about `?text` inside brackets, where some readers of YAML see a key.
-pub(super) fn question_mark(source: &Source, span: Span) -> Diagnostic {
-    let message = "text that begins with `?` is a key to some readers of YAML";
+/// The finding about text inside brackets that begins with `?`, `:`, `|` or `>`, where some readers
+/// of YAML see a key, a value or a block.
+pub(super) fn indicator(source: &Source, span: Span) -> Diagnostic {
+    let first = source.slice(span).chars().next().unwrap_or('?');
+    let what = match first {
+        '?' => "a key",
+        ':' => "the value of a key",
+        _ => "a block of lines",
+    };
+    let message = format!("text that begins with `{first}` is {what} to some readers of YAML");
     Diagnostic::error(Code::YamlTrap, source, span, message)
         .hint("put it in quotes")
         .fix(span, quoted(source.slice(span)))
+}
+
+/// The finding about `a:[` inside brackets, where some readers of YAML miss a blank.
+pub(super) fn tight_colon(source: &Source, key: Span) -> Option<Diagnostic> {
+    let after = source.text[key.end.offset..].strip_prefix(':')?;
+    if !after.starts_with([',', '?', '[', ']', '{', '}']) {
+        return None;
+    }
+    let colon = Span { start: key.end, end: key.end.after(':') };
+    let message = "a blank is missing after `:`";
+    Some(Diagnostic::error(Code::YamlSyntax, source, colon, message).hint("write a blank").fix(colon, ": "))
 }
 
 /// The finding about `&name:` and its like, which readers of YAML end at different places.
@@ -174,22 +192,116 @@ pub(super) fn anchor_name(source: &Source, value: Span) -> Option<Diagnostic> {
     })
 }
 
-/// The finding about a directive in other letters than ASCII: the parser miscounts places after it.
+/// The finding about the first character that cannot be printed, which the parser takes in some
+/// places and no other reader of YAML does, or about a second byte order mark at the start.
+pub(super) fn unprintable(source: &Source) -> Option<Diagnostic> {
+    let start = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let is_unprintable = |(at, c): &(usize, char)| match c {
+        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\u{feff}' => *at == 0 && start > 0,
+        '\u{fffe}' | '\u{ffff}' => true,
+        _ => c.is_control(),
+    };
+    let (at, c) = source.text[start..].char_indices().find(is_unprintable)?;
+    let span = one_character(source, source.pos(start + at));
+    let message = format!("the character U+{:04X} cannot be printed", u32::from(c));
+    Some(Diagnostic::error(Code::YamlSyntax, source, span, message).hint("remove it"))
+}
+
+/// The finding about a directive that the two readers would not take alike: in other letters than
+/// ASCII the parser miscounts places after it, and it passes over what it does not know.
 pub(super) fn directive(source: &Source) -> Option<Diagnostic> {
     let mut start = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     while start < source.text.len() {
         let end = end_of_line(&source.text, start);
         let line = &source.text[start..end];
-        if line.starts_with('%') && !line.is_ascii() {
-            let message = "a directive has characters that directives cannot have";
-            return Some(Diagnostic::error(Code::YamlSyntax, source, source.span(start..end), message));
-        }
-        if !line.starts_with('%') && !line.trim_start().starts_with('#') && !line.trim().is_empty() {
-            return None;
+        let found = |message: String| {
+            Diagnostic::error(Code::YamlSyntax, source, source.span(start..end), message)
+                .hint("a document needs no line that begins with `%`")
+        };
+        match line.strip_prefix('%') {
+            Some(_) if !line.is_ascii() => {
+                return Some(found("a directive has characters that directives cannot have".into()));
+            }
+            Some(directive) => {
+                let mut words = directive.split_whitespace();
+                match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+                    ("YAML", "1.1" | "1.2") | ("TAG", _) => {}
+                    ("YAML", version) => {
+                        return Some(found(format!("there is no YAML of version `{version}`")));
+                    }
+                    (name, _) => return Some(found(format!("YAML has no directive `%{name}`"))),
+                }
+            }
+            None if line.trim_start().starts_with('#') || line.trim().is_empty() || line.trim() == "..." => {}
+            None => return None,
         }
         start = end + 1;
     }
     None
+}
+
+/// More of them say nothing new.
+const MOST_LINE_BREAKS: usize = 16;
+
+/// The findings about characters at which some readers of YAML begin a new line, and others not.
+pub(super) fn line_breaks(source: &Source) -> Vec<Diagnostic> {
+    let mut known = source.pos(0);
+    let found = source.text.match_indices(['\u{85}', '\u{2028}', '\u{2029}']).take(MOST_LINE_BREAKS);
+    let finding = |(at, there): (usize, &str)| {
+        let code = there.chars().next().map_or(0, u32::from);
+        let span = source.span_after(known, at..at + there.len());
+        known = span.end;
+        let message = format!("the character U+{code:04X} is the end of a line to some readers of YAML");
+        Diagnostic::error(Code::YamlTrap, source, span, message)
+            .hint(format!("put a blank there; inside double quotes the character is `\\u{code:04x}`"))
+            .suggest(span, " ")
+    };
+    found.map(finding).collect()
+}
+
+/// So many bytes from the start of a key to its colon; readers of YAML look no further ahead.
+const LONGEST_KEY: usize = 1024;
+
+/// The finding about a key that is not there, is too long, or does not stand on one line with its
+/// colon: some readers of YAML take that and others do not. After `?` all of them do.
+pub(super) fn key(source: &Source, written: Span, key: Span, is_missing: bool) -> Option<Diagnostic> {
+    if source.text[..written.start.offset].trim_end().ends_with('?') {
+        return None;
+    }
+    let error = |span, message: String| Diagnostic::error(Code::YamlSyntax, source, span, message);
+    if is_missing {
+        let span = one_character(source, key.start);
+        return Some(
+            error(span, "a key is missing before `:`".into()).hint("text that begins with `:` needs quotes"),
+        );
+    }
+    let rest = &source.text[key.end.offset..];
+    let colon = key.end.offset + rest.len() - after_comments(rest).len();
+    if !source.text[colon..].starts_with(':') {
+        return None;
+    }
+    if source.text[written.start.offset..colon].contains(['\n', '\r']) {
+        let finding = error(key, "a key and its `:` do not stand on one line".into());
+        return Some(finding.hint("is a comma or a closing bracket missing"));
+    }
+    (colon - written.start.offset > LONGEST_KEY)
+        .then(|| error(key, format!("a key is longer than {LONGEST_KEY} bytes")))
+}
+
+fn after_comments(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    while rest.len() < text.len() && rest.starts_with('#') {
+        rest = rest[end_of_line(rest, 0)..].trim_start();
+    }
+    rest
+}
+
+/// The finding about the lines of a document that is one block: without indentation they are the
+/// block's to some readers of YAML, and a document of their own to others.
+pub(super) fn block_at_the_margin(source: &Source, text: Span) -> Diagnostic {
+    Diagnostic::error(Code::YamlSyntax, source, text, "the lines below `|` or `>` are not indented")
+        .hint("indent them")
 }
 
 /// The finding about `<<`.
@@ -342,6 +454,11 @@ const WORDS: &[(&str, &str, &str)] = &[
         "expected <document start>",
         "the document ended before this",
         "is the line indented like the keys above",
+    ),
+    (
+        "comments must be separated",
+        "a comment begins right after a value",
+        "put a blank before `#`, or the whole text in quotes",
     ),
     ("unprintable character", "a character that cannot be printed", "remove it"),
 ];

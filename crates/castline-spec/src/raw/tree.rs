@@ -93,10 +93,11 @@ impl<'a> Tree<'a> {
 
     fn grow(&mut self) -> Option<Node> {
         let source = self.source;
-        if let Some(finding) = trap::directive(source) {
+        if let Some(finding) = trap::unprintable(source).or_else(|| trap::directive(source)) {
             self.found.push(finding);
             return None;
         }
+        self.found.list.extend(trap::line_breaks(source));
         let text = source.text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&source.text);
         for event in Parser::new_from_str(text) {
             match event {
@@ -288,11 +289,28 @@ impl<'a> Tree<'a> {
         if anchor > 0 {
             self.found.list.extend(trap::anchor_name(self.source, written));
         }
+        if matches!(style, Style::Literal | Style::Folded)
+            && self.open.is_empty()
+            && place::indent_of_block(Cursor::from(&self.source.text, start), value) == Some(0)
+        {
+            self.found.push(trap::block_at_the_margin(self.source, span));
+        }
         let value = self.without_added_break(value, style, start, span.end);
-        if style == Style::Plain && value.starts_with('?') && self.open.iter().any(|open| open.flow) {
-            self.found.push(trap::question_mark(self.source, span));
+        if style == Style::Plain
+            && value.starts_with(['?', ':', '|', '>'])
+            && self.open.iter().any(|open| open.flow)
+        {
+            self.found.push(trap::indicator(self.source, span));
         }
         if self.expects_key() {
+            let in_flow = self.open.iter().any(|open| open.flow);
+            let is_missing = value.is_empty() && style == Style::Plain && anchor == 0 && tag.is_none();
+            if !matches!(style, Style::Literal | Style::Folded) {
+                self.found.list.extend(trap::key(self.source, written, span, is_missing));
+            }
+            if style == Style::Plain && in_flow {
+                self.found.list.extend(trap::tight_colon(self.source, span));
+            }
             let key = Spanned::new(value.to_owned(), span);
             return self.key(key, style == Style::Plain && tag.is_none());
         }
@@ -314,10 +332,16 @@ impl<'a> Tree<'a> {
             None if text.style == Style::Plain => scalar::plain(value),
             None => Resolved::Text,
             Some(tag) => match tag.strip_prefix("tag:yaml.org,2002:") {
-                Some("null") if scalar::is_null(value) => Resolved::Null,
-                Some("bool") => scalar::boolean(value).map_or(Resolved::Text, Resolved::Bool),
-                Some("int") => scalar::integer(value).unwrap_or(Resolved::Text),
-                Some("float") => scalar::float(value).unwrap_or(Resolved::Text),
+                Some(kind @ ("null" | "bool" | "int" | "float")) => {
+                    let resolved = match kind {
+                        "null" => scalar::is_null(value).then_some(Resolved::Null),
+                        "bool" => scalar::boolean(value).map(Resolved::Bool),
+                        "int" => scalar::integer(value),
+                        _ => scalar::float(value),
+                    };
+                    let Some(resolved) = resolved else { return self.no_such_value(&text, kind) };
+                    resolved
+                }
                 _ if tag.starts_with('!') => return NodeKind::Broken,
                 _ => Resolved::Text,
             },
@@ -330,6 +354,13 @@ impl<'a> Tree<'a> {
             Resolved::TooLarge => self.no_number(&text, "a whole number of more than 64 bits"),
             Resolved::NotFinite => self.no_number(&text, "a number that JSON does not have"),
         }
+    }
+
+    fn no_such_value(&mut self, text: &Text, kind: &str) -> NodeKind {
+        let message = format!("the value is not what its tag `!!{kind}` says");
+        let finding = Diagnostic::error(Code::YamlTrap, self.source, text.span, message);
+        self.found.push(finding.hint("leave the tag out"));
+        NodeKind::Broken
     }
 
     fn no_number(&mut self, text: &Text, what: &str) -> NodeKind {

@@ -713,3 +713,10 @@ proptest! {
         let _ = Template::expression(&text, &file, Scope::STEP);
     }
 }
+
+#[test]
+fn what_cannot_be_read_after_a_text_is_a_finding() {
+    let file = source("a: '\"one\"$ \"'\n");
+    let found = Template::expression(&text_of(&file), &file, Scope::STEP).expect_err("nothing to compile");
+    insta::assert_snapshot!(findings(&found), @"error[template-syntax] 1:10-11 <$>: unexpected character");
+}

@@ -106,7 +106,7 @@ const MONSTERS: &[Monster] = &[
     Monster {
         name: "one_line_of_twenty_thousand_keys",
         make: || text(format!("steps: {{ {} }}", "a: 1, ".repeat(20_000))),
-        codes: &["duplicate-key"],
+        codes: &["wrong-type", "duplicate-key"],
     },
     Monster { name: "every_byte_there_is", make: every_byte, codes: &["unreadable"] },
     Monster { name: "utf_16", make: utf_16, codes: &["unreadable"] },

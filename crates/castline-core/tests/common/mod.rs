@@ -3,6 +3,7 @@
 
 #![allow(dead_code, missing_docs, clippy::needless_pass_by_value)]
 
+pub mod generated;
 pub mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,31 +23,9 @@ use castline_core::run::{Effect, Input, Options, Outcome, Run};
 use castline_core::{Artifact, Digest, Failure, Key, MediaType, MicroUsd, Output, Realm, Value};
 use castline_spec::preset::OutputKind;
 use castline_spec::{Diagnostics, Preset, Project, Source, Workflow};
+use generated::PRESETS;
 use indexmap::IndexMap;
 use jiff::Timestamp;
-
-const PRESETS: &[(&str, &str)] = &[
-    (
-        "draw",
-        "name: draw\nmodel: acme/draw\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    n: {type: integer, minimum: 1, maximum: 4, default: 1}\n    ratio: {type: string, enum: ['1:1', '16:9']}\n    seed: {type: integer}\noutput: {type: image}\nprice: {usd: 0.01, per: image, quantity: input.n, as_of: 2026-01}\n",
-    ),
-    (
-        "edit",
-        "name: edit\nmodel: acme/edit\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    picture: {type: image}\n    strength: {type: number, maximum: 1}\noutput: {type: image}\nports: {image: picture}\nprice: {usd: 0.04, per: image, as_of: 2026-01}\n",
-    ),
-    (
-        "sheet",
-        "name: sheet\nmodel: acme/sheet\ninput:\n  type: object\n  required: [pictures]\n  properties:\n    pictures: {type: array, items: {type: image}}\n    captions: {type: array, items: {type: string}}\noutput: {type: image}\nports: {images: pictures}\nprice: {usd: 0.02, per: run, as_of: 2026-01}\n",
-    ),
-    (
-        "several",
-        "name: several\nmodel: acme/several\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\n    num_outputs: {type: integer, minimum: 1, maximum: 4, default: 1}\noutput: {type: image, many: true}\nprice: {usd: 0.01, per: image, as_of: 2026-01}\n",
-    ),
-    (
-        "write",
-        "name: write\nmodel: acme/write\ninput:\n  type: object\n  required: [prompt]\n  properties:\n    prompt: {type: string}\noutput: {type: text}\nprice: {usd: 0.001, per: run, as_of: 2026-01}\n",
-    ),
-];
 
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::default();

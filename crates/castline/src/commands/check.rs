@@ -94,17 +94,21 @@ fn human(
     if !text.is_empty() {
         text.push('\n');
     }
-    let Some(summary) = diagnostic::summary(found) else {
-        let _ = writeln!(text, "{of}, nothing found");
-        if let Some(line) = proofs {
-            let _ = writeln!(text, "{line}");
+    match diagnostic::summary(found) {
+        Some(summary) => {
+            let _ = writeln!(text, "{}\n\n{summary}", diagnostic::draw(found));
         }
-        return screen::data(&text);
-    };
-    let _ = writeln!(text, "{}\n\n{summary}", diagnostic::draw(found));
+        None => {
+            let _ = writeln!(text, "{of}, nothing found");
+        }
+    }
     let fixable = found.list.iter().filter(|finding| fix::is_fixable(finding)).count();
     if changes.is_none() && fixable > 0 {
         let _ = writeln!(text, "{fixable} can be cured by `castline check --fix`");
+    }
+    // Of a broken document nothing is known to fit.
+    if let Some(line) = proofs.filter(|_| !found.has_errors()) {
+        let _ = writeln!(text, "{line}");
     }
     screen::data(&text)
 }

@@ -134,7 +134,15 @@ impl Scope {
         let inner = Arc::new(Self { depth: self.depth + 1, ..self.fresh() });
         let known = self.memo.lock().expect("nobody panics while holding it").get(name).cloned();
         let rendered = known.unwrap_or_else(|| {
-            let rendered = self.templates.render(bound, &inner);
+            let rendered = self.templates.render(bound, &inner).and_then(|value| {
+                // Vars that mention each other twice double with each of them.
+                if size(&value) <= MOST_VALUES {
+                    return Ok(value);
+                }
+                let message = "it is too large".to_owned();
+                let (source, span) = (bound.source.clone(), bound.span);
+                Err(Stop::Failed { code: castline_spec::Code::TemplateFailed, source, span, message })
+            });
             let mut memo = self.memo.lock().expect("nobody panics while holding it");
             memo.insert(name.into(), rendered.clone());
             rendered
@@ -161,6 +169,17 @@ impl Scope {
             // This kind of error is nobody else's here; it makes the finding `unreadable`.
             Err(NoFile::Broken(why)) => Err(Error::new(ErrorKind::TemplateNotFound, format!("`read` {why}"))),
         }
+    }
+}
+
+/// Values in one var, those inside of lists and maps counted.
+const MOST_VALUES: usize = 200_000;
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Map(map) => 1 + map.values().map(size).sum::<usize>(),
+        _ => 1,
     }
 }
 

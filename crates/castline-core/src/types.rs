@@ -26,6 +26,8 @@ pub use words::describe;
 const MEDIA: &str = "$media";
 /// The key of the object that stands for a step or one of its legs, which is no value.
 const STEP: &str = "$step";
+/// Schemas that are put together stay below this size.
+const MOST_NODES: usize = 2_000;
 /// Sets of values up to this size are looked at one by one.
 const MOST_VALUES: usize = 64;
 
@@ -230,6 +232,10 @@ impl Type {
 
     /// Values of a schema as documents write it, that becomes media where it says so.
     pub fn of_schema(schema: &Json) -> Self {
+        // What a reference leads to may be media, which has another form here.
+        if has_reference(schema) {
+            return Self::any();
+        }
         Self::encoded(with_media(schema, &|_| true))
     }
 
@@ -266,6 +272,9 @@ impl Type {
     /// One or the other.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
+        if self.size() + other.size() > MOST_NODES {
+            return Self::any().made_of(&[self, other]);
+        }
         Self {
             schema: Arc::new(union([&*self.schema, &*other.schema])),
             may_be_missing: self.may_be_missing || other.may_be_missing,
@@ -277,6 +286,11 @@ impl Type {
     pub fn union<'t>(types: impl IntoIterator<Item = &'t Self>) -> Self {
         let none = Self::encoded(Json::Bool(false));
         types.into_iter().fold(none, |all, one| all.or(one))
+    }
+
+    /// How large its schema is: what is made of many large ones is known less well.
+    pub(crate) fn size(&self) -> usize {
+        size(&self.schema)
     }
 
     /// The kinds of values that it may be.
@@ -556,6 +570,15 @@ fn attribute(schema: &Json, name: &str) -> Inner {
     let closed =
         map.get("additionalProperties") == Some(&Json::Bool(false)) && !map.contains_key("patternProperties");
     if closed && !combined { Inner::Never } else { Inner::Known(Type::unknown()) }
+}
+
+fn size(schema: &Json) -> usize {
+    match schema {
+        Json::Object(map) => map.iter().map(|(key, value)| 1 + key.len() / 32 + size(value)).sum(),
+        Json::Array(items) => items.iter().map(size).sum::<usize>() + 1,
+        Json::String(text) => 1 + text.len() / 32,
+        _ => 1,
+    }
 }
 
 /// True when a part of a schema cannot be read without the whole.

@@ -3,6 +3,7 @@
 //! Start reading at [`Check::check_types`].
 
 use castline_spec::schema::MediaKind;
+use castline_spec::template::Target as ReferenceTarget;
 use castline_spec::template::tree::{Body, Expr, ExprKind, Part};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Span};
 use serde_json::Value as Json;
@@ -13,7 +14,7 @@ use super::{Check, Proofs};
 use crate::callee::Callee;
 use crate::field::Field;
 use crate::media::MediaType;
-use crate::types::fit::{Fit, target};
+use crate::types::fit::{Fit, may_be_path, target};
 use crate::types::infer::{Infer, Names};
 
 use crate::types::{Kinds, Type, describe};
@@ -92,19 +93,36 @@ fn of_step(before: &Expr) -> Option<(&str, Option<Span>)> {
     }
 }
 
-/// What an expression may be: each side of `or`, each branch of an `if`.
-fn branches(expression: &Expr) -> Vec<&Expr> {
-    match &expression.kind {
-        ExprKind::Or(left, right) => branches(left).into_iter().chain(branches(right)).collect(),
+/// What an expression may be: each side of `or`, each branch of an `if`, and what `default` puts
+/// in place of a value that may be missing.
+fn branches<'e>(expression: &'e Expr, infer: &mut Infer<'_>) -> Vec<&'e Expr> {
+    let sides = match &expression.kind {
+        ExprKind::Or(left, right) => vec![&**left, &**right],
         ExprKind::If { then, otherwise, .. } => {
-            let otherwise = otherwise.iter().flat_map(|other| branches(other));
-            branches(then).into_iter().chain(otherwise).collect()
+            std::iter::once(then).chain(otherwise).map(|e| &**e).collect()
         }
         ExprKind::Filter(Some(value), name, arguments) if matches!(name.value.as_str(), "default" | "d") => {
-            let other = arguments.first().map(|argument| branches(&argument.value)).unwrap_or_default();
-            branches(value).into_iter().chain(other).collect()
+            // What a step gives is missing when the step is skipped.
+            let needed = arguments.len() > 1 || of_steps(value) || infer.branch(value).may_be_missing;
+            let other = arguments.first().filter(|_| needed).map(|argument| &argument.value);
+            std::iter::once(&**value).chain(other).collect()
         }
-        _ => vec![expression],
+        _ => return vec![expression],
+    };
+    sides.into_iter().flat_map(|side| branches(side, infer)).collect()
+}
+
+/// True for a path that begins with `steps`.
+fn of_steps(mut expression: &Expr) -> bool {
+    loop {
+        expression = match &expression.kind {
+            ExprKind::Attribute(inner, _)
+            | ExprKind::Item(inner, _)
+            | ExprKind::Slice(inner, _)
+            | ExprKind::Call(inner, _) => inner,
+            ExprKind::Name(name) => return name == "steps",
+            _ => return false,
+        }
     }
 }
 
@@ -140,7 +158,17 @@ impl Check<'_> {
                     let before = infer.found.len();
                     let given = infer.value(&binding.value);
                     let Some(field) = field else { continue };
-                    let fit = self.fitting.fit(&given, field);
+                    let fit = match self.fitting.fit(&given, field) {
+                        // A text that somebody gives may be the path of a file; what a model says is none.
+                        Fit::Never(_)
+                            if field.media.is_some()
+                                && self.is_given(&binding.value)
+                                && may_be_path(&given) =>
+                        {
+                            Fit::Open
+                        }
+                        fit => fit,
+                    };
                     proofs.count(&fit);
                     if infer.found.len() == before
                         && let Some(wrong) = self.wrong_items(input, &binding.value, field, &mut infer, known)
@@ -172,6 +200,14 @@ impl Check<'_> {
         findings.extend(infer.found);
         self.add(findings);
         proofs
+    }
+
+    /// True for a value that comes of no step.
+    fn is_given(&self, value: &Dynamic) -> bool {
+        !self
+            .references(value)
+            .iter()
+            .any(|reference| matches!(reference.target, ReferenceTarget::Step { .. }))
     }
 
     /// A path whose end names another kind of file than the step gives.
@@ -206,12 +242,12 @@ impl Check<'_> {
     ) -> Option<Diagnostic> {
         let DynamicKind::Template(template) = &value.kind else { return None };
         let Body::Lone(expression) = &*template.body else { return None };
-        let branches = branches(expression);
+        let branches = branches(expression, infer);
         if branches.len() < 2 {
             return None;
         }
         let wrong = branches.into_iter().find_map(|branch| {
-            let given = infer.branch(branch);
+            let given = infer.branch(branch).when_there();
             matches!(self.fitting.fit(&given, field), Fit::Never(_)).then_some((branch, given))
         });
         let (branch, given) = wrong?;

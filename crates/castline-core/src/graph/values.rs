@@ -170,7 +170,7 @@ impl Check<'_> {
                 self.not_a_path(input, text, span).into_iter().collect()
             }
             _ => field
-                .misfits_json(json)
+                .misfits_json(&crate::types::fit::prune(json))
                 .into_iter()
                 .map(|misfit| misfit_finding(input, misfit, source, span, Some(field), true))
                 .collect(),

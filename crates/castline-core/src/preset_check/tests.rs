@@ -126,6 +126,8 @@ fn values_in_a_schema_fit_it() {
       m.yaml 3:38 declared here
     error[invalid-input] 3:136 <'1'> `b.items.default` must be an integer, not a text (string)
       m.yaml 3:103 declared here
+      hint: write it without quotes: `1`
+      fix: '1' -> 1
     error[invalid-input] 3:179 <two> `c.examples[1]` must be an integer, not a text (string)
       m.yaml 3:145 declared here
     error[invalid-input] 5:16 <z> `a` must be one of "x", 7, not "z"
@@ -185,7 +187,7 @@ rules:
     warning[invalid-input] 8:79 <slwo> `mode` of the rule can never hold: `mode` must be one of "fast", "slow", not "slwo"
       m.yaml 3:38 declared here
       hint: did you mean "slow"?
-      fix: slwo -> "slow"
+      maybe: slwo -> "slow"
     error[unknown-input] 10:50 <hight> the rule is about `hight`, which is no input
       hint: known: `mode`, `width`
     error[invalid-schema] 12:47 <big> `minimum` must be a number, not a text (string)
@@ -227,7 +229,7 @@ examples:
     error[invalid-input] 11:33 <fats> `mode` must be one of "fast", "slow", not "fats"
       m.yaml 3:64 declared here
       hint: did you mean "fast"?
-      fix: fats -> "fast"
+      maybe: fats -> "fast"
     error[media-mismatch] 12:35 <./clip.mp4> `photo` takes an image, and `./clip.mp4` is a video by its name
       m.yaml 3:108 declared here
     error[invalid-input] 13:35 <'https://example.com/a.png'> `photo` takes a file, and `https://example.com/a.png` is no path
@@ -306,9 +308,12 @@ ports: { image: subject }
       fix: 4 -> "4"
     error[invalid-input] 5:48 <9> `count.default` must be at most 4, not 9
       m.yaml 5:3 declared here
+      maybe: 9 -> 4
     warning[unused] 6:3 <spare> nothing uses the input `spare`
     error[invalid-input] 9:10 <'16:9'> `ratio` must be one of "1:1", "2:3", not "16:9"
       base.yaml 9:5 declared here
+      hint: did you mean "1:1"?
+      maybe: '16:9' -> "1:1"
     error[type-mismatch] 10:10 <'{{ inputs.count }} steps'> `steps` takes an integer, and this template is always text
       base.yaml 10:5 declared here
     error[type-mismatch] 11:14 <inputs.subject> `image` takes an image, and `subject` is a text (string)

@@ -91,6 +91,9 @@ impl Fitting {
     fn media_in_text(&mut self, schema: &Json, field: &Field) -> Fit {
         let own = Kinds::of(schema);
         let lists = own.any(Kinds::LIST) && Kinds::of(&field.schema).any(Kinds::LIST);
+        if super::has_reference(&field.schema) {
+            return Fit::Open;
+        }
         if !(lists || own.any(Kinds::MEDIA)) {
             return self.related(schema, field);
         }
@@ -190,6 +193,8 @@ fn settle(schema: &Json) -> Json {
     for (key, value) in map {
         let value = match (key.as_str(), value) {
             ("anyOf", Json::Array(parts)) => parts.iter().map(settle).collect(),
+            ("const", value) => prune(value),
+            ("enum", Json::Array(values)) => values.iter().map(prune).collect(),
             ("items", Json::Object(_)) => settle(value),
             ("properties", Json::Object(named)) => {
                 Json::Object(named.iter().map(|(name, schema)| (name.clone(), settle(schema))).collect())
@@ -233,7 +238,11 @@ fn as_text(schema: &Json) -> Json {
 
 fn text_of(value: Json) -> Json {
     match value {
-        Json::Number(number) => number.to_string().into(),
+        Json::Number(_) => match crate::Value::from_json(value) {
+            // A whole number is written without a point.
+            crate::Value::Number(number) => number.to_string().into(),
+            _ => Json::Null,
+        },
         Json::Bool(truth) => truth.to_string().into(),
         other => other,
     }
@@ -255,6 +264,15 @@ fn integers(schema: &Json) -> Option<Vec<Json>> {
 fn paths_as_media(schema: &Json, kind: MediaKind) -> Json {
     let is_prefix = |pattern: &str| pattern.starts_with("^\\./") || pattern.starts_with("^\\.\\./");
     let parts = alternatives(schema).into_iter().map(|part| {
+        if let Some(lists) = values(part).filter(|lists| lists.iter().all(is_list_of_paths)) {
+            let least = lists.iter().filter_map(Json::as_array).map(Vec::len).min();
+            return match least {
+                Some(least) if least > 0 => {
+                    json!({ "type": "array", "items": media(kind), "minItems": least })
+                }
+                _ => part.clone(),
+            };
+        }
         if Kinds::of(part).only(Kinds::LIST) {
             let mut list = part.as_object().cloned().unwrap_or_default();
             if let Some(items) = list.get("items").filter(|items| items.is_object()) {
@@ -270,6 +288,36 @@ fn paths_as_media(schema: &Json, kind: MediaKind) -> Json {
         if path { media(kind) } else { part.clone() }
     });
     union(&parts.collect::<Vec<_>>())
+}
+
+fn is_list_of_paths(value: &Json) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(is_path)))
+}
+
+/// True for texts of which nothing says that they are no path of a file.
+pub fn may_be_path(given: &Type) -> bool {
+    let open = |part: &Json| {
+        let known = values(part).is_some() || part.get("pattern").is_some();
+        Kinds::of(part).only(Kinds::TEXT) && !known
+    };
+    alternatives(&given.without_null().schema).into_iter().all(|part| match part.get("items") {
+        Some(items) if Kinds::of(part).only(Kinds::LIST) => alternatives(items).into_iter().all(open),
+        _ => open(part),
+    })
+}
+
+/// A value as a run leaves it: nones of lists and maps are left out.
+pub fn prune(value: &Json) -> Json {
+    match value {
+        Json::Array(items) => items.iter().filter(|item| !item.is_null()).map(prune).collect(),
+        Json::Object(map) => map
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), prune(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
 }
 
 fn holds_media(schema: &Json) -> bool {

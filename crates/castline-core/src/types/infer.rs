@@ -34,7 +34,7 @@ pub trait Names {
 }
 
 /// What an expression stands for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Seen {
     Value(Type),
     /// A step's leg.
@@ -83,7 +83,10 @@ impl<'a> Infer<'a> {
     /// The type of a document's value.
     pub fn value(&mut self, value: &Dynamic) -> Type {
         match &value.kind {
-            DynamicKind::Literal(json) => Type::literal(json),
+            // As a run reads it: a whole number is an integer.
+            DynamicKind::Literal(json) => {
+                Type::literal(&crate::Value::from_json(json.clone()).to_json(&mut |_| Json::Null))
+            }
             DynamicKind::Broken => Type::unknown(),
             DynamicKind::Template(template) => self.template(template),
             DynamicKind::List(items) => {
@@ -109,7 +112,7 @@ impl<'a> Infer<'a> {
     /// The type of a part of an expression that was looked at as a whole before.
     pub fn branch(&mut self, expression: &Expr) -> Type {
         let found = self.found.len();
-        let branch = self.expression(expression, Use::LookedAt).when_there();
+        let branch = self.expression(expression, Use::LookedAt);
         self.found.truncate(found);
         branch
     }
@@ -147,7 +150,7 @@ impl<'a> Infer<'a> {
                 length += least as u64;
             }
             texts = match (texts, alternatives) {
-                (Some(heads), Some(tails)) if heads.len() * tails.len() <= MOST_VALUES => {
+                (Some(heads), Some(tails)) if fits_in(&heads, &tails) => {
                     let joined = |head: &String| {
                         let head = head.clone();
                         tails.iter().map(move |tail| format!("{head}{tail}")).collect::<Vec<_>>()
@@ -188,8 +191,12 @@ impl<'a> Infer<'a> {
             }
             Part::If { test, then, otherwise } => {
                 let truth = self.expression(test, Use::LookedAt);
-                let (then, otherwise) =
-                    (self.scoped(|infer| infer.text(then)), self.scoped(|infer| infer.text(otherwise)));
+                // What is set in a branch stays set after it.
+                let before = self.locals.clone();
+                let then = self.guarded(test, &truth, true, |infer| infer.text(then));
+                let after_then = std::mem::replace(&mut self.locals, before);
+                let otherwise = self.guarded(test, &truth, false, |infer| infer.text(otherwise));
+                self.join(after_then);
                 then.or(&otherwise).made_of(&[&Type { may_be_missing: false, ..truth }])
             }
             Part::For { target, iter, filter, body, otherwise } => {
@@ -288,6 +295,34 @@ impl<'a> Infer<'a> {
         Type::text()
     }
 
+    /// One branch. What is wrong in a branch that is never taken, or that a test of types guards,
+    /// is no finding.
+    fn guarded<T>(&mut self, test: &Expr, truth: &Type, when: bool, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.found.len();
+        let done = work(self);
+        let known = truth.value().map(|value| crate::templates::truth(&crate::Value::from_json(value)));
+        if known.is_some_and(|known| known != when) || tests_types(test) {
+            self.found.truncate(before);
+        }
+        done
+    }
+
+    /// Each name is what one of two branches left it.
+    fn join(&mut self, other: Vec<BTreeMap<String, Seen>>) {
+        for (mine, theirs) in self.locals.iter_mut().zip(other) {
+            for (name, seen) in &mut *mine {
+                *seen = match (&*seen, theirs.get(name)) {
+                    (one, Some(other)) if one == other => one.clone(),
+                    (Seen::Value(one), Some(Seen::Value(other))) => Seen::Value(one.or(other)),
+                    _ => Seen::Value(Type::unknown().or_failure()),
+                };
+            }
+            for name in theirs.into_keys() {
+                mine.entry(name).or_insert_with(|| Seen::Value(Type::unknown().or_failure()));
+            }
+        }
+    }
+
     fn scoped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         self.locals.push(BTreeMap::new());
         let done = work(self);
@@ -325,7 +360,7 @@ impl<'a> Infer<'a> {
             Seen::Column(item) => Seen::Value(item),
             Seen::Value(value) => {
                 let kinds = value.kinds();
-                if kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN).or(Kinds::NULL).or(Kinds::MEDIA)) {
+                if kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN).or(Kinds::MEDIA)) {
                     let what = describe(&value.schema);
                     self.error(
                         Code::TypeMismatch,
@@ -395,9 +430,11 @@ impl<'a> Infer<'a> {
             }
             ExprKind::If { test, then, otherwise } => {
                 let truth = self.expression(test, Use::LookedAt).when_there();
-                let then = self.expression(then, used);
+                let then = self.guarded(test, &truth, true, |infer| infer.expression(then, used));
                 let otherwise = match otherwise {
-                    Some(otherwise) => self.expression(otherwise, used),
+                    Some(otherwise) => {
+                        self.guarded(test, &truth, false, |infer| infer.expression(otherwise, used))
+                    }
                     None => Type::missing(),
                 };
                 then.or(&otherwise).made_of(&[&truth])
@@ -577,6 +614,10 @@ impl<'a> Infer<'a> {
         if let Some(known) = self.vars.get(name) {
             return known.clone();
         }
+        // A run gives up on vars that are nested deeper, too.
+        if self.open_vars.len() >= DEEPEST_VARS {
+            return Type::unknown().or_failure();
+        }
         let Some(value) = self.names.var(name).filter(|_| self.open_vars.insert(name.to_owned())) else {
             return Type::unknown();
         };
@@ -745,6 +786,26 @@ impl<'a> Infer<'a> {
     }
 }
 
+/// Vars that mention each other are followed so deep.
+const DEEPEST_VARS: usize = 64;
+
+/// True while all combinations of two sets of texts are few and short.
+fn fits_in(heads: &[String], tails: &[String]) -> bool {
+    let length = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+    heads.len() * tails.len() <= MOST_VALUES
+        && length(heads) * tails.len().max(1) + length(tails) * heads.len().max(1) <= 1 << 16
+}
+
+/// True for a condition that asks what a value is: `x is string`, `x is defined`.
+fn tests_types(test: &Expr) -> bool {
+    match &test.kind {
+        ExprKind::Test(..) => true,
+        ExprKind::Not(inner) => tests_types(inner),
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => tests_types(left) || tests_types(right),
+        _ => false,
+    }
+}
+
 fn counted(arguments: usize) -> String {
     match arguments {
         0 => "no arguments".to_owned(),
@@ -775,6 +836,9 @@ fn is_integer(schema: &Json) -> bool {
 /// A list of so many items.
 fn list_of(items: &[Type]) -> Type {
     let parts: Vec<_> = items.iter().collect();
+    if items.iter().map(Type::size).sum::<usize>() > super::MOST_NODES {
+        return Type::of_type("array").made_of(&parts);
+    }
     if let Some(values) = items.iter().map(Type::value).collect::<Option<Vec<_>>>() {
         return Type::literal(&Json::Array(values));
     }
@@ -786,6 +850,10 @@ fn list_of(items: &[Type]) -> Type {
 
 /// A map of these keys and no others.
 fn map_of(entries: Vec<(String, Type)>) -> Type {
+    if entries.iter().map(|(_, value)| value.size()).sum::<usize>() > super::MOST_NODES {
+        let parts: Vec<_> = entries.iter().map(|(_, value)| value).collect();
+        return Type::of_type("object").made_of(&parts);
+    }
     if let Some(values) =
         entries.iter().map(|(key, value)| Some((key.clone(), value.value()?))).collect::<Option<Map<_, _>>>()
     {

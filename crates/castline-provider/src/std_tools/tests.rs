@@ -325,6 +325,6 @@ async fn pictures_are_turned_as_their_camera_said() {
 async fn an_unknown_tool_names_the_ones_there_are() {
     assert_eq!(
         fault(&Ask::of("std/rotate"), &Shelf::default()).await,
-        "there is no tool `std/rotate`: there are std/contact-sheet, std/resize, std/crop, std/convert and std/compose"
+        "there is no tool `std/rotate`: there are std/contact-sheet, std/resize, std/crop, std/convert, std/compose"
     );
 }

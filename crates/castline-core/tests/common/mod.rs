@@ -101,9 +101,6 @@ pub struct World {
     pub failing: BTreeSet<String>,
     /// How often the predictions of a prompt fail because of the platform, before they do not.
     pub faults: BTreeMap<String, u32>,
-    /// What is there already is reused, as a ledger does whose legs turn out to be the same only
-    /// on the way.
-    pub reuses: bool,
 }
 
 /// How a run ended.
@@ -137,6 +134,7 @@ impl World {
     /// picked by `pick` among those in flight.
     pub fn run(&mut self, plan: Arc<Plan>, stop_after: usize, mut pick: impl FnMut(usize) -> usize) -> Ended {
         let forecast = self.forecast(plan.clone());
+        let before: BTreeSet<Key> = self.ledger.keys().copied().collect();
         assert!(!forecast.found.has_errors(), "{}", lines(&forecast.found));
         let options =
             Options { run: "run1".into(), castline_version: "0".into(), parallel: 3, fail_fast: false };
@@ -150,7 +148,12 @@ impl World {
             let mut finished = false;
             for effect in decision.effects {
                 match effect {
-                    Effect::Ensure { leg, request } => in_flight.push((leg, request)),
+                    Effect::Ensure { leg, request } => {
+                        assert!(!before.contains(&request.key), "what the forecast found is not created");
+                        // Legs that turn out to be the same only on the way share what is there.
+                        let there = self.ledger.get(&request.key).cloned();
+                        in_flight.push((leg, request, there));
+                    }
                     Effect::Finish => finished = true,
                     Effect::Save(_) | Effect::Cancel(_) | Effect::Abandon(_) => {}
                 }
@@ -160,8 +163,17 @@ impl World {
                 break;
             }
             let next = pick(in_flight.len()) % in_flight.len();
-            let (leg, request) = in_flight.swap_remove(next);
-            let outcome = self.predict(&request);
+            let (leg, request, there) = in_flight.swap_remove(next);
+            let outcome = match there {
+                Some(output) => Outcome::Succeeded {
+                    output,
+                    reused: true,
+                    prediction: None,
+                    cost: Some(MicroUsd::ZERO),
+                    predict_seconds: None,
+                },
+                None => self.predict(&request),
+            };
             ended += 1;
             decision = run.handle(Input::Ended(leg, Box::new(outcome)), Timestamp::UNIX_EPOCH);
         }
@@ -179,17 +191,6 @@ impl World {
     }
 
     fn predict(&mut self, request: &Request) -> Outcome {
-        let known = self.ledger.get(&request.key).filter(|_| self.reuses).cloned();
-        if let Some(output) = known {
-            let cost = Some(MicroUsd::ZERO);
-            return Outcome::Succeeded {
-                output,
-                reused: true,
-                prediction: None,
-                cost,
-                predict_seconds: None,
-            };
-        }
         let prompt = request.input.get("prompt").and_then(Value::as_str).unwrap_or("").to_owned();
         self.created.push(format!("{} {prompt}", request.model));
         if self.failing.contains(&prompt) {

@@ -101,7 +101,7 @@ fn run(graph: Graph, file: &Path) -> Result<(), Failed> {
             return Err(Failed::NotTried);
         }
         let Some(plan) = plan else { return Err(Failed::Run("there are no legs".to_owned())) };
-        let mut world = World { reuses: true, ..World::default() };
+        let mut world = World::default();
         return judge(&plan, &world.run(plan.clone(), usize::MAX, |_| 0));
     }
 }

@@ -219,7 +219,9 @@ impl Graph {
             fitting: Fitting::default(),
             files: Vec::new(),
             names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
+            deps: Vec::new(),
         };
+        check.deps = workflow.steps.keys().map(|name| check.deps_of(name)).collect();
         let graph = check.graph(&mut Callees::new(catalog));
         (graph, check.found)
     }
@@ -248,6 +250,8 @@ struct Check<'w> {
     fitting: Fitting,
     files: Vec<(String, Span)>,
     names: Arc<IndexMap<Name, usize>>,
+    /// What each step waits for.
+    deps: Vec<Vec<Dep>>,
 }
 
 impl Check<'_> {
@@ -261,8 +265,8 @@ impl Check<'_> {
         self.check_names(&found);
         let order = self.order();
         let axes = self.axes(&order);
-        let known = Known::new(self, &found, &axes);
-        self.found.extend(known.found.clone());
+        let (known, of_axes) = Known::new(self, &found, &axes);
+        self.found.list.extend(of_axes);
         let mut steps = Vec::new();
         for (number, (name, callee)) in workflow.steps.keys().zip(&found).enumerate() {
             self.check_axes(number, &axes);
@@ -345,7 +349,7 @@ impl Check<'_> {
             each,
             axes: axes[number].clone(),
             proofs,
-            deps: self.deps(name),
+            deps: self.deps[number].clone(),
             json,
             retry: step.retry.clone(),
             timeout: step.timeout.unwrap_or(TIMEOUT),
@@ -369,8 +373,8 @@ impl Check<'_> {
 
     /// Steps so that each comes after what it needs; a cycle is a finding, and is cut open.
     fn order(&mut self) -> Vec<usize> {
-        let deps = self.workflow.steps.keys().map(|n| self.deps(n).into_iter().map(|d| d.step).collect());
-        let (order, cycles) = sort(&deps.collect::<Vec<_>>());
+        let needs = self.deps.iter().map(|deps| deps.iter().map(|dep| dep.step).collect());
+        let (order, cycles) = sort(&needs.collect::<Vec<_>>());
         cycles.iter().for_each(|cycle| self.report_cycle(cycle));
         order
     }
@@ -389,16 +393,15 @@ impl Check<'_> {
     fn axes(&self, order: &[usize]) -> Vec<Axes> {
         let mut all: Vec<Axes> = vec![IndexMap::new(); self.workflow.steps.len()];
         for &i in order {
-            let (name, step) = self.workflow.steps.get_index(i).expect("a step's number");
             let mut axes = Axes::new();
-            for dep in self.deps(name).iter().filter(|d| !d.order_only) {
+            for dep in self.deps[i].iter().filter(|d| !d.order_only) {
                 for (axis, openers) in &all[dep.step] {
                     if !dep.closed.has(axis) {
                         axes.entry(axis.clone()).or_default().extend(openers);
                     }
                 }
             }
-            for axis in step.each.keys() {
+            for axis in self.workflow.steps[i].each.keys() {
                 axes.entry(axis.clone()).or_default().insert(i);
             }
             all[i] = axes;

@@ -95,6 +95,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// In documents and reports: `error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// A second place that explains a finding, maybe in another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {

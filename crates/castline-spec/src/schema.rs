@@ -123,6 +123,16 @@ impl MediaKind {
         }
     }
 
+    /// In messages: `an image`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Image => "an image",
+            Self::Video => "a video",
+            Self::Audio => "audio",
+            Self::File => "a file",
+        }
+    }
+
     /// The media type of a schema: `image/*`.
     pub fn content_type(self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ pub mod tree;
 mod walk;
 
 pub use names::{FILTERS, FUNCTIONS, Scope, TESTS};
-use tree::{Body, Reading, Refusal};
+use tree::{Body, Expr, Reading, Refusal};
 use walk::Walk;
 
 /// A YAML value in which strings may be templates, at any depth.
@@ -325,6 +325,17 @@ impl Dynamic {
     /// Everything that it refers to, at any depth, in the order of the file.
     pub fn references(&self) -> impl Iterator<Item = &Reference> + '_ {
         self.templates().flat_map(|template| &template.references)
+    }
+
+    /// The expression that it is, when it is one and nothing else: it keeps its type.
+    pub fn lone(&self) -> Option<&Expr> {
+        match &self.kind {
+            DynamicKind::Template(template) => match &*template.body {
+                Body::Lone(expression) => Some(expression),
+                Body::Text(_) => None,
+            },
+            _ => None,
+        }
     }
 
     /// True when there is no template in it.

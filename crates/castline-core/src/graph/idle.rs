@@ -56,10 +56,7 @@ impl Check<'_> {
         if workflow.outputs.is_empty() {
             return;
         }
-        let mut used = BTreeSet::new();
-        for name in workflow.steps.keys() {
-            used.extend(self.deps(name).into_iter().map(|dep| dep.step));
-        }
+        let mut used: BTreeSet<_> = self.deps.iter().flatten().map(|dep| dep.step).collect();
         for reference in workflow.outputs.values().flat_map(|b| self.references(&b.value)) {
             if let Target::Step { step, .. } = &reference.target {
                 used.extend(self.names.get(step.value.as_str()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
 use castline_spec::template::Shape;
-use castline_spec::{Code, Diagnostic, Diagnostics, Dynamic, DynamicKind, Name, Workflow};
+use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
@@ -27,8 +27,6 @@ pub(super) struct Known<'c> {
     inputs: IndexMap<Name, Type>,
     /// The values of each axis that a step opens.
     own_axes: Vec<IndexMap<Name, Type>>,
-    /// What can never be an axis, and what is wrong with its expression.
-    pub found: Diagnostics,
 }
 
 /// What the templates of a step see; those of outputs stand on no step.
@@ -38,7 +36,12 @@ pub(super) struct View<'k> {
 }
 
 impl<'c> Known<'c> {
-    pub fn new(check: &Check<'c>, callees: &'c [Option<Arc<Callee>>], axes: &'c [Axes]) -> Self {
+    /// With what can never be an axis, and what is wrong with its expression.
+    pub fn new(
+        check: &Check<'c>,
+        callees: &'c [Option<Arc<Callee>>],
+        axes: &'c [Axes],
+    ) -> (Self, Vec<Diagnostic>) {
         let workflow = check.workflow;
         let mut known = Self {
             workflow,
@@ -47,16 +50,16 @@ impl<'c> Known<'c> {
             axes,
             inputs: workflow.inputs.iter().map(|(name, input)| (name.clone(), of_input(input))).collect(),
             own_axes: vec![IndexMap::new(); workflow.steps.len()],
-            found: Diagnostics::default(),
         };
+        let mut found = Vec::new();
         // An axis never depends on another one or on a step, so their order does not matter.
         for (number, step) in workflow.steps.values().enumerate() {
             for (axis, binding) in &step.each {
-                let values = known.axis_values(number, axis, &binding.value);
+                let values = known.axis_values(number, axis, &binding.value, &mut found);
                 known.own_axes[number].insert(axis.clone(), values);
             }
         }
-        known
+        (known, found)
     }
 
     /// What the templates of a step see.
@@ -85,11 +88,17 @@ impl<'c> Known<'c> {
         (openers.len() == 1).then(|| openers.first().copied())?
     }
 
-    fn axis_values(&mut self, step: usize, axis: &Name, values: &Dynamic) -> Type {
+    fn axis_values(
+        &self,
+        step: usize,
+        axis: &Name,
+        values: &Dynamic,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Type {
         let is_text = matches!(&values.kind, DynamicKind::Template(t) if t.shape == Shape::Text);
         if is_text || matches!(values.kind, DynamicKind::Literal(_) | DynamicKind::Map(_)) {
             // What is no list is said where the document is read.
-            return literal_items(values);
+            return Type::any();
         }
         let view = self.of_step(step);
         let mut infer = Infer::new(&view, &self.workflow.source);
@@ -99,12 +108,10 @@ impl<'c> Known<'c> {
         if kinds != Kinds::NONE && !kinds.any(Kinds::LIST) && found.is_empty() {
             found.push(self.no_list(axis, values, &list));
         }
-        self.found.list.extend(found);
-        match &values.kind {
-            DynamicKind::List(items) if items.iter().all(Dynamic::is_literal) => {
-                let items: Vec<_> = items.iter().filter_map(Dynamic::as_literal).collect();
-                Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>())
-            }
+        findings.extend(found);
+        match values.as_literal() {
+            // As it is written: findings point at the item.
+            Some(Json::Array(items)) => Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>()),
             _ => list.items(),
         }
     }
@@ -131,7 +138,7 @@ impl<'c> Known<'c> {
     }
 
     /// The input that a value is and nothing else, with the place of its name.
-    fn declared(&self, value: &Dynamic) -> Option<(&'c Name, castline_spec::Span)> {
+    pub fn declared(&self, value: &Dynamic) -> Option<(&'c Name, castline_spec::Span)> {
         let name = super::types::bare_input(value)?;
         let (name, input) = self.workflow.inputs.get_key_value(name)?;
         Some((name, input.name_span))
@@ -140,20 +147,7 @@ impl<'c> Known<'c> {
 
 /// Where a value's expression stands: without its braces and quotes when it is one.
 pub(super) fn expression_span(value: &Dynamic) -> castline_spec::Span {
-    match &value.kind {
-        DynamicKind::Template(template) => match &*template.body {
-            castline_spec::template::tree::Body::Lone(expression) => expression.span,
-            castline_spec::template::tree::Body::Text(_) => value.span,
-        },
-        _ => value.span,
-    }
-}
-
-fn literal_items(values: &Dynamic) -> Type {
-    match values.as_literal() {
-        Some(Json::Array(items)) => Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>()),
-        _ => Type::any(),
-    }
+    value.lone().map_or(value.span, |expression| expression.span)
 }
 
 fn of_input(input: &castline_spec::workflow::Input) -> Type {
@@ -222,7 +216,6 @@ impl Names for View<'_> {
                 .json
                 .as_ref()
                 .map_or_else(Type::unknown, |schema| Type::encoded(schema.value.clone())),
-            "output" if callee.model.output.kind == OutputKind::Text => Type::any(),
             "status" => {
                 let words = LegStatus::ALL.iter().filter_map(|status| serde_json::to_value(status).ok());
                 Type::one_of(&words.collect::<Vec<_>>())

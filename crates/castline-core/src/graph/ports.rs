@@ -7,7 +7,7 @@ use castline_spec::workflow::{From, Piped};
 use castline_spec::{Code, Diagnostic, Name, Span, Spanned};
 
 use super::known::Known;
-use super::refs::{kind_name, media_name};
+use super::refs::kind_name;
 use super::{Check, Closed, Proofs};
 use crate::callee::Callee;
 use crate::field::{Field, types};
@@ -336,7 +336,7 @@ fn may_take(takes: Option<MediaKind>, given: Option<MediaKind>) -> bool {
 }
 
 fn a(kind: Option<MediaKind>) -> &'static str {
-    kind.map_or("text", media_name)
+    kind.map_or("text", MediaKind::noun)
 }
 
 /// From the first source to the last.

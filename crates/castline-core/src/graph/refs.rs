@@ -17,7 +17,8 @@ use crate::callee::Callee;
 use crate::scope::ATTRIBUTES;
 
 impl Closed {
-    pub(super) fn of(all: Option<&All>) -> Self {
+    /// What a reference with this `.all` closes.
+    pub fn of(all: Option<&All>) -> Self {
         match all {
             None => Self::None,
             Some(All::Every) => Self::Every,
@@ -58,7 +59,7 @@ impl Check<'_> {
     }
 
     /// What a step waits for: `from` first, then templates, then `after`.
-    pub(super) fn deps(&self, name: &Name) -> Vec<Dep> {
+    pub(super) fn deps_of(&self, name: &Name) -> Vec<Dep> {
         let step = &self.workflow.steps[name];
         let mut deps: Vec<Dep> = Vec::new();
         let mut add = |step: Option<&usize>, closed: Closed, tested: bool, order_only: bool| {
@@ -471,21 +472,7 @@ pub(super) fn sources(from: &From) -> Vec<&Spanned<castline_spec::workflow::Pipe
 /// Words for what a model gives.
 pub(super) fn kind_name(kind: OutputKind) -> &'static str {
     match kind {
-        OutputKind::Image => "an image",
-        OutputKind::Video => "a video",
-        OutputKind::Audio => "audio",
-        OutputKind::File => "a file",
-        OutputKind::Text => "text",
         OutputKind::Json => "JSON",
-    }
-}
-
-/// Words for a kind of media.
-pub(super) fn media_name(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Image => "an image",
-        MediaKind::Video => "a video",
-        MediaKind::Audio => "audio",
-        MediaKind::File => "a file",
+        kind => kind.media().map_or("text", MediaKind::noun),
     }
 }

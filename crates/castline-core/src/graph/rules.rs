@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use castline_spec::Span;
-use castline_spec::template::{Dynamic, DynamicKind};
 use serde_json::{Map, Value as Json};
 
 use super::known::{Known, expression_span};
@@ -75,11 +74,9 @@ impl Check<'_> {
         let unset = || callee.model.defaults.get(input).map(as_json);
         let (_, step) = self.workflow.steps.get_index(number)?;
         let Some(binding) = step.with.get(input) else { return Some(vec![unset()]) };
-        let given = if let Some(json) = literal(&binding.value) {
-            Type::literal(&json)
-        } else {
-            let view = known.of_step(number);
-            Infer::new(&view, &self.workflow.source).value(&binding.value)
+        let given = match binding.value.as_literal() {
+            Some(json) => Type::literal(&json),
+            None => Infer::new(&known.of_step(number), &self.workflow.source).value(&binding.value),
         };
         let kinds = given.kinds();
         if kinds.only(Kinds::MEDIA) || field.media.is_some_and(|media| !media.many) && kinds.only(Kinds::TEXT)
@@ -89,13 +86,6 @@ impl Check<'_> {
         let values =
             given.values().filter(|_| !field.takes_text_only() || kinds.only(Kinds::TEXT.or(Kinds::NULL)))?;
         Some(values.into_iter().map(|value| if value.is_null() { unset() } else { Some(value) }).collect())
-    }
-}
-
-fn literal(value: &Dynamic) -> Option<Json> {
-    match &value.kind {
-        DynamicKind::Template(_) | DynamicKind::Broken => None,
-        _ => value.as_literal(),
     }
 }
 

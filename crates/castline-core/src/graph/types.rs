@@ -16,38 +16,13 @@ use crate::field::Field;
 use crate::media::MediaType;
 use crate::types::fit::{Fit, may_be_path, target};
 use crate::types::infer::{Infer, Names};
-
 use crate::types::{Kinds, Type, describe};
 use crate::value::Value;
 
 /// No names at all.
 struct Nothing;
 
-impl Names for Nothing {
-    fn input(&self, _: &str) -> Type {
-        Type::unknown()
-    }
-
-    fn var(&self, _: &str) -> Option<&Dynamic> {
-        None
-    }
-
-    fn axis(&self, _: &str) -> Type {
-        Type::unknown()
-    }
-
-    fn step(&self, _: &str) -> Option<usize> {
-        None
-    }
-
-    fn offers(&self, _: usize, _: &str) -> Type {
-        Type::unknown()
-    }
-
-    fn axis_of(&self, _: usize, _: &str) -> Type {
-        Type::unknown()
-    }
-}
+impl Names for Nothing {}
 
 /// The input that a value is, when it is one and nothing else.
 pub(super) fn bare_input(value: &Dynamic) -> Option<&str> {
@@ -59,18 +34,14 @@ pub(super) fn bare_input(value: &Dynamic) -> Option<&str> {
 
 /// `root.name` of a value that is this and nothing else.
 fn under(value: &Dynamic) -> Option<(&str, &str)> {
-    let DynamicKind::Template(template) = &value.kind else { return None };
-    let Body::Lone(Expr { kind: ExprKind::Attribute(root, name), .. }) = &*template.body else { return None };
+    let ExprKind::Attribute(root, name) = &value.lone()?.kind else { return None };
     let ExprKind::Name(root) = &root.kind else { return None };
     Some((root, &name.value))
 }
 
 /// The last name of a path: `images` in `steps.draft.images`, with the path before it.
 fn last_name(value: &Dynamic) -> Option<(&Expr, &castline_spec::Spanned<String>)> {
-    let DynamicKind::Template(template) = &value.kind else { return None };
-    let Body::Lone(Expr { kind: ExprKind::Attribute(before, name), .. }) = &*template.body else {
-        return None;
-    };
+    let ExprKind::Attribute(before, name) = &value.lone()?.kind else { return None };
     Some((before, name))
 }
 
@@ -171,6 +142,7 @@ impl Check<'_> {
                     };
                     proofs.count(&fit);
                     if infer.found.len() == before
+                        && fit != Fit::Proved
                         && let Some(wrong) = self.wrong_items(input, &binding.value, field, &mut infer, known)
                     {
                         findings.push(wrong);
@@ -198,7 +170,7 @@ impl Check<'_> {
             findings.extend(self.wrong_extension(save, gives));
         }
         findings.extend(infer.found);
-        self.add(findings);
+        self.found.list.extend(findings);
         proofs
     }
 
@@ -226,7 +198,7 @@ impl Check<'_> {
         let (_, extension) = literal.trim_end().rsplit_once('.')?;
         let said = MediaType::of_extension(extension)?.kind();
         (!gives.accepts(said)).then(|| {
-            let message = format!("`.{extension}` is no ending for {}", super::refs::media_name(gives));
+            let message = format!("`.{extension}` is no ending for {}", gives.noun());
             Diagnostic::error(Code::InvalidPath, &self.workflow.source, save.span, message)
                 .hint("leave the extension out: the file gets its own")
         })
@@ -240,9 +212,7 @@ impl Check<'_> {
         field: &Field,
         infer: &mut Infer<'_>,
     ) -> Option<Diagnostic> {
-        let DynamicKind::Template(template) = &value.kind else { return None };
-        let Body::Lone(expression) = &*template.body else { return None };
-        let branches = branches(expression, infer);
+        let branches = branches(value.lone()?, infer);
         if branches.len() < 2 {
             return None;
         }
@@ -298,15 +268,6 @@ impl Check<'_> {
         }
     }
 
-    /// Adds findings, each once: a var has the same ones wherever it is read.
-    fn add(&mut self, findings: Vec<Diagnostic>) {
-        for finding in findings {
-            if !self.found.list.contains(&finding) {
-                self.found.push(finding);
-            }
-        }
-    }
-
     /// The templates of an output, which stand on no step.
     pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) {
         let view = known.of_outputs();
@@ -321,7 +282,7 @@ impl Check<'_> {
                 Diagnostic::error(Code::TypeMismatch, &self.workflow.source, expression_span(value), message);
             found.push(finding.hint("name what you want of it, such as `.image` or `.text`"));
         }
-        self.add(found);
+        self.found.list.extend(found);
     }
 
     /// An `if` that is the same whatever comes.
@@ -343,8 +304,7 @@ impl Check<'_> {
         if value.references().next().is_some() {
             return None;
         }
-        let nothing = Nothing;
-        Infer::new(&nothing, &self.workflow.source).condition(value).value().map(Value::from_json)
+        Infer::new(&Nothing, &self.workflow.source).condition(value).value().map(Value::from_json)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one value with everything that is known of it")]
@@ -363,9 +323,7 @@ impl Check<'_> {
         match fit {
             Fit::Proved | Fit::Open => None,
             Fit::Never(Some(misfit)) if !Kinds::of(&target(field)).and(given.kinds()).eq(&Kinds::NONE) => {
-                let fixable =
-                    matches!(&value.kind, DynamicKind::Template(t) if matches!(&*t.body, Body::Lone(_)));
-                Some(misfit_finding(input, misfit, source, span, Some(field), fixable))
+                Some(misfit_finding(input, misfit, source, span, Some(field), value.lone().is_some()))
             }
             Fit::Never(_) => Some(self.never(input, value, given, field, known)),
             Fit::Partly(bad) => self.partly(number, input, value, field, bad, known),
@@ -400,16 +358,10 @@ impl Check<'_> {
         if field.source != *source || field.span != value.span {
             finding = finding.label(&field.source, field.span, "declared here");
         }
-        if let Some((name, span)) = self.origin(value) {
+        if let Some((name, span)) = known.declared(value) {
             finding = finding.label(source, span, format!("`{name}` is declared here"));
         }
         self.cure(finding, value, given, field, known, is_text)
-    }
-
-    /// Where the input that a value is was declared.
-    fn origin(&self, value: &Dynamic) -> Option<(&Name, Span)> {
-        let (name, input) = self.workflow.inputs.get_key_value(bare_input(value)?)?;
-        Some((name, input.name_span))
     }
 
     /// What to try when the type is another: one instead of many, many instead of one, a conversion.
@@ -482,7 +434,7 @@ impl Check<'_> {
         let names: Vec<_> =
             self.workflow.steps.keys().filter(gives).take(4).map(|step| format!("`{step}`")).collect();
         let verb = if names.len() == 1 { "gives" } else { "give" };
-        (!names.is_empty()).then(|| format!("{} {verb} {}", names.join(", "), super::refs::media_name(kind)))
+        (!names.is_empty()).then(|| format!("{} {verb} {}", names.join(", "), kind.noun()))
     }
 
     /// Some values of a list that the author wrote down are never taken. That is an error where
@@ -535,12 +487,11 @@ impl Check<'_> {
         let mut seen = std::collections::BTreeSet::new();
         let mut open = vec![number];
         while let Some(number) = open.pop() {
-            let (name, step) = self.workflow.steps.get_index(number).expect("a step's number");
-            if step.condition.is_some() {
+            if self.workflow.steps[number].condition.is_some() {
                 return true;
             }
             if seen.insert(number) {
-                open.extend(self.deps(name).iter().map(|dep| dep.step));
+                open.extend(self.deps[number].iter().map(|dep| dep.step));
             }
         }
         false

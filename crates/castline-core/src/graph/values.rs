@@ -10,7 +10,6 @@ use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Json;
 
-use super::refs::media_name;
 use super::{Check, Feed};
 use crate::callee::Callee;
 use crate::field::{Field, Misfit};
@@ -143,10 +142,7 @@ impl Check<'_> {
         let port = callee.ports.iter().find(|(_, p)| p.field.value == input).map(|(name, _)| name);
         let hint = match (field.media, port) {
             (Some(media), Some(_)) => {
-                format!(
-                    "pipe {} into it with `from: STEP`, or give a file under `with`",
-                    media_name(media.kind)
-                )
+                format!("pipe {} into it with `from: STEP`, or give a file under `with`", media.kind.noun())
             }
             _ => format!("add `{input}` under `with`"),
         };

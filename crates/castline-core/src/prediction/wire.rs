@@ -16,10 +16,10 @@ use crate::value::Value;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadOutput {
     /// No file is in it.
-    #[error("the model gave no {}", word(*.0))]
+    #[error("the model gave no {}", .0.as_str())]
     NoFiles(MediaKind),
     /// Files are in it, but none of the right kind.
-    #[error("the model gave {found} instead of {}", article(*.expected))]
+    #[error("the model gave {found} instead of {}", .expected.noun())]
     WrongMedia {
         /// What it should give.
         expected: MediaKind,
@@ -128,24 +128,6 @@ fn right_media(expected: MediaKind, raw: &Value) -> Result<(), BadOutput> {
 fn shown(uri: &str) -> String {
     let short: String = uri.chars().take(60).collect();
     if short.len() < uri.len() { format!("{short}...") } else { short }
-}
-
-fn word(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Image => "image",
-        MediaKind::Video => "video",
-        MediaKind::Audio => "audio",
-        MediaKind::File => "file",
-    }
-}
-
-fn article(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Image => "an image",
-        MediaKind::Video => "a video",
-        MediaKind::Audio => "audio",
-        MediaKind::File => "a file",
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use castline_spec::diagnostic::nearest;
 use castline_spec::preset::ModelPreset;
 use castline_spec::schema::inside;
 use castline_spec::{Code, Diagnostic, Span};
-use jsonschema::canonical::{self, Satisfiability};
+use jsonschema::canonical::Satisfiability;
 use serde_json::{Value as Json, json};
 
 use super::places::{Path, join, path, pointer};
 use super::{Check, is_error};
 use crate::field::{Field, compile, misfit};
+use crate::types::fit::canonicalize;
 
 /// The keywords under which values of a schema stand.
 const VALUES: [&str; 4] = ["default", "examples", "enum", "const"];
@@ -192,8 +193,7 @@ impl Check<'_> {
 
 /// Whether any value fits a schema, as far as that can be told.
 pub(super) fn satisfiability(schema: &Json) -> Satisfiability {
-    let options = canonical::options().offline().with_draft(jsonschema::Draft::Draft202012);
-    options.canonicalize(schema).map_or(Satisfiability::Unknown, |schema| schema.satisfiability())
+    canonicalize(schema).map_or(Satisfiability::Unknown, |schema| schema.satisfiability())
 }
 
 /// The last keyword of a way, with the positions after it: `required[1]`.

@@ -150,11 +150,15 @@ impl Fitting {
         if let Some(known) = self.schemas.get(key) {
             return known.clone();
         }
-        let options = canonical::options().offline().with_draft(Draft::Draft202012);
-        let found = options.canonicalize(schema).ok().map(Arc::new);
+        let found = canonicalize(schema).map(Arc::new);
         self.schemas.insert(key.to_owned(), found.clone());
         found
     }
+}
+
+/// A schema in the form in which schemas are compared; none when it is beyond that.
+pub(crate) fn canonicalize(schema: &Json) -> Option<CanonicalSchema> {
+    canonical::options().offline().with_draft(Draft::Draft202012).canonicalize(schema).ok()
 }
 
 fn relate(given: &CanonicalSchema, target: &CanonicalSchema) -> Relation {

@@ -16,21 +16,40 @@ use serde_json::{Map, Value as Json, json};
 
 use super::signature::{self, Signature};
 use super::{Inner, Kinds, MOST_VALUES, Type, describe};
+use crate::field::as_json;
+use crate::value::Value;
 
-/// What the names of a template stand for.
+/// What the names of a template stand for: anything, or nothing, where that is not known.
 pub trait Names {
     /// An input.
-    fn input(&self, name: &str) -> Type;
+    fn input(&self, _name: &str) -> Type {
+        Type::unknown()
+    }
+
     /// What a var is bound to.
-    fn var(&self, name: &str) -> Option<&Dynamic>;
+    fn var(&self, _name: &str) -> Option<&Dynamic> {
+        None
+    }
+
     /// The value of an axis.
-    fn axis(&self, name: &str) -> Type;
+    fn axis(&self, _name: &str) -> Type {
+        Type::unknown()
+    }
+
     /// The number of a step.
-    fn step(&self, name: &str) -> Option<usize>;
+    fn step(&self, _name: &str) -> Option<usize> {
+        None
+    }
+
     /// What one leg of a step offers under a name.
-    fn offers(&self, step: usize, attribute: &str) -> Type;
+    fn offers(&self, _step: usize, _attribute: &str) -> Type {
+        Type::unknown()
+    }
+
     /// The values of an axis of a step.
-    fn axis_of(&self, step: usize, axis: &str) -> Type;
+    fn axis_of(&self, _step: usize, _axis: &str) -> Type {
+        Type::unknown()
+    }
 }
 
 /// What an expression stands for.
@@ -84,9 +103,7 @@ impl<'a> Infer<'a> {
     pub fn value(&mut self, value: &Dynamic) -> Type {
         match &value.kind {
             // As a run reads it: a whole number is an integer.
-            DynamicKind::Literal(json) => {
-                Type::literal(&crate::Value::from_json(json.clone()).to_json(&mut |_| Json::Null))
-            }
+            DynamicKind::Literal(json) => Type::literal(&as_json(&Value::from_json(json.clone()))),
             DynamicKind::Broken => Type::unknown(),
             DynamicKind::Template(template) => self.template(template),
             DynamicKind::List(items) => {
@@ -119,12 +136,9 @@ impl<'a> Infer<'a> {
 
     /// The type of a condition, of which only the truth counts.
     pub fn condition(&mut self, condition: &Dynamic) -> Type {
-        match &condition.kind {
-            DynamicKind::Template(template) => match &*template.body {
-                Body::Lone(expression) => self.expression(expression, Use::LookedAt),
-                Body::Text(parts) => self.text(parts),
-            },
-            _ => self.value(condition),
+        match condition.lone() {
+            Some(expression) => self.expression(expression, Use::LookedAt),
+            None => self.value(condition),
         }
     }
 
@@ -300,7 +314,7 @@ impl<'a> Infer<'a> {
     fn guarded<T>(&mut self, test: &Expr, truth: &Type, when: bool, work: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.found.len();
         let done = work(self);
-        let known = truth.value().map(|value| crate::templates::truth(&crate::Value::from_json(value)));
+        let known = truth.value().map(|value| crate::templates::truth(&Value::from_json(value)));
         if known.is_some_and(|known| known != when) || tests_types(test) {
             self.found.truncate(before);
         }

@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use castline_spec::raw::NodeKind;
 use castline_spec::template::{FILTERS, Scope, Template};
-use castline_spec::{Dynamic, Source, Span};
+use castline_spec::{Source, Span};
 use minijinja::{Environment, Value as Jinja};
 use serde_json::{Value as Json, json};
 
@@ -20,26 +20,6 @@ struct Two(Type, Type);
 impl Names for Two {
     fn input(&self, name: &str) -> Type {
         if name == "v" { self.0.clone() } else { self.1.clone() }
-    }
-
-    fn var(&self, _: &str) -> Option<&Dynamic> {
-        None
-    }
-
-    fn axis(&self, _: &str) -> Type {
-        Type::unknown()
-    }
-
-    fn step(&self, _: &str) -> Option<usize> {
-        None
-    }
-
-    fn offers(&self, _: usize, _: &str) -> Type {
-        Type::unknown()
-    }
-
-    fn axis_of(&self, _: usize, _: &str) -> Type {
-        Type::unknown()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Types in the words of people.
 
+use castline_spec::schema::MediaKind;
 use serde_json::Value as Json;
 
 use super::{Kinds, MEDIA, alternatives, values};
@@ -87,14 +88,13 @@ fn bounds(schema: &Json) -> String {
     }
 }
 
-fn media(schema: &Json) -> &str {
+fn media(schema: &Json) -> &'static str {
     let kinds = schema["properties"][MEDIA]["enum"].as_array().map(Vec::as_slice).unwrap_or_default();
-    match kinds {
-        [Json::String(one)] if one == "image" => "an image",
-        [Json::String(one)] if one == "video" => "a video",
-        [Json::String(one)] if one == "audio" => "audio",
-        _ => "a file",
-    }
+    let one = match kinds {
+        [Json::String(one)] => MediaKind::of_name(one),
+        _ => None,
+    };
+    one.unwrap_or(MediaKind::File).noun()
 }
 
 fn plural(items: &Json) -> String {

@@ -48,14 +48,11 @@ pub(crate) fn draw(found: &Diagnostics) -> String {
 
 /// `2 errors, 1 warning`; none when nothing was found.
 pub(crate) fn summary(found: &Diagnostics) -> Option<String> {
-    let count = |severity, word: &str| {
+    let count = |severity: Severity| {
         let n = found.list.iter().filter(|d| d.severity == severity).count();
-        (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
+        (n > 0).then(|| format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" }))
     };
-    let counts: Vec<_> = [count(Severity::Error, "error"), count(Severity::Warning, "warning")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let counts: Vec<_> = [count(Severity::Error), count(Severity::Warning)].into_iter().flatten().collect();
     (!counts.is_empty()).then(|| counts.join(", "))
 }
 

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use castline_spec::{Diagnostic, Diagnostics, Severity};
+use castline_spec::{Diagnostic, Diagnostics};
 
 use super::diagnostic::cure;
 use super::place::Base;
@@ -18,10 +18,7 @@ pub(crate) fn commands(found: &Diagnostics, base: &Base) -> String {
 }
 
 fn command(finding: &Diagnostic, base: &Base) -> String {
-    let word = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    let word = finding.severity.as_str();
     let mut line = format!("::{word} file={}", property(base.place(&finding.source).path()));
     if let Some(span) = finding.span.filter(|span| span.start.line > 0) {
         let (start, end) = (span.start, span.end);

@@ -20,7 +20,7 @@ use castline_core::legs::Legs;
 use castline_core::templates::{Bound, BoundKind};
 use castline_spec::Name;
 use castline_spec::schema::MediaKind;
-use castline_spec::template::{All, Reference, Target};
+use castline_spec::template::{Reference, Target};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -317,7 +317,7 @@ impl<'g> Edges<'g> {
                         None if *tested => "status".to_owned(),
                         None => String::new(),
                     };
-                    self.add(End::Step(*number), to, &closed(all.as_ref()), &port, into);
+                    self.add(End::Step(*number), to, &Closed::of(all.as_ref()), &port, into);
                 }
                 _ => {}
             }
@@ -363,16 +363,6 @@ impl<'g> Edges<'g> {
             Edge { from: places[&from], to: places[&to], kind, labels }
         });
         edges.collect()
-    }
-}
-
-fn closed(all: Option<&All>) -> Closed {
-    match all {
-        None => Closed::None,
-        Some(All::Every) => Closed::Every,
-        Some(All::Named(axes)) => {
-            Closed::Named(axes.iter().map(|axis| Name::new(axis.value.as_str())).collect())
-        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use castline_spec::{Code, Diagnostic, Diagnostics, Fix, Label, Severity, Source, Span};
+use castline_spec::{Code, Diagnostic, Diagnostics, Fix, Label, Source, Span};
 use serde_json::{Value as Json, json};
 
 use super::diagnostic::Cure;
@@ -94,14 +94,10 @@ fn with_whole_links(page: &str) -> String {
 }
 
 fn result(finding: &Diagnostic, codes: &[Code], base: &Base) -> Json {
-    let level = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     let mut result = json!({
         "ruleId": finding.code.as_str(),
         "ruleIndex": codes.iter().position(|code| *code == finding.code),
-        "level": level,
+        "level": finding.severity.as_str(),
         "message": { "text": message(finding, base) },
         "locations": [{ "physicalLocation": physical(&finding.source, finding.span, base) }],
     });

@@ -125,6 +125,13 @@ pub enum Event {
         /// How many legs there are.
         legs: usize,
     },
+    /// The legs of a step are known, because the list that they run over is.
+    LegsOpened {
+        /// The step.
+        step: Name,
+        /// How many legs it has.
+        legs: usize,
+    },
     /// A leg does not run.
     LegSkipped {
         /// Which.

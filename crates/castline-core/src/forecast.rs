@@ -92,31 +92,64 @@ pub struct Forecast {
     keys: BTreeMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
     twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
+    /// Legs that wait for steps whose own legs are not known yet, and for nothing else.
+    gated: BTreeSet<LegId>,
 }
 
 impl Forecast {
     /// A forecast that knows nothing yet.
     pub fn new(plan: Arc<Plan>) -> Self {
-        let legs = plan.legs.len();
-        let waiting: Vec<_> = (0..legs).map(|i| plan.needs(LegId(i)).len()).collect();
-        let open = (0..legs).map(LegId).filter(|leg| waiting[leg.0] == 0).collect();
-        Self {
-            results: Arc::new(Results::new(legs)),
+        let mut forecast = Self {
+            results: Arc::new(Results::new(0)),
             found: Diagnostics::default(),
-            fates: vec![None; legs],
-            waiting,
-            open,
+            fates: Vec::new(),
+            waiting: Vec::new(),
+            open: BTreeSet::new(),
+            gated: BTreeSet::new(),
             asked: BTreeMap::new(),
             keys: BTreeMap::new(),
             twins: BTreeMap::new(),
             plan,
+        };
+        forecast.make_room();
+        forecast
+    }
+
+    /// Takes in the legs of the plan that are new.
+    fn make_room(&mut self) {
+        let legs = self.plan.legs.len();
+        self.results = Arc::new(self.results.with_room(legs));
+        self.fates.resize(legs, None);
+        let unsettled = |leg: &LegId| self.fates[leg.0].is_none();
+        let left = |leg: usize| self.plan.needs(LegId(leg)).iter().filter(|need| unsettled(need)).count();
+        self.waiting = (0..legs).map(left).collect();
+        let free = (0..legs).map(LegId).filter(|leg| unsettled(leg) && self.waiting[leg.0] == 0);
+        (self.gated, self.open) = free
+            .filter(|leg| !self.asked.contains_key(leg))
+            .partition(|leg| self.plan.waits_for_steps(*leg) > 0);
+    }
+
+    /// Opens the legs of steps whose lists are known by now. When there are none, what waits for
+    /// such steps is looked at all the same. False when nothing is left.
+    fn go_on(&mut self) -> bool {
+        if let Some(plan) = self.plan.extended(&self.results) {
+            self.plan = Arc::new(plan);
+            self.make_room();
+            return true;
         }
+        self.open = std::mem::take(&mut self.gated);
+        !self.open.is_empty()
     }
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
-        while let Some(leg) = self.open.pop_first() {
-            self.look_at(leg);
+        loop {
+            while let Some(leg) = self.open.pop_first() {
+                self.look_at(leg);
+            }
+            if !self.asked.is_empty() || !self.go_on() {
+                break;
+            }
         }
         self.asked.iter().map(|(leg, ready)| (*leg, ready.request.key)).collect()
     }
@@ -196,7 +229,8 @@ impl Forecast {
         for reader in self.plan.readers(leg) {
             self.waiting[reader.0] -= 1;
             if self.waiting[reader.0] == 0 {
-                self.open.insert(*reader);
+                let gated = self.plan.waits_for_steps(*reader) > 0;
+                if gated { &mut self.gated } else { &mut self.open }.insert(*reader);
             }
         }
     }

@@ -79,7 +79,9 @@ pub struct Step {
     /// `from`, by field.
     pub feeds: Vec<Feed>,
     /// Own axes.
-    pub each: IndexMap<Name, Bound>,
+    pub each: IndexMap<Name, Opened>,
+    /// `where`.
+    pub r#where: Option<Bound>,
     /// All axes and the steps that open them: inherited ones first.
     pub axes: Axes,
     /// What it waits for.
@@ -106,6 +108,19 @@ pub struct Step {
     pub version: Option<String>,
     /// How many of its inputs are known to fit.
     pub proofs: Proofs,
+}
+
+/// An axis that a step opens.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its list.
+    pub values: Bound,
+    /// The axes that the list depends on.
+    pub over: BTreeSet<Name>,
+    /// The steps that it comes out of: it is known once they are done.
+    pub reads: BTreeSet<usize>,
+    /// How many values there are, at least and at most, as far as its type says.
+    pub length: (usize, Option<usize>),
 }
 
 /// Inputs that fit whatever comes, and those that are checked with the real value.
@@ -265,7 +280,7 @@ impl Check<'_> {
         self.check_names(&found);
         let order = self.order();
         let axes = self.axes(&order);
-        let (known, of_axes) = Known::new(self, &found, &axes);
+        let (known, of_axes) = Known::new(self, &found, &axes, &order);
         self.found.list.extend(of_axes);
         let mut steps = Vec::new();
         for (number, (name, callee)) in workflow.steps.keys().zip(&found).enumerate() {
@@ -328,11 +343,13 @@ impl Check<'_> {
         self.check_filled(name, callee, feeds.as_deref());
         self.check_rules(number, callee, feeds.as_deref(), known);
         let json = step.json.as_ref().and_then(|schema| self.json_schema(schema));
-        let each: IndexMap<_, _> = step
-            .each
-            .iter()
-            .map(|(axis, binding)| (axis.clone(), self.templates.bind(&binding.value, source)))
-            .collect();
+        let mut each = IndexMap::new();
+        for (axis, binding) in &step.each {
+            let (over, reads) = self.list_depends_on(axis, &binding.value, axes);
+            let values = self.templates.bind(&binding.value, source);
+            let length = known.length(number, axis);
+            each.insert(axis.clone(), Opened { values, over, reads, length });
+        }
         let mut bind =
             |d: &Option<castline_spec::Dynamic>| d.as_ref().map(|d| self.templates.bind(d, source));
         Some(Step {
@@ -340,6 +357,7 @@ impl Check<'_> {
             span: step.name_span,
             uses_span: step.uses.span,
             callee: callee.clone(),
+            r#where: bind(&step.r#where),
             condition: bind(&step.condition),
             draw: bind(&step.draw),
             save: step.save.as_ref().map(|d| self.templates.bind_path(d, source)),

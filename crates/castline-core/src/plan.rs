@@ -5,23 +5,24 @@
 //!
 //! Start reading at [`Plan::new`], then [`Plan::resolve`].
 
+mod expand;
 mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use castline_spec::{Code, Diagnostic, Diagnostics, Name};
+use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph, Step};
+use crate::graph::{Closed, Graph};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
 use crate::routing::Routing;
 use crate::scope::{Scope, StepsView};
-use crate::templates::Stop;
 use crate::value::Value;
+use expand::{Expanded, Nowhere, Opening};
 
 #[cfg(test)]
 pub(crate) use resolve::takes;
@@ -69,6 +70,8 @@ pub struct Plan {
     pub routing: Routing,
     /// What else was asked for.
     pub choices: Choices,
+    /// Legs that stand in place of those that cannot be.
+    nowhere: Arc<BTreeMap<LegId, Nowhere>>,
     /// For each leg, the legs it waits for.
     needs: Vec<Vec<LegId>>,
     /// For each leg, the legs that wait for it.
@@ -84,16 +87,71 @@ impl Plan {
         routing: Routing,
         choices: Choices,
     ) -> (Option<Self>, Diagnostics) {
-        let mut found = Diagnostics::default();
-        let values = Arc::new(inputs.values.clone());
-        let Some(legs) = expand(&graph, &values, &files, &mut found) else { return (None, found) };
-        let needs = needs(&graph, &legs);
+        let inputs = Arc::new(inputs.values.clone());
+        let (opened, found) = Opening::first(&graph, &inputs, &files);
+        let plan = opened.map(|opened| {
+            let plan = Self {
+                graph,
+                legs: Arc::default(),
+                inputs,
+                files,
+                routing,
+                choices,
+                nowhere: Arc::default(),
+                needs: Vec::new(),
+                readers: Vec::new(),
+            };
+            plan.with_legs(opened)
+        });
+        (plan, found)
+    }
+
+    /// The same plan with these legs.
+    fn with_legs(&self, opened: Expanded) -> Self {
+        let Expanded { legs, nowhere } = opened;
+        let needs = needs(&self.graph, &legs);
         let mut readers = vec![Vec::new(); legs.len()];
         for (leg, needed) in needs.iter().enumerate() {
             needed.iter().for_each(|n| readers[n.0].push(LegId(leg)));
         }
-        let legs = Arc::new(legs);
-        (Some(Self { graph, legs, inputs: values, files, routing, choices, needs, readers }), found)
+        let (legs, nowhere) = (Arc::new(legs), Arc::new(nowhere));
+        Self {
+            graph: self.graph.clone(),
+            inputs: self.inputs.clone(),
+            files: self.files.clone(),
+            routing: self.routing.clone(),
+            choices: self.choices.clone(),
+            legs,
+            nowhere,
+            needs,
+            readers,
+        }
+    }
+
+    /// How many legs a step has, at least and at most, as far as that is known.
+    pub fn legs_expected(&self, step: usize) -> (usize, Option<usize>) {
+        if let Some(legs) = self.legs.known(step) {
+            return (legs.count, Some(legs.count));
+        }
+        let step = &self.graph.steps[step];
+        let of_axis = |name: &Name, opener: &usize| {
+            let axes = self.legs.axes_of(*opener).iter().map(|axis| &self.legs.axes[axis.0]);
+            let known = axes.into_iter().find(|axis| axis.name == *name).map(|axis| axis.values.len());
+            known.map_or(self.graph.steps[*opener].each[name].length, |n| (n, Some(n)))
+        };
+        let lengths = step.axes.iter().filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
+        let (least, most) = lengths.fold((1, Some(1)), |(least, most): (usize, Option<usize>), (a, b)| {
+            (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
+        });
+        (if step.r#where.is_some() { 0 } else { least }, most)
+    }
+
+    /// How many steps a leg waits for whose own legs are not known yet.
+    pub fn waits_for_steps(&self, leg: LegId) -> usize {
+        let deps = &self.graph.steps[self.legs.step(leg)].deps;
+        let late: BTreeSet<_> =
+            deps.iter().map(|dep| dep.step).filter(|step| self.legs.known(*step).is_none()).collect();
+        late.len()
     }
 
     /// The legs that a leg waits for.
@@ -130,18 +188,7 @@ impl Plan {
             results: results.clone(),
             reader: leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(),
         };
-        Arc::new(Scope {
-            inputs: self.inputs.clone(),
-            vars: self.graph.vars.clone(),
-            steps: Some(steps),
-            file: None,
-            templates: self.graph.templates.clone(),
-            files: self.files.clone(),
-            document: self.graph.source.name.clone(),
-            depth: 0,
-            reads: Arc::default(),
-            memo: Arc::default(),
-        })
+        Arc::new(Scope::of_workflow(&self.graph, &self.inputs, &self.files, Some(steps)))
     }
 }
 
@@ -161,122 +208,6 @@ fn short(label: &str) -> String {
     }
 }
 
-/// Gives every step its legs; none when an axis has no values yet.
-fn expand(
-    graph: &Graph,
-    inputs: &Arc<IndexMap<Name, Value>>,
-    files: &Arc<Files>,
-    found: &mut Diagnostics,
-) -> Option<Legs> {
-    let mut legs = Legs::default();
-    let mut opened = BTreeMap::new();
-    let mut complete = true;
-    for (number, step) in graph.steps.iter().enumerate() {
-        for (axis, values) in &step.each {
-            let scope = Arc::new(Scope {
-                inputs: inputs.clone(),
-                vars: graph.vars.clone(),
-                steps: None,
-                file: None,
-                templates: graph.templates.clone(),
-                files: files.clone(),
-                document: graph.source.name.clone(),
-                depth: 0,
-                reads: Arc::default(),
-                memo: Arc::default(),
-            });
-            match axis_values(graph, axis, values, &scope) {
-                Ok(Some(values)) => drop(opened.insert((number, axis.clone()), legs.intern(axis, values))),
-                Ok(None) => complete = false,
-                Err(finding) => {
-                    found.push(*finding);
-                    complete = false;
-                }
-            }
-        }
-    }
-    if !complete {
-        return None;
-    }
-    let mut of_step = BTreeMap::new();
-    let mut total = 0_usize;
-    let mut clashes = BTreeSet::new();
-    for step in graph.order.iter().map(|number| &graph.steps[*number]) {
-        let mut axes = Vec::new();
-        for (axis, openers) in &step.axes {
-            let ids: Vec<_> = openers.iter().map(|o| opened[&(*o, axis.clone())]).collect();
-            if ids.iter().any(|id| *id != ids[0]) {
-                complete = false;
-                // Whoever reads this step meets the same clash.
-                if clashes.insert((axis, openers)) {
-                    found.push(axis_clash(graph, step, axis, openers));
-                }
-            }
-            axes.push(ids[0]);
-        }
-        let count = axes.iter().try_fold(1_usize, |n, a| n.checked_mul(legs.axes[a.0].values.len()));
-        total = count.map_or(usize::MAX, |count| total.saturating_add(count));
-        if total > MOST_LEGS {
-            let message = format!("step `{}` would have more than {MOST_LEGS} legs", step.name);
-            found.push(Diagnostic::error(Code::InvalidValue, &graph.source, step.span, message));
-            return None;
-        }
-        of_step.insert(step.name.clone(), axes);
-    }
-    complete.then(|| {
-        graph.steps.iter().for_each(|step| legs.add_step(of_step.remove(&step.name).unwrap_or_default()));
-        legs
-    })
-}
-
-/// One axis name over lists that are not equal, with the places where they are opened.
-fn axis_clash(graph: &Graph, step: &Step, axis: &Name, openers: &BTreeSet<usize>) -> Diagnostic {
-    let names: Vec<_> = openers.iter().map(|o| format!("`{}`", graph.steps[*o].name)).collect();
-    let message = format!(
-        "step `{}` meets the axis `{axis}` over different lists, opened by {}",
-        step.name,
-        names.join(" and ")
-    );
-    let finding = Diagnostic::error(Code::AxisClash, &graph.source, step.span, message)
-        .hint("give one of the axes another name, or open both over the same list");
-    openers.iter().fold(finding, |finding, opener| {
-        let opener = &graph.steps[*opener];
-        finding.label(&graph.source, opener.each[axis].span, format!("opened by `{}`", opener.name))
-    })
-}
-
-/// More legs than this are a mistake.
-const MOST_LEGS: usize = 1_000_000;
-
-fn axis_values(
-    graph: &Graph,
-    axis: &Name,
-    bound: &crate::templates::Bound,
-    scope: &Arc<Scope>,
-) -> Result<Option<Vec<Value>>, Box<Diagnostic>> {
-    let error = |code, message: String| Box::new(Diagnostic::error(code, &bound.source, bound.span, message));
-    let values = match graph.templates.render(bound, scope) {
-        Ok(Value::List(values)) => values,
-        Ok(_) => return Err(error(Code::WrongType, format!("axis `{axis}` must be a list"))),
-        Err(Stop::Pending) => return Ok(None),
-        Err(Stop::Absent(_)) => unreachable!("axes read no steps"),
-        Err(Stop::Failed { code, source, span, message }) => {
-            return Err(Box::new(Diagnostic::error(code, &source, span, message)));
-        }
-    };
-    let mut seen = BTreeSet::new();
-    for value in &values {
-        let shown = value.to_json(&mut |a| a.digest.to_string().into()).to_string();
-        if !seen.insert(shown.clone()) {
-            let message = format!("axis `{axis}` has {shown} twice");
-            return Err(Box::new(
-                error(Code::InvalidValue, message).hint("every leg of an axis needs a value of its own"),
-            ));
-        }
-    }
-    Ok(Some(values))
-}
-
 /// For each leg, the legs it waits for, each once.
 fn needs(graph: &Graph, legs: &Legs) -> Vec<Vec<LegId>> {
     let mut needs = vec![Vec::new(); legs.len()];
@@ -287,9 +218,9 @@ fn needs(graph: &Graph, legs: &Legs) -> Vec<Vec<LegId>> {
             for dep in &step.deps {
                 let closed: Vec<_> = match &dep.closed {
                     Closed::None => Vec::new(),
-                    Closed::Every => legs.steps[dep.step].axes.clone(),
-                    Closed::Named(names) => legs.steps[dep.step]
-                        .axes
+                    Closed::Every => legs.axes_of(dep.step).to_vec(),
+                    Closed::Named(names) => legs
+                        .axes_of(dep.step)
                         .iter()
                         .copied()
                         .filter(|a| names.contains(&legs.axes[a.0].name))

@@ -176,6 +176,10 @@ impl Recorder {
                 self.record.steps.clone_from(steps);
                 self.record.started = Some(at);
             }
+            Event::LegsOpened { step, legs } => {
+                let summary = self.record.steps.iter_mut().find(|summary| summary.name == *step);
+                summary.into_iter().for_each(|summary| summary.legs = *legs);
+            }
             Event::LegSkipped { leg, reason } => {
                 let leg = self.leg(leg);
                 leg.status = LegStatus::Skipped;

@@ -1,6 +1,6 @@
 //! What each leg of a run became, readable by templates while the run goes on.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -96,7 +96,7 @@ impl LegResult {
 
 /// The results of a run's legs; each is set once.
 #[derive(Debug)]
-pub struct Results(Vec<OnceLock<LegResult>>);
+pub struct Results(Vec<OnceLock<Arc<LegResult>>>);
 
 impl Results {
     /// For so many legs, none finished.
@@ -104,14 +104,21 @@ impl Results {
         Self((0..legs).map(|_| OnceLock::new()).collect())
     }
 
+    /// The same results, with room for more legs.
+    #[must_use]
+    pub fn with_room(&self, legs: usize) -> Self {
+        let more = legs.saturating_sub(self.0.len());
+        Self(self.0.iter().cloned().chain((0..more).map(|_| OnceLock::new())).collect())
+    }
+
     /// A finished leg's result.
     pub fn get(&self, leg: LegId) -> Option<&LegResult> {
-        self.0[leg.0].get()
+        self.0.get(leg.0)?.get().map(|result| &**result)
     }
 
     /// Sets a leg's result; the first one stays.
     pub fn set(&self, leg: LegId, result: LegResult) {
-        let _ = self.0[leg.0].set(result);
+        let _ = self.0[leg.0].set(Arc::new(result));
     }
 }
 

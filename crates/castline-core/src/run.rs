@@ -159,9 +159,10 @@ impl Run {
         let (plan, fates) = forecast.into_fates();
         let legs = plan.legs.len();
         let known = (0..legs).map(LegId).zip(fates).collect();
+        let waits = |leg| plan.needs(leg).len() + plan.waits_for_steps(leg);
         Self {
             results: Arc::new(Results::new(legs)),
-            phases: (0..legs).map(|i| Phase::Waiting(plan.needs(LegId(i)).len())).collect(),
+            phases: (0..legs).map(|leg| Phase::Waiting(waits(LegId(leg)))).collect(),
             known,
             queues: BTreeMap::new(),
             priorities: priorities(&plan),
@@ -240,9 +241,40 @@ impl Run {
                 decision.effects.extend(self.in_the_air().map(Effect::Abandon));
             }
         }
+        self.extend(&mut decision);
         self.launch(&mut decision);
         self.finish_if_done(&mut decision);
         decision
+    }
+
+    /// Opens the legs of steps whose lists have come out of others by now.
+    fn extend(&mut self, decision: &mut Decision) {
+        while self.plan.legs.deferred().next().is_some()
+            && let Some(plan) = self.plan.extended(&self.results)
+        {
+            let before = std::mem::replace(&mut self.plan, Arc::new(plan));
+            self.results = Arc::new(self.results.with_room(self.plan.legs.len()));
+            self.priorities = priorities(&self.plan);
+            for step in before.legs.deferred() {
+                let Some(legs) = self.plan.legs.known(step) else { continue };
+                let step = self.plan.graph.steps[step].name.clone();
+                decision.events.push(Event::LegsOpened { step, legs: legs.count });
+            }
+            for leg in (0..self.plan.legs.len()).map(LegId) {
+                let left = self.plan.needs(leg).iter().filter(|need| self.results.get(**need).is_none());
+                let left = left.count() + self.plan.waits_for_steps(leg);
+                match self.phases.get_mut(leg.0) {
+                    Some(Phase::Waiting(waits)) => *waits = left,
+                    Some(_) => {}
+                    None => self.phases.push(Phase::Waiting(left)),
+                }
+            }
+            for leg in (0..self.phases.len()).map(LegId) {
+                if matches!(self.phases[leg.0], Phase::Waiting(0)) {
+                    self.open(leg, decision);
+                }
+            }
+        }
     }
 
     /// Legs whose prediction is being made.
@@ -262,8 +294,8 @@ impl Run {
 
     fn start(&mut self, decision: &mut Decision) {
         decision.events.push(self.started());
-        let open: Vec<_> =
-            self.plan.order().into_iter().filter(|leg| self.plan.needs(*leg).is_empty()).collect();
+        let waits = |leg: &LegId| matches!(self.phases[leg.0], Phase::Waiting(0));
+        let open: Vec<_> = self.plan.order().into_iter().filter(waits).collect();
         for leg in open {
             self.open(leg, decision);
         }
@@ -280,7 +312,7 @@ impl Run {
                 uses: step.callee.uses.clone(),
                 model: step.callee.model.reference.to_string(),
                 axes: step.axes.keys().cloned().collect(),
-                legs: self.plan.legs.steps[i].count,
+                legs: self.plan.legs.count(i),
                 reads: step.deps.iter().map(|d| graph.steps[d.step].name.clone()).collect(),
             })
             .collect();
@@ -635,15 +667,17 @@ impl Run {
         if running > 0 || self.finished || (self.queues.values().any(|q| !q.is_empty()) && !self.stopping) {
             return;
         }
-        self.queues.clear();
-        let rest: Vec<_> = (0..self.phases.len())
-            .map(LegId)
-            .filter(|leg| !matches!(self.phases[leg.0], Phase::Done))
-            .collect();
-        for leg in rest {
-            if matches!(self.phases[leg.0], Phase::Ready(_) | Phase::Following(_)) {
-                self.not_run(leg, "the run was stopped first".to_owned(), decision);
+        // What is not run opens the legs that waited for it, until there are no more.
+        let mut legs = usize::MAX;
+        while legs != self.phases.len() {
+            legs = self.phases.len();
+            self.queues.clear();
+            for leg in (0..legs).map(LegId) {
+                if matches!(self.phases[leg.0], Phase::Ready(_) | Phase::Following(_)) {
+                    self.not_run(leg, "the run was stopped first".to_owned(), decision);
+                }
             }
+            self.extend(decision);
         }
         self.finished = true;
         decision.effects.push(Effect::Finish);

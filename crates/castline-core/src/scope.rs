@@ -15,7 +15,8 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{Error, ErrorKind, State};
 
 use crate::files::{FileContent, FileRef, Files, NoFile};
-use crate::legs::{AxisId, Coords, LegId, Legs};
+use crate::graph::Graph;
+use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE};
 use crate::media::Artifact;
 use crate::results::{LegResult, LegStatus, Results};
 use crate::templates::{Bound, Stop, Templates, to_jinja};
@@ -105,6 +106,27 @@ impl fmt::Debug for Scope {
 }
 
 impl Scope {
+    /// What the templates of a workflow see, with the steps as far as they are known.
+    pub fn of_workflow(
+        graph: &Graph,
+        inputs: &Arc<IndexMap<Name, Value>>,
+        files: &Arc<Files>,
+        steps: Option<StepsView>,
+    ) -> Self {
+        Self {
+            inputs: inputs.clone(),
+            vars: graph.vars.clone(),
+            steps,
+            file: None,
+            templates: graph.templates.clone(),
+            files: files.clone(),
+            document: graph.source.name.clone(),
+            depth: 0,
+            reads: Arc::default(),
+            memo: Arc::default(),
+        }
+    }
+
     /// The same scope with no reads written down.
     #[must_use]
     pub fn fresh(&self) -> Self {
@@ -241,13 +263,17 @@ impl Object for Part {
                 let (axis, i) = axis_of(steps?, name)?;
                 Some(to_jinja(&steps?.legs.axes[axis.0].values[i]))
             }
-            PartName::Index => Some(Jinja::from(axis_of(steps?, name)?.1)),
+            PartName::Index => {
+                let (axis, _) = axis_of(steps?, name)?;
+                steps?.legs.position(axis, &steps?.reader).map(Jinja::from)
+            }
         }
     }
 }
 
 fn axis_of(steps: &StepsView, name: &str) -> Option<(AxisId, usize)> {
-    steps.reader.iter().find(|(axis, _)| steps.legs.axes[axis.0].name.as_str() == name).copied()
+    let at = steps.reader.iter().find(|(axis, _)| steps.legs.axes[axis.0].name.as_str() == name);
+    at.copied().filter(|(_, value)| *value != NOWHERE)
 }
 
 /// `steps.x`: the leg of x that the reader stands on.
@@ -273,7 +299,11 @@ impl StepView {
     }
 
     fn all(&self, closed: &[AxisId]) -> Jinja {
+        if self.steps().legs.known(self.step).is_none() {
+            return self.scope.pending();
+        }
         Jinja::from_object(AllView {
+            step: self.step,
             name: self.name.clone(),
             legs: self.legs(closed),
             scope: self.scope.clone(),
@@ -296,7 +326,10 @@ impl Object for StepView {
     fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
         let attribute = key.as_str()?;
         if attribute == "all" {
-            return Some(self.all(&self.steps().legs.steps[self.step].axes));
+            return Some(self.all(self.steps().legs.axes_of(self.step)));
+        }
+        if self.steps().legs.known(self.step).is_none() {
+            return Some(self.scope.pending());
         }
         Some(self.one()?.attribute(attribute))
     }
@@ -310,12 +343,15 @@ impl Object for StepView {
         if method != "all" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }
+        if self.steps().legs.known(self.step).is_none() {
+            return Ok(self.scope.pending());
+        }
         let legs = &self.steps().legs;
         let closed = args
             .iter()
             .map(|arg| {
                 let name = arg.as_str().unwrap_or_default();
-                let found = legs.steps[self.step].axes.iter().find(|a| legs.axes[a.0].name.as_str() == name);
+                let found = legs.axes_of(self.step).iter().find(|a| legs.axes[a.0].name.as_str() == name);
                 found.copied().ok_or_else(|| {
                     Error::new(
                         ErrorKind::InvalidOperation,
@@ -419,6 +455,7 @@ pub const ATTRIBUTES: &[&str] = &[
 
 /// `steps.x.all`: several legs. An attribute broadcasts.
 struct AllView {
+    step: usize,
     name: Name,
     legs: Vec<LegId>,
     scope: Arc<Scope>,
@@ -452,8 +489,9 @@ impl AllView {
     /// The axis values of the legs that have an output, by axis.
     fn each(&self) -> Jinja {
         let mut columns: IndexMap<String, Vec<Jinja>> = IndexMap::new();
-        for axis in self.legs.first().map(|leg| self.steps().legs.values(*leg)).unwrap_or_default().keys() {
-            columns.insert(axis.to_string(), Vec::new());
+        let legs = &self.steps().legs;
+        for axis in legs.axes_of(self.step) {
+            columns.insert(legs.axes[axis.0].name.to_string(), Vec::new());
         }
         for (leg, _) in self.finished().iter().filter(|(_, r)| r.output.is_some()) {
             for (axis, value) in self.steps().legs.values(*leg) {

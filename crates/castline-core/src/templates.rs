@@ -199,10 +199,14 @@ impl Templates {
                 Some(absent) => Err(Stop::Absent(absent)),
                 None => Ok(value),
             },
-            Err(error) => match (is_undefined(&error), reads.absent.into_iter().next()) {
-                (true, Some(absent)) => Err(Stop::Absent(absent)),
-                _ => Err(failed(&error, template, at)),
-            },
+            // What cannot be done with nothing fails in many words; the absent value is why.
+            Err(error) => {
+                let undefined = is_undefined(&error);
+                match reads.absent.into_iter().find(|absent| undefined || reads_it(template, absent)) {
+                    Some(absent) => Err(Stop::Absent(absent)),
+                    None => Err(failed(&error, template, at)),
+                }
+            }
         }
     }
 }

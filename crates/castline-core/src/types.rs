@@ -322,6 +322,14 @@ impl Type {
         Self { schema: Arc::new(without_null(&self.schema)), ..self.clone() }
     }
 
+    /// How many items a list has, at least and at most.
+    pub fn length(&self) -> (usize, Option<usize>) {
+        let lengths: Vec<_> = alternatives(&self.schema).into_iter().map(length).collect();
+        let least = lengths.iter().map(|(least, _)| *least).min().unwrap_or(0);
+        let most = lengths.iter().map(|(_, most)| *most).collect::<Option<Vec<_>>>();
+        (least, most.and_then(|most| most.into_iter().max()))
+    }
+
     /// What goes through it: items of a list, characters of a text, keys of a map.
     #[must_use]
     pub fn items(&self) -> Self {
@@ -525,6 +533,15 @@ fn without_null(schema: &Json) -> Json {
 }
 
 /// What the items of a list are.
+/// How many items a list of this schema has, at least and at most.
+fn length(schema: &Json) -> (usize, Option<usize>) {
+    if let Some(Json::Array(values)) = schema.get("const") {
+        return (values.len(), Some(values.len()));
+    }
+    let bound = |key: &str| schema.get(key).and_then(Json::as_u64).map(|n| n as usize);
+    (bound("minItems").unwrap_or(0), bound("maxItems"))
+}
+
 fn items(list: &Map<String, Json>) -> Type {
     if list.contains_key("prefixItems") {
         return Type::any();

@@ -67,7 +67,7 @@ pub struct Cost {
     pub max: MicroUsd,
     /// Legs that run on a live provider and have no price.
     pub unpriced: usize,
-    /// Legs whose request is known only once others are done.
+    /// Legs whose request is known only once others are done, and steps whose legs are.
     pub unknown: usize,
 }
 

@@ -80,7 +80,8 @@ impl Job {
             .plan
             .order()
             .iter()
-            .any(|leg| matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream));
+            .any(|leg| matches!(forecast.fate(*leg), Fate::Run(..) | Fate::Same(..) | Fate::Upstream))
+            || forecast.plan.legs.deferred().next().is_some();
         if runs_something {
             store.check_space().map_err(crate::ledger::trouble)?;
             if is_live(&forecast) {
@@ -222,15 +223,18 @@ impl Job {
         let graph = &forecast.plan.graph;
         let unpriced = |leg: &LegId| match forecast.fate(*leg) {
             Fate::Run(ready, _) => ready.bills && ready.estimate.is_none(),
-            Fate::Upstream => bills(forecast, *leg) && forecast.plan.expect(*leg) == Expected::Unpriced,
+            Fate::Upstream => is_unpriced(forecast, forecast.plan.legs.step(*leg)),
             _ => false,
         };
+        let deferred = forecast.plan.legs.deferred().filter(|step| is_unpriced(forecast, *step));
         let unpriced: BTreeSet<&str> = forecast
             .plan
             .order()
             .into_iter()
             .filter(unpriced)
-            .map(|leg| graph.steps[forecast.plan.legs.step(leg)].name.as_str())
+            .map(|leg| forecast.plan.legs.step(leg))
+            .chain(deferred)
+            .map(|step| graph.steps[step].name.as_str())
             .filter(|step| !self.wishes.allows_unpriced(step))
             .collect();
         let Some(first) = unpriced.first() else { return Ok(()) };
@@ -311,10 +315,11 @@ async fn paid_since(store: &Store, forecast: &Forecast) -> Result<BTreeSet<Key>,
     Ok(keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect())
 }
 
-/// True when a leg's provider takes money.
-fn bills(forecast: &Forecast, leg: LegId) -> bool {
-    let model = &forecast.plan.graph.steps[forecast.plan.legs.step(leg)].callee.model;
-    forecast.plan.routing.route(model, &model.reference).is_ok_and(|route| route.bills)
+/// True when the provider of a step takes money, and its price will not be known either.
+fn is_unpriced(forecast: &Forecast, step: usize) -> bool {
+    let model = &forecast.plan.graph.steps[step].callee.model;
+    let bills = forecast.plan.routing.route(model, &model.reference).is_ok_and(|route| route.bills);
+    bills && forecast.plan.expect(step) == Expected::Unpriced
 }
 
 fn runs_live(fate: &Fate) -> bool {
@@ -338,6 +343,7 @@ pub(crate) fn cost_of(forecast: &Forecast, paid: &BTreeSet<Key>) -> Cost {
             _ => {}
         }
     }
+    cost.unknown += forecast.plan.legs.deferred().count();
     cost
 }
 
@@ -347,8 +353,9 @@ fn used_providers(forecast: &Forecast, runs_something: bool) -> BTreeSet<Provide
         return BTreeSet::new();
     }
     let plan = &forecast.plan;
-    let models = plan.order().into_iter().map(|leg| plan.graph.steps[plan.legs.step(leg)].callee.clone());
-    models
+    let steps = plan.graph.steps.iter().enumerate().filter(|(step, _)| plan.may_have_legs(*step));
+    steps
+        .map(|(_, step)| &step.callee)
         .filter_map(|callee| plan.routing.route(&callee.model, &callee.model.reference).ok())
         .map(|route| route.name.clone())
         .collect()

@@ -113,8 +113,8 @@ struct Step {
     /// Axes that the step is run over: a list or a template for each name.
     #[schemars(extend("propertyNames" = names()))]
     each: Option<BTreeMap<String, Axis>>,
-    /// Drops combinations of axes. Of a later version of castline.
-    r#where: Option<String>,
+    /// Drops combinations of axes: those that it does not hold for have no leg.
+    r#where: Option<Condition>,
     /// An expression; the leg is skipped when it is false. The braces may be left out.
     r#if: Option<Condition>,
     /// Steps to wait for that no value comes from.

@@ -105,6 +105,8 @@ pub struct Step {
     pub from: Option<From>,
     /// `each`: own axes in their order.
     pub each: IndexMap<Name, Binding>,
+    /// `where`: drops combinations of axes; a lone template, braces optional in the file.
+    pub r#where: Option<Dynamic>,
     /// `if`: a lone template, braces optional in the file.
     pub condition: Option<Dynamic>,
     /// `after`.
@@ -291,9 +293,6 @@ impl Reader<'_> {
         let fields = self.fields_or_hint(node, &what, STEP_KEYS, Some(otherwise));
         let is_map = fields.is_some();
         let fields = fields.unwrap_or(Fields::none(node.span));
-        if let Some((key, _)) = fields.entry("where") {
-            self.not_yet(key.span, "`where` belongs to a later version of castline");
-        }
         let odd =
             |key: &str, fits: fn(&NodeKind) -> bool| fields.get(key).is_some_and(|node| !fits(&node.kind));
         let incomplete = odd("with", |kind| matches!(kind, NodeKind::Map(_) | NodeKind::Null))
@@ -309,7 +308,8 @@ impl Reader<'_> {
             with_span: fields.get("with").map(|node| node.span),
             from: fields.get("from").and_then(|node| self.from(node)),
             each: fields.get("each").map(|node| self.each(node)).unwrap_or_default(),
-            condition: fields.get("if").and_then(|node| self.condition(node)),
+            r#where: fields.get("where").and_then(|node| self.condition(node, "`where`")),
+            condition: fields.get("if").and_then(|node| self.condition(node, "`if`")),
             after: fields.get("after").map(|node| self.after(node)).unwrap_or_default(),
             draw: fields.get("draw").map(|node| self.dynamic(node, Scope::STEP)),
             json: fields.get("json").map(|node| Spanned::new(Schema::read(node, self).json, node.span)),
@@ -460,7 +460,7 @@ impl Reader<'_> {
         self.found.list[..until].iter().any(|finding| finding.span.is_some_and(inside))
     }
 
-    fn condition(&mut self, node: &Node) -> Option<Dynamic> {
+    fn condition(&mut self, node: &Node, what: &str) -> Option<Dynamic> {
         match &node.kind {
             NodeKind::Text(text) => match Template::expression(text, self.source, Scope::STEP) {
                 Ok(template) => Some(Dynamic::of_template(template, node.span)),
@@ -471,7 +471,7 @@ impl Reader<'_> {
             },
             NodeKind::Bool(_) => Some(self.dynamic(node, Scope::STEP)),
             _ => {
-                self.wrong_type(node, "`if`", "an expression");
+                self.wrong_type(node, what, "an expression");
                 None
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
 use castline_spec::template::Shape;
+use castline_spec::template::tree::{Expr, ExprKind};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -25,9 +26,12 @@ pub(super) struct Known<'c> {
     callees: &'c [Option<Arc<Callee>>],
     pub axes: &'c [Axes],
     inputs: IndexMap<Name, Type>,
-    /// The values of each axis that a step opens.
-    own_axes: Vec<IndexMap<Name, Type>>,
+    /// The values of each axis that a step opens, and how many there are.
+    own_axes: Vec<IndexMap<Name, (Type, Length)>>,
 }
+
+/// How many values a list has, at least and at most.
+type Length = (usize, Option<usize>);
 
 /// What the templates of a step see; those of outputs stand on no step.
 pub(super) struct View<'k> {
@@ -41,6 +45,7 @@ impl<'c> Known<'c> {
         check: &Check<'c>,
         callees: &'c [Option<Arc<Callee>>],
         axes: &'c [Axes],
+        order: &[usize],
     ) -> (Self, Vec<Diagnostic>) {
         let workflow = check.workflow;
         let mut known = Self {
@@ -52,9 +57,9 @@ impl<'c> Known<'c> {
             own_axes: vec![IndexMap::new(); workflow.steps.len()],
         };
         let mut found = Vec::new();
-        // An axis never depends on another one or on a step, so their order does not matter.
-        for (number, step) in workflow.steps.values().enumerate() {
-            for (axis, binding) in &step.each {
+        // An axis may depend on others, and on what a step gives: each after those.
+        for number in order.iter().copied() {
+            for (axis, binding) in &workflow.steps[number].each {
                 let values = known.axis_values(number, axis, &binding.value, &mut found);
                 known.own_axes[number].insert(axis.clone(), values);
             }
@@ -88,17 +93,22 @@ impl<'c> Known<'c> {
         (openers.len() == 1).then(|| openers.first().copied())?
     }
 
+    /// How many values an own axis of a step has.
+    pub fn length(&self, step: usize, axis: &Name) -> Length {
+        self.own_axes[step].get(axis).map_or((0, None), |(_, length)| *length)
+    }
+
     fn axis_values(
         &self,
         step: usize,
         axis: &Name,
         values: &Dynamic,
         findings: &mut Vec<Diagnostic>,
-    ) -> Type {
+    ) -> (Type, Length) {
         let is_text = matches!(&values.kind, DynamicKind::Template(t) if t.shape == Shape::Text);
         if is_text || matches!(values.kind, DynamicKind::Literal(_) | DynamicKind::Map(_)) {
             // What is no list is said where the document is read.
-            return Type::any();
+            return (Type::any(), (0, None));
         }
         let view = self.of_step(step);
         let mut infer = Infer::new(&view, &self.workflow.source);
@@ -109,11 +119,13 @@ impl<'c> Known<'c> {
             found.push(self.no_list(axis, values, &list));
         }
         findings.extend(found);
-        match values.as_literal() {
+        let items = match values.as_literal() {
             // As it is written: findings point at the item.
             Some(Json::Array(items)) => Type::union(&items.iter().map(Type::literal).collect::<Vec<_>>()),
             _ => list.items(),
-        }
+        };
+        let (least, most) = list.length();
+        (items, (least, most.into_iter().chain(longest_slice(values)).min()))
     }
 
     /// An axis over something that is no list.
@@ -143,6 +155,18 @@ impl<'c> Known<'c> {
         let (name, input) = self.workflow.inputs.get_key_value(name)?;
         Some((name, input.name_span))
     }
+}
+
+/// The most items of a list that is cut off: 3 for `[:3]`.
+fn longest_slice(values: &Dynamic) -> Option<usize> {
+    let ExprKind::Slice(_, bounds) = &values.lone()?.kind else { return None };
+    let [start, stop, _] = &**bounds;
+    let number = |bound: &Expr| match &bound.kind {
+        ExprKind::Literal(value) => value.as_u64().map(|n| n as usize),
+        _ => None,
+    };
+    let start = start.as_ref().map_or(Some(0), number)?;
+    Some(number(stop.as_ref()?)?.saturating_sub(start))
 }
 
 /// Where a value's expression stands: without its braces and quotes when it is one.
@@ -235,7 +259,8 @@ impl Names for View<'_> {
 
     fn axis_of(&self, step: usize, axis: &str) -> Type {
         let Some(openers) = self.known.axes[step].get(axis) else { return Type::unknown() };
-        let own = openers.iter().filter_map(|opener| self.known.own_axes[*opener].get(axis));
-        Type::union(own)
+        let own = openers.iter().map(|opener| Some(&self.known.own_axes[*opener].get(axis)?.0));
+        // An axis that is asked for before it is opened has its finding.
+        own.collect::<Option<Vec<_>>>().map_or_else(Type::unknown, Type::union)
     }
 }

@@ -35,7 +35,7 @@ impl Check<'_> {
         let step = &self.workflow.steps[name];
         let with = step.with.values().map(|b| &b.value);
         let each = step.each.values().map(|b| &b.value);
-        let rest = [&step.condition, &step.draw, &step.save].into_iter().flatten();
+        let rest = [&step.r#where, &step.condition, &step.draw, &step.save].into_iter().flatten();
         with.chain(each).chain(rest).collect()
     }
 
@@ -92,6 +92,32 @@ impl Check<'_> {
         self.mentions_in(self.workflow.steps[name].with.values().map(|binding| &binding.value))
     }
 
+    /// The axes that the list of an own axis depends on, and the steps that it comes out of.
+    pub(super) fn list_depends_on(
+        &self,
+        axis: &Name,
+        values: &Dynamic,
+        axes: &[Axes],
+    ) -> (BTreeSet<Name>, BTreeSet<usize>) {
+        let (mut over, mut reads) = (BTreeSet::new(), BTreeSet::new());
+        for reference in self.references(values) {
+            match &reference.target {
+                Target::Each(axis, _) | Target::Index(axis) => {
+                    over.insert(Name::new(axis.value.as_str()));
+                }
+                Target::Step { step, all, .. } => {
+                    let Some(step) = self.names.get(step.value.as_str()) else { continue };
+                    let closed = Closed::of(all.as_ref());
+                    over.extend(axes[*step].keys().filter(|axis| !closed.has(axis)).cloned());
+                    reads.insert(*step);
+                }
+                _ => {}
+            }
+        }
+        over.remove(axis);
+        (over, reads)
+    }
+
     /// The axes that values mention.
     pub(super) fn mentions_in<'a>(&'a self, values: impl Iterator<Item = &'a Dynamic>) -> BTreeSet<Name> {
         values
@@ -129,16 +155,6 @@ impl Check<'_> {
     }
 
     fn check_axis_values(&self, axis: &Name, values: &Dynamic) -> Option<Diagnostic> {
-        let deferred = self.references(values).into_iter().find_map(|r| match &r.target {
-            Target::Step { .. } => Some(("over the output of a step", r.span)),
-            Target::Each(..) | Target::Index(_) => Some(("that depends on another axis", r.span)),
-            _ => None,
-        });
-        if let Some((what, span)) = deferred {
-            let message = format!("axis `{axis}`: an axis {what} comes with a later version of castline");
-            let hint = "give the values as a list or as a workflow input";
-            return Some(self.error(Code::NotYet, span, message).hint(hint));
-        }
         let empty = matches!(&values.kind, DynamicKind::List(items) if items.is_empty());
         empty.then(|| {
             self.error(
@@ -277,6 +293,7 @@ impl Check<'_> {
         let mut findings = Vec::new();
         let (name, step) = self.workflow.steps.get_index(number).expect("a step's number");
         let known: Vec<_> = axes[number].keys().map(Name::as_str).collect();
+        findings.extend(self.check_lists(number, axes));
         for reference in self.dynamics(name).into_iter().flat_map(|d| self.references(d)) {
             match &reference.target {
                 Target::Each(axis, _) | Target::Index(axis) if !known.contains(&axis.value.as_str()) => {
@@ -306,6 +323,43 @@ impl Check<'_> {
             }
         }
         self.found.list.extend(once_each(findings));
+    }
+
+    /// That a list of axis values mentions no axis that is opened with it or after it, and that
+    /// `where` asks for nothing that only a run knows.
+    fn check_lists(&self, number: usize, axes: &[Axes]) -> Vec<Diagnostic> {
+        let (name, step) = self.workflow.steps.get_index(number).expect("a step's number");
+        let mut findings = Vec::new();
+        let inherited = |axis: &str| axes[number].get(axis).is_some_and(|o| o.iter().any(|o| *o != number));
+        for (place, (axis, binding)) in step.each.iter().enumerate() {
+            for reference in self.references(&binding.value) {
+                let (Target::Each(other, _) | Target::Index(other)) = &reference.target else { continue };
+                let opened = step.each.get_index_of(other.value.as_str());
+                if inherited(&other.value) || opened.is_none_or(|opened| opened < place) {
+                    continue;
+                }
+                let (message, hint) = match opened == Some(place) {
+                    true => (
+                        format!("the list of axis `{axis}` cannot depend on `{axis}` itself"),
+                        "name an axis that is opened before it".to_owned(),
+                    ),
+                    false => (
+                        format!("axis `{axis}` depends on `{}`, which is opened after it", other.value),
+                        format!("write `{}` before `{axis}`", other.value),
+                    ),
+                };
+                findings.push(self.error(Code::UnknownAxis, other.span, message).hint(hint));
+            }
+        }
+        let steps = step.r#where.iter().flat_map(|condition| self.references(condition));
+        let read = steps.into_iter().find(|r| matches!(r.target, Target::Step { .. }));
+        findings.extend(read.map(|reference| {
+            let message =
+                format!("`where` of step `{name}` reads a step; its legs are known before anything runs");
+            self.error(Code::InvalidValue, reference.span, message)
+                .hint("`if` may read steps: a leg for which it is false is skipped")
+        }));
+        findings
     }
 
     /// `.all.each.NAME` of an axis that the step does not have.

@@ -159,9 +159,10 @@ impl Check<'_> {
                 }
             }
         }
-        if let Some(condition) = &step.condition {
+        for (key, condition) in [("where", &step.r#where), ("if", &step.condition)] {
+            let Some(condition) = condition else { continue };
             infer.condition(condition);
-            findings.extend(self.constant_condition(condition));
+            findings.extend(self.constant_condition(key, condition));
         }
         for value in [&step.draw, &step.save].into_iter().flatten() {
             infer.value(value);
@@ -285,8 +286,8 @@ impl Check<'_> {
         self.found.list.extend(found);
     }
 
-    /// An `if` that is the same whatever comes.
-    fn constant_condition(&self, condition: &Dynamic) -> Option<Diagnostic> {
+    /// An `if` or `where` that is the same whatever comes.
+    fn constant_condition(&self, key: &str, condition: &Dynamic) -> Option<Diagnostic> {
         let holds = crate::templates::truth(&self.constant(condition)?);
         let what =
             if holds { "always holds: it can be left out" } else { "never holds: the step never runs" };
@@ -295,7 +296,7 @@ impl Check<'_> {
             Code::ConstantCondition,
             &self.workflow.source,
             span,
-            format!("this `if` {what}"),
+            format!("this `{key}` {what}"),
         ))
     }
 

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Plan;
+use super::expand::Nowhere;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, as_json, type_words};
@@ -119,6 +120,11 @@ struct Work<'p> {
 impl Plan {
     /// Renders a leg against the results so far.
     pub fn resolve(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
+        match self.nowhere.get(&leg) {
+            Some(Nowhere::Skip(skip)) => return Resolved::Skip(skip.clone()),
+            Some(Nowhere::Broken(finding)) => return Resolved::Broken(vec![(**finding).clone()]),
+            None => {}
+        }
         let step = &self.graph.steps[self.legs.step(leg)];
         let scope = self.scope(Some(leg), results);
         let mut work =
@@ -156,10 +162,10 @@ impl Plan {
         }
     }
 
-    /// What a leg can cost whose request is not known yet, because it reads legs that run
-    /// first.
-    pub fn expect(&self, leg: LegId) -> Expected {
-        let step = &self.graph.steps[self.legs.step(leg)];
+    /// What a leg of a step can cost whose request is not known yet, because it reads legs that
+    /// run first.
+    pub fn expect(&self, step: usize) -> Expected {
+        let step = &self.graph.steps[step];
         let callee = &step.callee;
         let Ok(route) = self.routing.route(&callee.model, &callee.model.reference) else {
             return Expected::Later;
@@ -169,34 +175,42 @@ impl Plan {
         }
         let rules = self.price_rules(callee, &route.name).rules;
         let Some(fields) = price::reads(rules) else { return Expected::Later };
-        let bound = bound(step);
-        if fields.iter().any(|field| bound.contains(field.as_str())) {
+        let (mut input, later) = written(step);
+        if fields.iter().any(|field| later.contains(field.as_str())) {
             return Expected::Later;
         }
-        let input = with_schema_defaults(&callee.model.defaults, callee);
+        for (name, value) in &callee.model.defaults {
+            input.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let input = with_schema_defaults(&input, callee);
         price::estimate(rules, &input).map_or(Expected::Unpriced, Expected::Known)
     }
 
-    /// What a finished prediction of a leg cost at a provider, by the rules and by what is
+    /// What a finished prediction of a step cost at a provider, by the rules and by what is
     /// known of it; none when they do not tell.
     pub fn settle(
         &self,
-        leg: LegId,
+        step: usize,
         request: &Request,
         provider: &ProviderName,
         observed: &Observed,
     ) -> Option<MicroUsd> {
-        let callee = &self.graph.steps[self.legs.step(leg)].callee;
+        let callee = &self.graph.steps[step].callee;
         let input = with_schema_defaults(&request.input, callee);
         price::settle(self.price_rules(callee, provider).rules, &input, observed)
     }
 
     /// Finds steps whose model the chosen provider does not serve.
     pub fn check_routes(&self) -> Diagnostics {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.legs.steps[*i].count > 0);
+        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
         Diagnostics {
             list: steps.filter_map(|(_, step)| self.route(step).err()).map(|finding| *finding).collect(),
         }
+    }
+
+    /// False for a step that surely has no legs.
+    pub fn may_have_legs(&self, step: usize) -> bool {
+        self.legs.known(step).is_none_or(|legs| legs.count > 0)
     }
 
     /// Who runs a step's model.
@@ -221,7 +235,7 @@ impl Plan {
 
     /// The models that would run by a version that is not pinned yet, and where.
     pub fn unpinned(&self) -> Vec<(ModelRef, ProviderName)> {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.legs.steps[*i].count > 0);
+        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
         let mut found: Vec<(ModelRef, ProviderName)> = Vec::new();
         for (_, step) in steps {
             let Ok((route, reference)) = self.route(step) else { continue };
@@ -334,7 +348,12 @@ impl Work<'_> {
         let at = plan.legs.coords(leg);
         let mut values = Vec::new();
         for (step, closed) in &feed.sources {
-            let axes = &plan.legs.steps[*step].axes;
+            if plan.legs.known(*step).is_none() {
+                self.pending = true;
+                values.extend(feed.kind.map(|kind| stand_in(kind, false, 0)));
+                continue;
+            }
+            let axes = plan.legs.axes_of(*step);
             let closed_axes: Vec<_> =
                 axes.iter().copied().filter(|a| closed.has(&plan.legs.axes[a.0].name)).collect();
             for source in plan.legs.reading(*step, &at, &closed_axes) {
@@ -663,11 +682,19 @@ fn prune(value: Value) -> Value {
     }
 }
 
-/// The inputs that a step, or a preset over its model, says something about.
-fn bound(step: &Step) -> BTreeSet<&str> {
-    let own = step.with.keys().chain(step.feeds.iter().map(|feed| &feed.field));
-    let layers = step.callee.layers.iter().flat_map(|layer| layer.with.keys());
-    own.chain(layers).map(String::as_str).collect()
+/// What a step writes out for its model, and the inputs for which something comes.
+fn written(step: &Step) -> (IndexMap<String, Value>, BTreeSet<&str>) {
+    let mut input = IndexMap::new();
+    let mut later: BTreeSet<&str> = step.feeds.iter().map(|feed| feed.field.as_str()).collect();
+    let own = step.with.iter().filter(|_| step.callee.layers.is_empty());
+    for (name, bound) in own.chain(step.callee.layers.iter().flat_map(|layer| &layer.with)) {
+        match &bound.kind {
+            BoundKind::Literal(Value::Null) => {}
+            BoundKind::Literal(value) => drop(input.insert(name.clone(), value.clone())),
+            _ => drop(later.insert(name)),
+        }
+    }
+    (input, later)
 }
 
 /// An input as prices see it: what nothing is said about has the model's own default.

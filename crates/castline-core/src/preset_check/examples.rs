@@ -175,6 +175,7 @@ impl Check<'_> {
             with_span: Some(span),
             from: None,
             each: IndexMap::new(),
+            r#where: None,
             condition: None,
             after: Vec::new(),
             draw: None,

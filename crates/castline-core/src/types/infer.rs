@@ -412,7 +412,7 @@ impl<'a> Infer<'a> {
                 return self.item(expression, value, index, used);
             }
             ExprKind::Slice(value, bounds) => {
-                bounds.iter().for_each(|bound| drop(self.expression(bound, Use::Read)));
+                bounds.iter().flatten().for_each(|bound| drop(self.expression(bound, Use::Read)));
                 match self.seen(value, Use::Read) {
                     Seen::Value(value) => value.slice().made_of(&[&value]),
                     other => return other,

@@ -69,8 +69,8 @@ pub(crate) enum Said {
 /// What a leg's create needs besides its request.
 #[derive(Debug, Clone)]
 pub(crate) struct LegFacts {
-    /// None for what a dead process has left.
-    plan: Option<Arc<Plan>>,
+    /// With the step's number; none for what a dead process has left.
+    plan: Option<(Arc<Plan>, usize)>,
     /// Nothing may be created whose price is not known.
     only_priced: bool,
     schema: Option<serde_json::Value>,
@@ -100,7 +100,7 @@ pub(crate) async fn facts(
             facts.insert(name.clone(), Facts { terms, p25: learned(&seconds) });
         }
         let leg = LegFacts {
-            plan: Some(forecast.plan.clone()),
+            plan: Some((forecast.plan.clone(), number)),
             only_priced: !wishes.allows_unpriced(step.name.as_str()),
             schema: model.schema.clone(),
             task: model.task.clone(),
@@ -161,7 +161,7 @@ pub(crate) async fn ensure(
         account: world.providers.get(&request.provider).ok().and_then(|reached| reached.provider.account()),
         retry_lost: world.retry_lost,
     };
-    let hands = Arc::new(Hands { world, leg, facts, request, turn: Mutex::default() });
+    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
     drive(leg, hands, Prediction::start(order), tell, stop).await;
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn stop_orphan(
         facts: BTreeMap::new(),
     };
     let (facts, request) = (Arc::new(facts), order.request.clone());
-    let hands = Arc::new(Hands { world, leg, facts, request, turn: Mutex::default() });
+    let hands = Arc::new(Hands { world, facts, request, turn: Mutex::default() });
     let (_goes_on, stop) = mpsc::unbounded_channel();
     drive(leg, hands, Prediction::stop_orphan(order), tell, stop).await;
 }
@@ -341,7 +341,6 @@ impl Drop for OneCreate<'_> {
 /// What carries out one leg's calls.
 struct Hands {
     world: Arc<World>,
-    leg: LegId,
     facts: Arc<LegFacts>,
     request: Arc<Request>,
     turn: Mutex<Turn>,
@@ -595,7 +594,8 @@ impl Hands {
             wire::assemble(output, self.request.output, &|uri| artifacts.get(uri).cloned()).map_err(bad)?;
         let cost = if reached.terms.bills {
             let observed = Observed::of(snapshot.metrics.as_ref(), &output);
-            self.facts.plan.as_ref().and_then(|plan| plan.settle(self.leg, &self.request, name, &observed))
+            let plan = self.facts.plan.as_ref();
+            plan.and_then(|(plan, step)| plan.settle(*step, &self.request, name, &observed))
         } else {
             Some(MicroUsd::ZERO)
         };

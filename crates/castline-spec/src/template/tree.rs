@@ -104,8 +104,8 @@ pub enum ExprKind {
     Attribute(Box<Expr>, Spanned<String>),
     /// `value[index]`.
     Item(Box<Expr>, Box<Expr>),
-    /// `value[start:stop:step]`; the list has those that are written.
-    Slice(Box<Expr>, Vec<Expr>),
+    /// `value[start:stop:step]`, those that are written.
+    Slice(Box<Expr>, Box<[Option<Expr>; 3]>),
     /// `function(arguments)`.
     Call(Box<Expr>, Vec<Argument>),
     /// `not value`.
@@ -352,9 +352,9 @@ impl<'a> Reading<'a> {
             }
             ast::Expr::Slice(slice) => {
                 let value = self.boxed(&slice.expr);
-                let bounds = [&slice.start, &slice.stop, &slice.step];
-                let bounds = bounds.into_iter().flatten().map(|bound| self.expression(bound)).collect();
-                Expr { span: value.span.to(own), kind: ExprKind::Slice(value, bounds) }
+                let bounds = [&slice.start, &slice.stop, &slice.step]
+                    .map(|bound| bound.as_ref().map(|bound| self.expression(bound)));
+                Expr { span: value.span.to(own), kind: ExprKind::Slice(value, Box::new(bounds)) }
             }
             ast::Expr::Call(call) => {
                 let function = self.boxed(&call.expr);

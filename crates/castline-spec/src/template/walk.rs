@@ -227,7 +227,7 @@ impl<'a> Walk<'a> {
             match part {
                 Part::Attribute(..) => {}
                 Part::Index(index) => self.expression(index, READ),
-                Part::Slice(bounds) => bounds.iter().for_each(|bound| self.expression(bound, READ)),
+                Part::Slice(bounds) => bounds.iter().flatten().for_each(|bound| self.expression(bound, READ)),
                 Part::Call(arguments, _) => self.arguments(arguments),
             }
         }
@@ -477,7 +477,7 @@ struct Path<'p, 'a> {
 enum Part<'a> {
     Attribute(&'a Spanned<String>),
     Index(&'a Expr),
-    Slice(&'a [Expr]),
+    Slice(&'a [Option<Expr>; 3]),
     /// Arguments, and the whole path up to them.
     Call(&'a [Argument], Span),
 }

@@ -220,17 +220,14 @@ fn step(step: &Step, number: usize, legs: Option<&Legs>, note: Option<&String>) 
 /// `style × 3`, `style × 3, take × 2 (6 legs)`, `style × ?`; none for a step without axes.
 fn axes(step: &Step, number: usize, legs: Option<&Legs>) -> Option<String> {
     let count = |place: usize| {
-        legs.map_or("?".to_owned(), |legs| {
-            legs.axes[legs.steps[number].axes[place].0].values.len().to_string()
-        })
+        let axis = legs.and_then(|legs| Some(&legs.axes[legs.axes_of(number).get(place)?.0]));
+        axis.map_or("?".to_owned(), |axis| axis.values.len().to_string())
     };
     let axes: Vec<_> =
         step.axes.keys().enumerate().map(|(place, axis)| format!("{axis} × {}", count(place))).collect();
-    match (axes.len(), legs) {
+    match (axes.len(), legs.and_then(|legs| legs.known(number))) {
         (0, _) => None,
-        (2.., Some(legs)) => {
-            Some(format!("{} ({})", axes.join(", "), counted(legs.steps[number].count, "leg")))
-        }
+        (2.., Some(legs)) => Some(format!("{} ({})", axes.join(", "), counted(legs.count, "leg"))),
         _ => Some(axes.join(", ")),
     }
 }
@@ -284,9 +281,11 @@ impl<'g> Edges<'g> {
             self.add_references(value, end, field);
         }
         for (axis, values) in &step.each {
-            self.add_references(values, end, &format!("each.{axis}"));
+            self.add_references(&values.values, end, &format!("each.{axis}"));
         }
-        for (value, key) in [(&step.condition, "if"), (&step.draw, "draw"), (&step.save, "save")] {
+        for (value, key) in
+            [(&step.r#where, "where"), (&step.condition, "if"), (&step.draw, "draw"), (&step.save, "save")]
+        {
             value.iter().for_each(|value| self.add_references(value, end, key));
         }
         for before in step.deps.iter().filter(|dep| dep.order_only) {

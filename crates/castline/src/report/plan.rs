@@ -36,9 +36,11 @@ pub(crate) struct Table {
     seconds: f64,
 }
 
-/// One leg.
+/// One leg, or all of a step that are not known yet.
 struct Row {
     step: String,
+    /// How many legs, at least and at most.
+    legs: (usize, Option<usize>),
     name: String,
     leg: Json,
     word: Word,
@@ -59,6 +61,7 @@ enum Word {
     Always,
     Same,
     Later,
+    Deferred,
     Skip,
     Broken,
     Out,
@@ -85,6 +88,8 @@ struct Total {
     min: MicroUsd,
     max: MicroUsd,
     unpriced: usize,
+    /// True when a step may have any number of legs; they are not in `max`.
+    unbounded: bool,
 }
 
 impl Word {
@@ -96,6 +101,7 @@ impl Word {
             Self::Always => "always",
             Self::Same => "same",
             Self::Later => "later",
+            Self::Deferred => "deferred",
             Self::Skip => "skip",
             Self::Broken => "wrong",
             Self::Out => "out",
@@ -107,13 +113,13 @@ impl Word {
             Self::Reused => GOOD,
             Self::Run | Self::Always => HINT,
             Self::Broken => WARN,
-            Self::Same | Self::Later | Self::Skip | Self::Out => DIM,
+            Self::Same | Self::Later | Self::Deferred | Self::Skip | Self::Out => DIM,
         }
     }
 
     /// True when a prediction may come of it.
     fn may_run(self) -> bool {
-        matches!(self, Self::Run | Self::Always | Self::Later)
+        matches!(self, Self::Run | Self::Always | Self::Later | Self::Deferred)
     }
 }
 
@@ -121,7 +127,9 @@ impl Table {
     /// The table of a finished forecast.
     pub(crate) fn of(forecast: &Forecast) -> Self {
         let plan = &forecast.plan;
-        let rows: Vec<_> = (0..plan.legs.len()).map(|leg| Row::of(forecast, LegId(leg))).collect();
+        let known = (0..plan.legs.len()).map(|leg| Row::of(forecast, LegId(leg)));
+        let rows: Vec<_> =
+            known.chain(plan.legs.deferred().map(|step| Row::of_step(forecast, step))).collect();
         Self {
             workflow: plan.graph.name.to_string(),
             file: plan.graph.source.name.to_string(),
@@ -154,8 +162,7 @@ impl Table {
     /// The most that it can cost, as far as prices are known.
     pub(crate) fn most(&self) -> MicroUsd {
         let billed = self.rows.iter().filter(|row| row.bills && row.word.may_run());
-        let known = billed.filter_map(|row| if let Price::Known(e) = row.price { Some(e.max) } else { None });
-        known.sum()
+        billed.filter_map(|row| row.range().map(|e| e.max)).sum()
     }
 
     /// The legs of each step that has some.
@@ -186,6 +193,7 @@ impl Table {
             (count(&[Word::Run, Word::Always]), "to run"),
             (count(&[Word::Same]), "the same as another"),
             (count(&[Word::Later]), "known later"),
+            (count(&[Word::Deferred]), "not counted yet"),
             (count(&[Word::Skip]), "skipped"),
             (count(&[Word::Broken]), "wrong"),
             (count(&[Word::Out]), "not taking part"),
@@ -222,6 +230,7 @@ impl Table {
             "min_usd": self.total.min.usd(),
             "max_usd": self.total.max.usd(),
             "unpriced": self.total.unpriced,
+            "unbounded": self.total.unbounded,
             "typical_seconds": self.seconds,
             "inputs": { "proved": self.proofs.proved, "checked_at_run_time": self.proofs.open },
         })
@@ -283,6 +292,7 @@ impl Row {
         let values = plan.legs.values(leg).into_iter();
         Self {
             step: step.name.to_string(),
+            legs: (1, Some(1)),
             name: screen::printable(&plan.leg_name(leg)),
             leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
             word: word(fate),
@@ -296,17 +306,63 @@ impl Row {
         }
     }
 
+    /// All legs of a step whose list is not known yet.
+    fn of_step(forecast: &Forecast, number: usize) -> Self {
+        let plan = &forecast.plan;
+        let step = &plan.graph.steps[number];
+        let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
+        let axes: Vec<_> = step.axes.keys().map(|axis| format!("{axis}=?")).collect();
+        let sources: Vec<_> = step.deps.iter().map(|dep| plan.graph.steps[dep.step].name.as_str()).collect();
+        let legs = plan.legs_expected(number);
+        let many = match legs {
+            (_, None) => "as many legs as its list has".to_owned(),
+            (least, Some(most)) if least == most => counted(most, "leg"),
+            (_, Some(most)) => format!("at most {}", counted(most, "leg")),
+        };
+        let part = plan.choices.steps.is_empty() || plan.choices.steps.contains(&number);
+        Self {
+            step: step.name.to_string(),
+            legs,
+            name: format!("{}[{}]", step.name, axes.join(",")),
+            leg: json!({}),
+            word: if part { Word::Deferred } else { Word::Out },
+            why: Some(format!("{many}, after {}", sources.join(", "))),
+            price: if part { expected(plan.expect(number)) } else { Price::None },
+            from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
+            bills: route.is_some_and(|route| route.bills),
+            key: None,
+            model: step.callee.model.reference.to_string(),
+            provider: route.map(|route| route.name.to_string()),
+        }
+    }
+
+    /// What all of it can cost; none when that is not known. What has no upper bound counts at
+    /// its least.
+    fn range(&self) -> Option<Estimate> {
+        let Price::Known(one) = self.price else { return None };
+        let (least, most) = self.legs;
+        Some(Estimate { min: one.min * least as u64, max: one.max * most.unwrap_or(least) as u64 })
+    }
+
     /// What it can cost, and whether the project says so.
     fn price_text(&self) -> String {
+        let text = match (self.range(), self.legs.1) {
+            (Some(range), Some(_)) => super::money::range(range),
+            (Some(_), None) => format!("{} a leg", self.price.text()),
+            (None, _) => self.price.text(),
+        };
         match (self.price, self.from) {
-            (Price::Known(_), Some(PriceFrom::Project)) => format!("{} (yours)", self.price.text()),
-            _ => self.price.text(),
+            (Price::Known(_), Some(PriceFrom::Project)) => format!("{text} (yours)"),
+            _ => text,
         }
     }
 
     fn json(&self) -> Json {
         let (min, max) = match self.price {
-            Price::Known(e) => (Some(e.min.usd()), Some(e.max.usd())),
+            Price::Known(_) => {
+                let all = self.range().unwrap_or(Estimate::NOTHING);
+                (Some(all.min.usd()), self.legs.1.map(|_| all.max.usd()))
+            }
             Price::Free | Price::None => (Some(0.0), Some(0.0)),
             Price::Unpriced | Price::Later => (None, None),
         };
@@ -314,12 +370,14 @@ impl Row {
             Word::Reused => "hit",
             Word::Later => "upstream",
             Word::Broken => "broken",
+            Word::Deferred => "deferred",
             other => other.text(),
         };
         json!({
             "step": self.step,
             "leg": self.leg,
             "name": self.name,
+            "legs": { "min": self.legs.0, "max": self.legs.1 },
             "fate": fate,
             "why": self.why,
             "key": self.key,
@@ -363,8 +421,12 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
 fn after(forecast: &Forecast, leg: LegId) -> String {
     let open: Vec<_> =
         forecast.plan.needs(leg).iter().filter(|need| forecast.results.get(**need).is_none()).collect();
-    if let [one] = open[..] {
-        return format!("after {}", forecast.plan.leg_name(*one));
+    let plan = &forecast.plan;
+    let deps = plan.graph.steps[plan.legs.step(leg)].deps.iter();
+    let late = deps.filter(|dep| plan.legs.known(dep.step).is_none());
+    let late: Vec<_> = late.map(|dep| format!("all legs of {}", plan.graph.steps[dep.step].name)).collect();
+    if let ([one], []) = (&open[..], &late[..]) {
+        return format!("after {}", plan.leg_name(**one));
     }
     let step = |leg: &LegId| forecast.plan.graph.steps[forecast.plan.legs.step(*leg)].name.as_str();
     let mut steps: IndexMap<&str, usize> = IndexMap::new();
@@ -372,7 +434,7 @@ fn after(forecast: &Forecast, leg: LegId) -> String {
     let steps = steps
         .iter()
         .map(|(step, n)| if *n == 1 { (*step).to_owned() } else { format!("{n} legs of {step}") });
-    format!("after {}", steps.collect::<Vec<_>>().join(", "))
+    format!("after {}", steps.chain(late).collect::<Vec<_>>().join(", "))
 }
 
 fn price(forecast: &Forecast, leg: LegId) -> Price {
@@ -382,13 +444,17 @@ fn price(forecast: &Forecast, leg: LegId) -> Price {
             Some(estimate) => Price::Known(estimate),
             None => Price::Unpriced,
         },
-        Fate::Upstream => match forecast.plan.expect(leg) {
-            Expected::Known(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
-            Expected::Known(estimate) => Price::Known(estimate),
-            Expected::Unpriced => Price::Unpriced,
-            Expected::Later => Price::Later,
-        },
+        Fate::Upstream => expected(forecast.plan.expect(forecast.plan.legs.step(leg))),
         Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Price::None,
+    }
+}
+
+fn expected(expected: Expected) -> Price {
+    match expected {
+        Expected::Known(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
+        Expected::Known(estimate) => Price::Known(estimate),
+        Expected::Unpriced => Price::Unpriced,
+        Expected::Later => Price::Later,
     }
 }
 
@@ -409,13 +475,15 @@ impl Total {
     fn of(rows: &[Row]) -> Self {
         let mut total = Self::default();
         for row in rows.iter().filter(|row| row.word.may_run()) {
-            match row.price {
-                Price::Known(e) => {
-                    total.min += if row.word == Word::Later { MicroUsd::ZERO } else { e.min };
+            match (row.range(), row.price) {
+                (Some(e), _) => {
+                    let certain = !matches!(row.word, Word::Later | Word::Deferred);
+                    total.min += if certain { e.min } else { MicroUsd::ZERO };
                     total.max += e.max;
+                    total.unbounded |= row.legs.1.is_none();
                 }
-                Price::Unpriced | Price::Later => total.unpriced += 1,
-                Price::Free | Price::None => {}
+                (None, Price::Unpriced | Price::Later) => total.unpriced += 1,
+                (None, _) => {}
             }
         }
         total
@@ -426,9 +494,13 @@ impl Total {
     }
 
     fn text(self) -> String {
+        let known = match self.unbounded {
+            true => format!("from {}, no upper bound", self.min),
+            false => range(self.price()),
+        };
         match self.unpriced {
-            0 => range(self.price()),
-            n => format!("{} and {n} unpriced", range(self.price())),
+            0 => known,
+            n => format!("{known} and {n} unpriced"),
         }
     }
 }
@@ -436,13 +508,27 @@ impl Total {
 /// The seconds of the longest chain of legs that may run.
 fn longest_path(plan: &Plan, rows: &[Row]) -> f64 {
     let mut until = vec![0.0_f64; rows.len()];
-    for leg in plan.order() {
-        let before = plan.needs(leg).iter().map(|need| until[need.0]).fold(0.0, f64::max);
-        let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
-        let own = if rows[leg.0].word.may_run() { model.typical_seconds.unwrap_or(0.0) } else { 0.0 };
-        until[leg.0] = before + own;
+    let mut of_step = vec![0.0_f64; plan.graph.steps.len()];
+    let mut deferred =
+        plan.legs.deferred().zip(plan.legs.len()..).collect::<std::collections::BTreeMap<_, _>>();
+    for number in plan.graph.order.iter().copied() {
+        let step = &plan.graph.steps[number];
+        let own = step.callee.model.typical_seconds.unwrap_or(0.0);
+        let takes = |row: usize| if rows[row].word.may_run() { own } else { 0.0 };
+        // What waits for legs that are not known yet waits for their step.
+        let late = step.deps.iter().filter(|dep| plan.legs.known(dep.step).is_none());
+        let late = late.map(|dep| of_step[dep.step]).fold(0.0, f64::max);
+        for leg in plan.legs.of_step(number) {
+            let before = plan.needs(leg).iter().map(|need| until[need.0]).fold(late, f64::max);
+            until[leg.0] = before + takes(leg.0);
+            of_step[number] = of_step[number].max(until[leg.0]);
+        }
+        if let Some(row) = deferred.remove(&number) {
+            let before = step.deps.iter().map(|dep| of_step[dep.step]).fold(0.0, f64::max);
+            of_step[number] = before + takes(row);
+        }
     }
-    until.into_iter().fold(0.0, f64::max)
+    of_step.into_iter().fold(0.0, f64::max)
 }
 
 /// A line of the table.

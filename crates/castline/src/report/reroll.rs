@@ -25,7 +25,7 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
 
 /// `each.style == 'linocut'`, with the value as the axis has it.
 fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
-    let mut axes = plan.legs.steps[step].axes.iter().map(|id| &plan.legs.axes[id.0]);
+    let mut axes = plan.legs.axes_of(step).iter().map(|id| &plan.legs.axes[id.0]);
     let found = axes.find(|a| a.name == *axis).and_then(|a| {
         let at = a.labels.iter().position(|l| l == label)?;
         a.values.get(at)

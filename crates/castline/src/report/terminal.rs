@@ -98,6 +98,10 @@ impl Terminal {
             Event::RunStarted { workflow, provider, steps, legs, .. } => {
                 self.begin(workflow, &provider.0, steps, *legs);
             }
+            Event::LegsOpened { step, legs } => {
+                self.show_progress(|progress| progress.opened(step, *legs));
+                self.say(&format!("{DIM}{step} has {}{DIM:#}", counted(*legs, "leg")));
+            }
             Event::LegSkipped { leg, reason } => self.count_or_say(leg, "skipped", &reason.reason()),
             Event::LegReused { leg, .. } => self.reused(leg),
             Event::LegStarted { leg, estimate, request, .. } => {

@@ -57,6 +57,13 @@ impl Progress {
             .collect();
     }
 
+    /// The legs of a step are known.
+    pub(super) fn opened(&mut self, step: &Name, legs: usize) {
+        let Some(step) = self.steps.get_mut(step) else { return };
+        step.legs = legs as u64;
+        step.bar.iter().for_each(|bar| bar.set_length(step.legs));
+    }
+
     /// A leg is under way.
     pub(super) fn started(&mut self, leg: &LegRef) {
         let lines = self.steps.values().filter(|step| step.bar.is_some()).count();

@@ -1,8 +1,8 @@
 //! What a program takes from its start to its end: time, processor and memory.
 //!
-//! The kernel sums up the processor's time and the most memory over all children of a process.
-//! So each program is started by a small process of its own, this one once more, which has no
-//! other child.
+//! The kernel counts the memory of whoever starts a program as the program's own, until it is
+//! the program. So each is started by a small process, this one once more, and not by the one
+//! that the server is in.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use wait4::Wait4;
 
 use crate::Wrong;
 
@@ -19,8 +20,8 @@ use crate::Wrong;
 pub(crate) struct Taken {
     /// Seconds from its start to its end.
     pub wall: f64,
-    /// Seconds of processor time, its own and the kernel's; none where that is not known.
-    pub cpu: Option<f64>,
+    /// Seconds of processor time, its own and the kernel's.
+    pub cpu: f64,
     /// The most memory that it had at once, in bytes; none where that is not known.
     pub memory: Option<u64>,
 }
@@ -51,10 +52,12 @@ impl Measured {
         command.args(&self.command[1..]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&self.said)?);
         let began = Instant::now();
-        let status = command.status()?;
+        let ended = command.spawn()?.wait4()?;
         let wall = began.elapsed().as_secs_f64();
-        let (cpu, memory) = children();
-        let ended = Ended { taken: Taken { wall, cpu, memory }, code: status.code() };
+        let usage = ended.rusage;
+        let cpu = (usage.utime + usage.stime).as_secs_f64();
+        let memory = Some(usage.maxrss).filter(|bytes| *bytes > 0);
+        let ended = Ended { taken: Taken { wall, cpu, memory }, code: ended.status.code() };
         println!("{}", serde_json::to_string(&ended)?);
         Ok(())
     }
@@ -91,22 +94,4 @@ impl Program<'_> {
         let code = ended.code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
         Err(format!("`{name} {}` ended with {code}:\n{}", arguments.join(" "), last.join("\n")).into())
     }
-}
-
-/// Seconds of processor time, and bytes of memory, of the only child so far.
-#[cfg(unix)]
-fn children() -> (Option<f64>, Option<u64>) {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return (None, None) };
-    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    // Everybody counts in KiB, but for Apple.
-    let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
-    let memory = u64::try_from(usage.max_rss()).ok().map(|most| most * unit);
-    (Some(micros as f64 / 1e6), memory)
-}
-
-#[cfg(not(unix))]
-fn children() -> (Option<f64>, Option<u64>) {
-    (None, None)
 }

@@ -167,8 +167,8 @@ impl Outcome {
             ratio(Some(wall), self.ideal),
             bare.map(|bare| time(bare.wall)).unwrap_or_default(),
             ratio(Some(wall), bare.map(|bare| bare.wall)),
-            cpu.map(|cpu| format!("{cpu:.2}")).unwrap_or_default(),
-            ratio(cpu, bare.and_then(|bare| bare.cpu)),
+            format!("{cpu:.2}"),
+            ratio(Some(cpu), bare.map(|bare| bare.cpu)),
             memory.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6)).unwrap_or_default(),
         )
     }

@@ -148,8 +148,8 @@ impl Measured {
 
     fn aim_cpu(&mut self, most: f64) -> Result<(), Wrong> {
         let own = self.castline()?.cpu;
-        if let (Some(own), Some(bare)) = (own, median(&self.bare).and_then(|bare| bare.cpu)) {
-            self.goals.push(Goal::new("processor time to the bare loop", own / bare, most, Unit::Times));
+        if let Some(bare) = median(&self.bare) {
+            self.goals.push(Goal::new("processor time to the bare loop", own / bare.cpu, most, Unit::Times));
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ fn median(all: &[Taken]) -> Option<Taken> {
         Some((low + high) / 2.0)
     };
     let wall = middle(all.iter().map(|taken| taken.wall).collect())?;
-    let cpu = middle(all.iter().filter_map(|taken| taken.cpu).collect());
+    let cpu = middle(all.iter().map(|taken| taken.cpu).collect())?;
     let memory = middle(all.iter().filter_map(|taken| Some(taken.memory? as f64)).collect());
     Some(Taken { wall, cpu, memory: memory.map(|bytes| bytes as u64) })
 }

@@ -76,6 +76,9 @@ pub enum Answer {
     Unknown(Option<String>),
 }
 
+/// Resolves legs that know nothing of each other, in their order.
+pub type Resolve<'a> = dyn Fn(&Plan, &[LegId], &Arc<Results>) -> Vec<Resolved> + 'a;
+
 /// A forecast under way or finished.
 #[derive(Debug)]
 pub struct Forecast {
@@ -83,8 +86,13 @@ pub struct Forecast {
     pub plan: Arc<Plan>,
     /// Results of what is reused or skipped.
     pub results: Arc<Results>,
-    /// What was found wrong with values.
+    /// What was found wrong with values, whatever the ledger knows: what an earlier run gave
+    /// may not fit either, and stops one leg then and not the run.
     pub found: Diagnostics,
+    /// Results as they are when the ledger knows nothing.
+    bare: Arc<Results>,
+    /// Legs whose result the ledger told.
+    told: Vec<bool>,
     fates: Vec<Option<Fate>>,
     waiting: Vec<usize>,
     open: BTreeSet<LegId>,
@@ -103,6 +111,8 @@ impl Forecast {
         Self {
             results: Arc::new(Results::new(legs)),
             found: Diagnostics::default(),
+            bare: Arc::new(Results::new(legs)),
+            told: vec![false; legs],
             fates: vec![None; legs],
             waiting,
             open,
@@ -115,15 +125,32 @@ impl Forecast {
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
-        while let Some(leg) = self.open.pop_first() {
-            self.look_at(leg);
+        self.ask_by(&|plan, legs, results| legs.iter().map(|leg| plan.resolve(*leg, results)).collect())
+    }
+
+    /// The same, with somebody to resolve many legs at once, in their order.
+    pub fn ask_by(&mut self, resolve: &Resolve<'_>) -> Vec<(LegId, Key)> {
+        while !self.open.is_empty() {
+            let legs: Vec<LegId> = std::mem::take(&mut self.open).into_iter().collect();
+            let is_told = |leg: &LegId| self.plan.needs(*leg).iter().any(|need| self.told[need.0]);
+            let told: Vec<LegId> = legs.iter().copied().filter(is_told).collect();
+            let resolved = resolve(&self.plan, &legs, &self.results);
+            let bare = resolve(&self.plan, &told, &self.bare);
+            let mut bare = told.into_iter().zip(bare).peekable();
+            for (leg, resolved) in legs.into_iter().zip(resolved) {
+                let bare = bare.next_if(|(told, _)| *told == leg).map(|(_, bare)| bare);
+                self.look_at(leg, resolved, bare);
+            }
         }
         self.asked.iter().map(|(leg, ready)| (*leg, ready.request.key)).collect()
     }
 
-    fn look_at(&mut self, leg: LegId) {
+    /// A leg, as it is resolved; and what it would be if the ledger knew nothing, where that may
+    /// be something else.
+    fn look_at(&mut self, leg: LegId, resolved: Resolved, bare: Option<Resolved>) {
         let part = self.plan.takes_part(leg);
-        match self.plan.resolve(leg, &self.results) {
+        self.find(leg, bare.as_ref().unwrap_or(&resolved));
+        match resolved {
             Resolved::Ready(ready) => match self.keys.get(&ready.request.key) {
                 Some(first) if self.fates[first.0].is_some() => self.settle_twin(leg, *first, ready),
                 Some(first) => self.twins.entry(*first).or_default().push((leg, ready)),
@@ -133,20 +160,27 @@ impl Forecast {
                 }
             },
             Resolved::Skip(skip) => {
+                self.told[leg.0] = bare.is_some_and(|bare| !matches!(bare, Resolved::Skip(_)));
                 self.results.set(leg, LegResult::without_output(LegStatus::Skipped, None));
                 self.settle(leg, Fate::Skip(skip));
             }
             // What takes no part is looked up all the same: others may read it.
             Resolved::Pending(_) | Resolved::Broken(_) if !part => self.settle(leg, Fate::Out),
-            Resolved::Pending(findings) => {
-                let broken = !findings.is_empty();
-                self.found.list.extend(findings);
-                self.settle(leg, if broken { Fate::Broken } else { Fate::Upstream });
+            Resolved::Pending(findings) if findings.is_empty() => self.settle(leg, Fate::Upstream),
+            Resolved::Pending(_) | Resolved::Broken(_) => self.settle(leg, Fate::Broken),
+        }
+    }
+
+    /// Writes down what is wrong with a leg when the ledger knows nothing.
+    fn find(&mut self, leg: LegId, bare: &Resolved) {
+        match bare {
+            Resolved::Skip(_) => {
+                self.bare.set(leg, LegResult::without_output(LegStatus::Skipped, None));
             }
-            Resolved::Broken(findings) => {
-                self.found.list.extend(findings);
-                self.settle(leg, Fate::Broken);
+            Resolved::Pending(findings) | Resolved::Broken(findings) if self.plan.takes_part(leg) => {
+                self.found.list.extend(findings.iter().cloned());
             }
+            Resolved::Pending(_) | Resolved::Broken(_) | Resolved::Ready(_) => {}
         }
     }
 
@@ -182,6 +216,7 @@ impl Forecast {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         match LegResult::succeeded(step, &ready.request.input, &known.output) {
             Ok(result) => {
+                self.told[leg.0] = true;
                 self.results.set(leg, result);
                 self.settle(leg, Fate::Hit(ready, known));
             }

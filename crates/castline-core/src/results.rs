@@ -94,9 +94,10 @@ impl LegResult {
     }
 }
 
-/// The results of a run's legs; each is set once.
+/// The results of a run's legs; each is set once. Most of a plan's legs have none, and a
+/// result is large.
 #[derive(Debug)]
-pub struct Results(Vec<OnceLock<LegResult>>);
+pub struct Results(Vec<OnceLock<Box<LegResult>>>);
 
 impl Results {
     /// For so many legs, none finished.
@@ -106,12 +107,12 @@ impl Results {
 
     /// A finished leg's result.
     pub fn get(&self, leg: LegId) -> Option<&LegResult> {
-        self.0[leg.0].get()
+        self.0[leg.0].get().map(AsRef::as_ref)
     }
 
     /// Sets a leg's result; the first one stays.
     pub fn set(&self, leg: LegId, result: LegResult) {
-        let _ = self.0[leg.0].set(result);
+        let _ = self.0[leg.0].set(Box::new(result));
     }
 }
 

@@ -25,6 +25,8 @@ const MAP: &[(&str, &[&str])] = &[
             "castline-store",
         ],
     ),
+    // It measures whole processes, and knows nothing of what is in them.
+    ("castline-bench", &[]),
 ];
 
 fn metadata() -> Value {

@@ -111,7 +111,9 @@ pub struct Model {
 impl Model {
     /// Every way in which a whole input does not fit: its schema first, else its rules.
     pub fn misfits(&self, input: &serde_json::Value) -> Vec<crate::field::Misfit> {
-        let Some(validator) = &self.validator else { return Vec::new() };
+        let Some(validator) = self.validator.as_ref().filter(|v| !v.is_valid(input)) else {
+            return Vec::new();
+        };
         validator.iter_errors(input).map(|e| crate::field::misfit(&e, input)).collect()
     }
 

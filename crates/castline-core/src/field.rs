@@ -3,6 +3,7 @@
 use castline_spec::diagnostic::nearest;
 use castline_spec::schema::MediaKind;
 use castline_spec::{Code, Diagnostic, Source, Span};
+use indexmap::IndexMap;
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Json;
@@ -22,6 +23,7 @@ pub struct Field {
     pub required: bool,
     /// Which media it takes, if any.
     pub media: Option<FieldMedia>,
+    default: Option<Value>,
     validator: Validator,
 }
 
@@ -69,6 +71,7 @@ impl Field {
             span,
             required,
             media: one.or_else(many),
+            default: schema.get("default").cloned().map(Value::from_json),
             validator,
         })
     }
@@ -76,6 +79,11 @@ impl Field {
     /// The schema's own default.
     pub fn default(&self) -> Option<&Json> {
         self.schema.get("default")
+    }
+
+    /// The same as a value.
+    pub fn default_value(&self) -> Option<&Value> {
+        self.default.as_ref()
     }
 
     /// True when the schema takes texts but neither numbers nor booleans.
@@ -97,6 +105,9 @@ impl Field {
 
     /// Every way in which a JSON value does not fit.
     pub fn misfits_json(&self, json: &Json) -> Vec<Misfit> {
+        if self.validator.is_valid(json) {
+            return Vec::new();
+        }
         let found: Vec<_> = self.validator.iter_errors(json).collect();
         // A list of what is allowed says more than the type, and says it too.
         let listed =
@@ -137,6 +148,11 @@ pub(crate) fn type_words(types: &[&str]) -> String {
 /// The form in which values meet JSON Schemas: media are texts.
 pub(crate) fn as_json(value: &Value) -> Json {
     value.to_json(&mut |a| format!("artifact:{}", a.digest).into())
+}
+
+/// The same for a whole input.
+pub(crate) fn input_json(input: &IndexMap<String, Value>) -> Json {
+    Json::Object(input.iter().map(|(name, value)| (name.clone(), as_json(value))).collect())
 }
 
 /// Puts a validator's finding into words.

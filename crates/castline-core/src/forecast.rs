@@ -76,6 +76,9 @@ pub enum Answer {
     Unknown(Option<String>),
 }
 
+/// Resolves legs that know nothing of each other, in their order.
+pub type Resolve<'a> = dyn Fn(&Plan, &[LegId], &Arc<Results>) -> Vec<Resolved> + 'a;
+
 /// A forecast under way or finished.
 #[derive(Debug)]
 pub struct Forecast {
@@ -83,17 +86,24 @@ pub struct Forecast {
     pub plan: Arc<Plan>,
     /// Results of what is reused or skipped.
     pub results: Arc<Results>,
-    /// What was found wrong with values.
+    /// What was found wrong with values, whatever the ledger knows: what an earlier run gave
+    /// may not fit either, and stops one leg then and not the run.
     pub found: Diagnostics,
+    /// Results as they are when the ledger knows nothing.
+    bare: Arc<Results>,
+    /// Legs whose result the ledger told.
+    told: Vec<bool>,
+    /// Legs from here on are there because of what the ledger told.
+    sure: usize,
     fates: Vec<Option<Fate>>,
     waiting: Vec<usize>,
     open: BTreeSet<LegId>,
+    /// Legs that wait for steps whose own legs are not known yet, and for nothing else.
+    gated: BTreeSet<LegId>,
     asked: BTreeMap<LegId, Box<Ready>>,
     keys: BTreeMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
     twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
-    /// Legs that wait for steps whose own legs are not known yet, and for nothing else.
-    gated: BTreeSet<LegId>,
 }
 
 impl Forecast {
@@ -102,6 +112,9 @@ impl Forecast {
         let mut forecast = Self {
             results: Arc::new(Results::new(0)),
             found: Diagnostics::default(),
+            bare: Arc::new(Results::new(0)),
+            told: Vec::new(),
+            sure: plan.legs.len(),
             fates: Vec::new(),
             waiting: Vec::new(),
             open: BTreeSet::new(),
@@ -119,6 +132,8 @@ impl Forecast {
     fn make_room(&mut self) {
         let legs = self.plan.legs.len();
         self.results = Arc::new(self.results.with_room(legs));
+        self.bare = Arc::new(self.bare.with_room(legs));
+        self.told.resize(legs, false);
         self.fates.resize(legs, None);
         let unsettled = |leg: &LegId| self.fates[leg.0].is_none();
         let left = |leg: usize| self.plan.needs(LegId(leg)).iter().filter(|need| unsettled(need)).count();
@@ -143,9 +158,14 @@ impl Forecast {
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
+        self.ask_by(&|plan, legs, results| legs.iter().map(|leg| plan.resolve(*leg, results)).collect())
+    }
+
+    /// The same, with somebody to resolve many legs at once, in their order.
+    pub fn ask_by(&mut self, resolve: &Resolve<'_>) -> Vec<(LegId, Key)> {
         loop {
-            while let Some(leg) = self.open.pop_first() {
-                self.look_at(leg);
+            while !self.open.is_empty() {
+                self.look(resolve);
             }
             if !self.asked.is_empty() || !self.go_on() {
                 break;
@@ -154,9 +174,30 @@ impl Forecast {
         self.asked.iter().map(|(leg, ready)| (*leg, ready.request.key)).collect()
     }
 
-    fn look_at(&mut self, leg: LegId) {
+    /// Looks at every leg that is open.
+    fn look(&mut self, resolve: &Resolve<'_>) {
+        let legs: Vec<LegId> = std::mem::take(&mut self.open).into_iter().collect();
+        let is_told = |leg: &LegId| self.plan.needs(*leg).iter().any(|need| self.told[need.0]);
+        let told: Vec<LegId> =
+            legs.iter().copied().filter(|leg| leg.0 < self.sure && is_told(leg)).collect();
+        let resolved = resolve(&self.plan, &legs, &self.results);
+        let bare = resolve(&self.plan, &told, &self.bare);
+        let mut bare = told.into_iter().zip(bare).peekable();
+        for (leg, resolved) in legs.into_iter().zip(resolved) {
+            let bare = match leg.0 < self.sure {
+                true => bare.next_if(|(told, _)| *told == leg).map(|(_, bare)| bare),
+                false => Some(Resolved::Pending(Vec::new())),
+            };
+            self.look_at(leg, resolved, bare);
+        }
+    }
+
+    /// A leg, as it is resolved; and what it would be if the ledger knew nothing, where that may
+    /// be something else.
+    fn look_at(&mut self, leg: LegId, resolved: Resolved, bare: Option<Resolved>) {
         let part = self.plan.takes_part(leg);
-        match self.plan.resolve(leg, &self.results) {
+        self.find(leg, bare.as_ref().unwrap_or(&resolved));
+        match resolved {
             Resolved::Ready(ready) => match self.keys.get(&ready.request.key) {
                 Some(first) if self.fates[first.0].is_some() => self.settle_twin(leg, *first, ready),
                 Some(first) => self.twins.entry(*first).or_default().push((leg, ready)),
@@ -166,20 +207,27 @@ impl Forecast {
                 }
             },
             Resolved::Skip(skip) => {
+                self.told[leg.0] = bare.is_some_and(|bare| !matches!(bare, Resolved::Skip(_)));
                 self.results.set(leg, LegResult::without_output(LegStatus::Skipped, None));
                 self.settle(leg, Fate::Skip(skip));
             }
             // What takes no part is looked up all the same: others may read it.
             Resolved::Pending(_) | Resolved::Broken(_) if !part => self.settle(leg, Fate::Out),
-            Resolved::Pending(findings) => {
-                let broken = !findings.is_empty();
-                self.found.list.extend(findings);
-                self.settle(leg, if broken { Fate::Broken } else { Fate::Upstream });
+            Resolved::Pending(findings) if findings.is_empty() => self.settle(leg, Fate::Upstream),
+            Resolved::Pending(_) | Resolved::Broken(_) => self.settle(leg, Fate::Broken),
+        }
+    }
+
+    /// Writes down what is wrong with a leg when the ledger knows nothing.
+    fn find(&mut self, leg: LegId, bare: &Resolved) {
+        match bare {
+            Resolved::Skip(_) => {
+                self.bare.set(leg, LegResult::without_output(LegStatus::Skipped, None));
             }
-            Resolved::Broken(findings) => {
-                self.found.list.extend(findings);
-                self.settle(leg, Fate::Broken);
+            Resolved::Pending(findings) | Resolved::Broken(findings) if self.plan.takes_part(leg) => {
+                self.found.list.extend(findings.iter().cloned());
             }
+            Resolved::Pending(_) | Resolved::Broken(_) | Resolved::Ready(_) => {}
         }
     }
 
@@ -215,6 +263,7 @@ impl Forecast {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         match LegResult::succeeded(step, &ready.request.input, &known.output) {
             Ok(result) => {
+                self.told[leg.0] = true;
                 self.results.set(leg, result);
                 self.settle(leg, Fate::Hit(ready, known));
             }

@@ -106,6 +106,8 @@ pub struct Legs {
     /// The first leg of each step that has legs, in their order, with the step's number.
     opened: Vec<(usize, usize)>,
     count: usize,
+    /// How many steps have their legs.
+    known: usize,
     /// Of steps with rows, by the step and the axes that are looked at.
     groups: Asked,
 }
@@ -136,6 +138,7 @@ impl Legs {
             self.opened.push((first, step));
         }
         self.count += count;
+        self.known += 1;
         self.steps[step] = Some(Arc::new(StepLegs { axes, first, count, rows }));
     }
 
@@ -158,6 +161,11 @@ impl Legs {
     /// The legs of a step; none while an axis of it has no values yet.
     pub fn known(&self, step: usize) -> Option<&StepLegs> {
         self.steps[step].as_deref()
+    }
+
+    /// True when every step's legs are known.
+    pub fn are_all_known(&self) -> bool {
+        self.known == self.steps.len()
     }
 
     /// Steps whose legs are not known yet.

@@ -148,6 +148,9 @@ impl Plan {
 
     /// How many steps a leg waits for whose own legs are not known yet.
     pub fn waits_for_steps(&self, leg: LegId) -> usize {
+        if self.legs.are_all_known() {
+            return 0;
+        }
         let deps = &self.graph.steps[self.legs.step(leg)].deps;
         let late: BTreeSet<_> =
             deps.iter().map(|dep| dep.step).filter(|step| self.legs.known(*step).is_none()).collect();

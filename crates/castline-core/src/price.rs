@@ -3,8 +3,10 @@
 //!
 //! Start reading at [`estimate`]; [`settle`] reads the same rules with what was [`Observed`].
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Add;
+use std::sync::LazyLock;
 
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
@@ -13,6 +15,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Value as Jinja, context};
 use serde_json::Value as Json;
 
+use crate::field::Field;
 use crate::money::MicroUsd;
 use crate::request::Output;
 use crate::templates::to_jinja;
@@ -96,20 +99,54 @@ impl Observed {
     }
 }
 
-/// Finds the price of an input; none when no rule knows it. `input` has the model's own
-/// defaults filled in.
+/// An input as prices see it: what nothing is said about has the model's own default.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    input: &'a IndexMap<String, Value>,
+    fields: Option<&'a IndexMap<String, Field>>,
+}
+
+impl<'a> Asked<'a> {
+    /// What is asked of a model with these fields.
+    pub fn of(input: &'a IndexMap<String, Value>, fields: &'a IndexMap<String, Field>) -> Self {
+        Self { input, fields: Some(fields) }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.input.get(name).or_else(|| self.fields?.get(name)?.default_value())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+        let Self { input, fields } = *self;
+        let unsaid = fields.into_iter().flatten().filter(|(name, _)| !input.contains_key(*name));
+        input.iter().chain(unsaid.filter_map(|(name, field)| Some((name, field.default_value()?))))
+    }
+}
+
+/// An input in which the defaults are filled in already.
+impl<'a> From<&'a IndexMap<String, Value>> for Asked<'a> {
+    fn from(input: &'a IndexMap<String, Value>) -> Self {
+        Self { input, fields: None }
+    }
+}
+
+/// Finds the price of an input; none when no rule knows it.
 ///
 /// All rules whose `if` holds add up; a rule that cannot be evaluated makes the prediction
 /// unpriced. Where several rules decide by the same inputs, none of them holds, and one of
 /// those inputs is not set, the model decides which counts: any of them may.
-pub fn estimate(rules: &[PriceRule], input: &IndexMap<String, Value>) -> Option<Estimate> {
-    Sheet::new(input, None).total(rules)
+pub fn estimate<'a>(rules: &[PriceRule], input: impl Into<Asked<'a>>) -> Option<Estimate> {
+    Sheet::new(input.into(), None).total(rules)
 }
 
 /// What a prediction cost by the same rules, each with what was observed of it, else at the
 /// most that was expected; none when a rule tells neither.
-pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &Observed) -> Option<MicroUsd> {
-    Sheet::new(input, Some(observed)).total(rules).map(|price| price.max)
+pub fn settle<'a>(
+    rules: &[PriceRule],
+    input: impl Into<Asked<'a>>,
+    observed: &'a Observed,
+) -> Option<MicroUsd> {
+    Sheet::new(input.into(), Some(observed)).total(rules).map(|price| price.max)
 }
 
 /// Why [`estimate`] knows no price.
@@ -125,7 +162,7 @@ pub(crate) enum Gap<'a> {
 
 /// Finds out why an input has no price; none when it has one.
 pub(crate) fn gap<'a>(rules: &'a [PriceRule], input: &IndexMap<String, Value>) -> Option<Gap<'a>> {
-    let sheet = Sheet::new(input, None);
+    let sheet = Sheet::new(input.into(), None);
     if sheet.total(rules).is_some() {
         return None;
     }
@@ -152,7 +189,7 @@ pub(crate) fn counts_by(per: &str) -> Option<Vec<Vec<&'static str>>> {
 /// The inputs that the expressions of a rule name, `input.NAME`.
 pub(crate) fn named(rule: &PriceRule) -> BTreeSet<String> {
     let codes = [&rule.condition, &rule.quantity].into_iter().flatten();
-    codes.flat_map(|code| fields_of(&expressions(), &code.value)).collect()
+    codes.flat_map(|code| fields_of(&code.value)).collect()
 }
 
 /// How many images an input asks for, where it says so exactly.
@@ -166,11 +203,10 @@ pub fn images_asked(input: &IndexMap<String, Value>) -> Option<u64> {
 
 /// The inputs that decide about a price; none when every file among the inputs does.
 pub fn reads(rules: &[PriceRule]) -> Option<BTreeSet<String>> {
-    let env = expressions();
     let mut fields = BTreeSet::new();
     for rule in rules {
         let codes = [&rule.condition, &rule.quantity].into_iter().flatten();
-        codes.for_each(|code| fields.extend(fields_of(&env, &code.value)));
+        codes.for_each(|code| fields.extend(fields_of(&code.value)));
         let own: &[&str] = match (rule.quantity.is_some(), rule.per.as_str()) {
             (false, "second") => &["duration"],
             (false, "megapixel") => &SIZES,
@@ -188,9 +224,9 @@ pub fn reads(rules: &[PriceRule]) -> Option<BTreeSet<String>> {
 
 /// Rules are read against this.
 struct Sheet<'a> {
-    env: Environment<'static>,
-    scope: Jinja,
-    input: &'a IndexMap<String, Value>,
+    /// What expressions see: made for the first of them, as most rules have none.
+    scope: OnceCell<Jinja>,
+    input: Asked<'a>,
     observed: Option<&'a Observed>,
 }
 
@@ -202,9 +238,8 @@ struct Tiers {
 }
 
 impl<'a> Sheet<'a> {
-    fn new(input: &'a IndexMap<String, Value>, observed: Option<&'a Observed>) -> Self {
-        let values = Jinja::from_pairs(input.iter().map(|(k, v)| (k.clone(), to_jinja(v))));
-        Self { env: expressions(), scope: context! { input => values }, input, observed }
+    fn new(input: Asked<'a>, observed: Option<&'a Observed>) -> Self {
+        Self { scope: OnceCell::new(), input, observed }
     }
 
     fn total(&self, rules: &[PriceRule]) -> Option<Estimate> {
@@ -212,9 +247,9 @@ impl<'a> Sheet<'a> {
         for rule in rules {
             let (fields, holds) = match &rule.condition {
                 None => (BTreeSet::new(), true),
-                Some(code) => (fields_of(&self.env, &code.value), self.eval(&code.value)?.is_true()),
+                Some(code) => (fields_of(&code.value), self.eval(&code.value)?.is_true()),
             };
-            let open = fields.iter().any(|field| !self.input.contains_key(field));
+            let open = fields.iter().any(|field| self.input.get(field).is_none());
             let tier = tiers.entry(fields).or_default();
             if holds {
                 tier.hold.push(self.price(rule)?);
@@ -271,10 +306,10 @@ impl<'a> Sheet<'a> {
     }
 
     fn images(&self) -> Option<(f64, f64)> {
-        if self.input.contains_key(MOST_IMAGES) {
+        if self.input.get(MOST_IMAGES).is_some() {
             return self.number(MOST_IMAGES).map(|most| (most.min(1.0), most));
         }
-        let Some(count) = COUNTS.iter().find(|name| self.input.contains_key(**name)) else {
+        let Some(count) = COUNTS.iter().find(|name| self.input.get(name).is_some()) else {
             return Some((1.0, 1.0));
         };
         self.number(count).map(|count| (count, count))
@@ -290,7 +325,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn input_megapixels(&self) -> Option<f64> {
-        let files = self.input.values().flat_map(Value::media);
+        let files = self.input.iter().flat_map(|(_, value)| value.media());
         let pixels = files.map(|file| Some(f64::from(file.width?) * f64::from(file.height?)));
         Some(pixels.sum::<Option<f64>>()? / 1e6)
     }
@@ -306,7 +341,11 @@ impl<'a> Sheet<'a> {
     }
 
     fn eval(&self, code: &str) -> Option<Jinja> {
-        self.env.compile_expression(code).and_then(|expression| expression.eval(&self.scope)).ok()
+        let scope = self.scope.get_or_init(|| {
+            let values = Jinja::from_pairs(self.input.iter().map(|(k, v)| (k.clone(), to_jinja(v))));
+            context! { input => values }
+        });
+        EXPRESSIONS.compile_expression(code).and_then(|expression| expression.eval(scope)).ok()
     }
 }
 
@@ -340,8 +379,8 @@ fn bounds(value: &Jinja) -> Option<(f64, f64)> {
 }
 
 /// The inputs that an expression reads.
-fn fields_of(env: &Environment<'_>, code: &str) -> BTreeSet<String> {
-    let Ok(expression) = env.compile_expression(code) else { return BTreeSet::new() };
+fn fields_of(code: &str) -> BTreeSet<String> {
+    let Ok(expression) = EXPRESSIONS.compile_expression(code) else { return BTreeSet::new() };
     let names = expression.undeclared_variables(true);
     names
         .iter()
@@ -349,11 +388,12 @@ fn fields_of(env: &Environment<'_>, code: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn expressions() -> Environment<'static> {
+/// The language of expressions. Making it takes longer than finding a price.
+static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
     env.set_fuel(Some(10_000));
     env
-}
+});
 
 #[cfg(test)]
 mod tests;

@@ -77,7 +77,10 @@ impl Bucket {
         if rate.is_some() {
             self.full = begins + interval;
         }
-        self.last = now;
+        // Without a distance to keep, a call leaves nothing behind that others must know.
+        if self.spacing > 0 {
+            self.last = now;
+        }
         Ok(())
     }
 

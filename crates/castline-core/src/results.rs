@@ -94,7 +94,8 @@ impl LegResult {
     }
 }
 
-/// The results of a run's legs; each is set once.
+/// The results of a run's legs; each is set once. Most of a plan's legs have none, and a
+/// result is large.
 #[derive(Debug)]
 pub struct Results(Vec<OnceLock<Arc<LegResult>>>);
 
@@ -113,7 +114,7 @@ impl Results {
 
     /// A finished leg's result.
     pub fn get(&self, leg: LegId) -> Option<&LegResult> {
-        self.0.get(leg.0)?.get().map(|result| &**result)
+        self.0.get(leg.0)?.get().map(AsRef::as_ref)
     }
 
     /// Sets a leg's result; the first one stays.

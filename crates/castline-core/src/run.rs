@@ -249,7 +249,7 @@ impl Run {
 
     /// Opens the legs of steps whose lists have come out of others by now.
     fn extend(&mut self, decision: &mut Decision) {
-        while self.plan.legs.deferred().next().is_some()
+        while !self.plan.legs.are_all_known()
             && let Some(plan) = self.plan.extended(&self.results)
         {
             let before = std::mem::replace(&mut self.plan, Arc::new(plan));

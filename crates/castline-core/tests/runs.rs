@@ -4,6 +4,7 @@ mod common;
 
 use castline_core::Failure;
 use castline_core::event::{Event, RunStatus, StopCause};
+use castline_core::forecast::Fate;
 use castline_core::legs::LegId;
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
@@ -358,6 +359,17 @@ fn pitfall_43_fewer_pictures_than_were_asked_for_are_said() {
 }
 
 /// One step that creates again what the platform failed, at most so often.
+#[test]
+fn what_an_earlier_run_gave_and_does_not_fit_stops_its_leg_and_not_the_plan() {
+    let text = "steps:\n  first:\n    uses: write\n    with: { prompt: a ratio }\n  second:\n    uses: draw\n    with: { prompt: boat, ratio: \"{{ steps.first.text }}\" }\n  third:\n    uses: draw\n    if: steps.second is failed\n    with: { prompt: hat }\n";
+    let mut world = World::default();
+    run(&mut world, text);
+    let forecast = world.forecast(plan(text, &[]).unwrap());
+    assert!(!forecast.found.has_errors(), "{}", lines(&forecast.found));
+    let fates: Vec<_> = forecast.plan.order().into_iter().map(|leg| forecast.fate(leg)).collect();
+    assert!(matches!(fates[..], [Fate::Hit(..), Fate::Broken, Fate::Upstream]), "{fates:?}");
+}
+
 fn retried(prompt: &str, times: u32) -> String {
     format!(
         "steps:\n  a:\n    uses: draw\n    with: {{ prompt: {prompt}, ratio: \"1:1\" }}\n    retry: {{ times: {times} }}\n"

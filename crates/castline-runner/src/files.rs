@@ -1,10 +1,10 @@
 //! Loads the files that documents name, and keeps them inside the project.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use castline_core::files::{FileContent, FileRef, Files};
 use castline_core::{Artifact, Digest, MediaType};
+use castline_store::Store;
 
 use crate::project::{Project, parent, shown};
 
@@ -39,24 +39,29 @@ fn without_dots(path: &Path) -> PathBuf {
     }
 }
 
-/// Loads everything that was asked for and is missing. True when there was something.
-pub(crate) fn load_missing(files: &Files, project: &Project) -> bool {
+/// Loads everything that was asked for and is missing. True when there was something. What a
+/// store remembers of a file need not be read.
+pub(crate) fn load_missing(files: &Files, project: &Project, store: Option<&Store>) -> bool {
     let missing = files.take_missing();
     let any = !missing.is_empty();
     for file in missing {
-        let content = load(&file, project);
+        let content = load(&file, project, store);
         files.add(file, content);
     }
     any
 }
 
-fn load(file: &FileRef, project: &Project) -> Result<FileContent, String> {
+fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<FileContent, String> {
     let path = path_of(file);
     // What stands on the command line is the user's own word.
     if !file.document.is_empty() && !is_inside(&project.root, &path) {
         return Err(format!("names `{}`, which is outside of the project's folder", file.path));
     }
-    if file.text { text(&path).map(FileContent::Text) } else { describe(&path).map(FileContent::Artifact) }
+    if file.text {
+        text(&path).map(FileContent::Text)
+    } else {
+        describe(&path, store).map(FileContent::Artifact)
+    }
 }
 
 fn text(path: &Path) -> Result<String, String> {
@@ -77,19 +82,15 @@ fn unreadable(name: &str, e: &std::io::Error) -> String {
 }
 
 /// What a user's file is. A picture must be one that tells its size.
-fn describe(path: &Path) -> Result<Artifact, String> {
+fn describe(path: &Path, store: Option<&Store>) -> Result<Artifact, String> {
     let name = shown(path);
     if path.is_dir() {
         return Err(format!("names `{name}`, which is a folder"));
     }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|mut f| f.read_to_end(&mut bytes))
-        .map_err(|e| unreadable(&name, &e))?;
-    if bytes.is_empty() {
+    let artifact = look(path, store).map_err(|e| unreadable(&name, &e))?;
+    if artifact.bytes == 0 {
         return Err(format!("names `{name}`, which is empty"));
     }
-    let artifact = Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes);
     let said = path.extension().and_then(|e| MediaType::of_extension(&e.to_string_lossy()));
     match said {
         Some(said) if said.kind() != artifact.media_type.kind() => {
@@ -100,6 +101,21 @@ fn describe(path: &Path) -> Result<Artifact, String> {
         }
         _ => Ok(artifact),
     }
+}
+
+/// Reads a file, unless the store has seen it as it is.
+fn look(path: &Path, store: Option<&Store>) -> std::io::Result<Artifact> {
+    let whole = path.canonicalize()?;
+    let seen = store.and_then(|store| store.blobs().seen(&whole));
+    // The store looks at the beginning of a file only.
+    if let Some(artifact) = seen.filter(|seen| !is_picture(seen) || seen.width.is_some()) {
+        return Ok(artifact);
+    }
+    let remember = store.and_then(|store| store.blobs().look_at(&whole));
+    let bytes = std::fs::read(&whole)?;
+    let artifact = Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes);
+    remember.into_iter().for_each(|remember| remember(artifact.clone()));
+    Ok(artifact)
 }
 
 fn is_picture(artifact: &Artifact) -> bool {

@@ -11,7 +11,9 @@ use castline_core::forecast::{Answer, Forecast, Known};
 use castline_core::graph::{Graph, Proofs};
 use castline_core::inputs::{Given, Inputs};
 use castline_core::ledger::State;
-use castline_core::plan::{Choices, Plan, Reroll};
+use castline_core::legs::LegId;
+use castline_core::plan::{Choices, Plan, Reroll, Resolved};
+use castline_core::results::Results;
 use castline_core::routing::Routing;
 use castline_core::{Key, MicroUsd, Output};
 use castline_spec::diagnostic::did_you_mean;
@@ -95,8 +97,12 @@ impl Job {
             match providers::routing(&project, &wishes) {
                 Ok(routing) => {
                     let given = IndexMap::new();
-                    let planned = loaded.plan(&project, &given, &routing, &Choices::default(), Missing::Fine);
+                    let planned =
+                        loaded.plan(&project, None, &given, &routing, &Choices::default(), Missing::Fine);
                     found.extend(planned.found);
+                    found.extend(
+                        planned.plan.map(|plan| without_ledger(&plan, &project, None)).unwrap_or_default(),
+                    );
                 }
                 Err(trouble) => found.push(about_provider(&project, &loaded.workflow, &trouble)),
             }
@@ -150,18 +156,40 @@ impl Job {
         let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
         let routing = providers::routing(&project, wishes)?;
         let choices = choices(&loaded.graph, wishes, &run, &project)?;
-        let planned = loaded.plan(&project, &given, &routing, &choices, missing);
+        let store = existing_store(&project)?;
+        let planned = loaded.plan(&project, store.as_ref(), &given, &routing, &choices, missing);
         found.extend(planned.found);
-        settle(&mut found);
         let mut job = Self::without_forecast(project, run, found, wishes);
+        job.store = store;
         job.graph = Some(loaded.graph);
-        let Some(plan) = planned.plan.filter(|_| !job.diagnostics.has_errors()) else { return Ok(job) };
-        job.store = existing_store(&job.project)?;
-        let asked = forecast(Arc::new(plan), job.store.as_ref()).await?;
-        job.forecast = Some(asked.forecast);
-        job.missing = asked.missing;
-        job.paid = asked.paid;
+        if let Some(plan) = planned.plan {
+            job.forecast(&plan).await?;
+        }
+        settle(&mut job.diagnostics);
         Ok(job)
+    }
+
+    /// What each leg would do. Values are looked at on the way; with errors there is no forecast,
+    /// and nobody asks a ledger.
+    async fn forecast(&mut self, plan: &Arc<Plan>) -> Result<(), Trouble> {
+        if self.diagnostics.has_errors() {
+            self.diagnostics.extend(without_ledger(plan, &self.project, self.store.as_ref()));
+            return Ok(());
+        }
+        let mut asked = loop {
+            let asked = forecast(plan.clone(), self.store.as_ref()).await?;
+            if !load_missing(&plan.files, &self.project, self.store.as_ref()) {
+                break asked;
+            }
+        };
+        asked.forecast.found.condense();
+        self.diagnostics.extend(std::mem::take(&mut asked.forecast.found));
+        if !self.diagnostics.has_errors() {
+            self.forecast = Some(asked.forecast);
+            self.missing = asked.missing;
+            self.paid = asked.paid;
+        }
+        Ok(())
     }
 
     fn without_forecast(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
@@ -211,7 +239,7 @@ struct Asked {
 async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Trouble> {
     let mut all = Asked { forecast: Forecast::new(plan), missing: Vec::new(), paid: BTreeSet::new() };
     loop {
-        let asked = all.forecast.ask();
+        let asked = all.forecast.ask_by(&resolve);
         if asked.is_empty() {
             return Ok(all);
         }
@@ -232,6 +260,27 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
             all.forecast.answer(leg, answer);
         }
     }
+}
+
+/// Each processor takes a share of the legs.
+fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Vec<Resolved> {
+    /// Fewer legs are not worth a thread.
+    const SHARE: usize = 200;
+    /// More threads than that wait for each other.
+    const MOST: usize = 16;
+    let one =
+        |legs: &[LegId]| -> Vec<Resolved> { legs.iter().map(|leg| plan.resolve(*leg, results)).collect() };
+    let threads =
+        std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(legs.len() / SHARE);
+    if threads < 2 {
+        return one(legs);
+    }
+    std::thread::scope(|scope| {
+        let shares = legs.chunks(legs.len().div_ceil(threads));
+        let shares: Vec<_> = shares.map(|share| scope.spawn(move || one(share))).collect();
+        let resolved = shares.into_iter().map(|share| share.join().expect("a panic ends the process"));
+        resolved.flatten().collect()
+    })
 }
 
 /// True while another run takes up a prediction, or stops at it, instead of creating it anew.
@@ -280,7 +329,7 @@ enum Missing {
 }
 
 struct Planned {
-    plan: Option<Plan>,
+    plan: Option<Arc<Plan>>,
     found: Diagnostics,
 }
 
@@ -312,6 +361,7 @@ impl Loaded {
     fn plan(
         &self,
         project: &Project,
+        store: Option<&Store>,
         given: &IndexMap<String, Given>,
         routing: &Routing,
         choices: &Choices,
@@ -320,7 +370,7 @@ impl Loaded {
         let files = Arc::new(Files::default());
         loop {
             let planned = self.plan_with(&files, given, routing, choices, missing);
-            if !load_missing(&files, project) {
+            if !load_missing(&files, project, store) {
                 return planned;
             }
         }
@@ -347,22 +397,26 @@ impl Loaded {
             found.extend(plan.check_routes());
             found.extend(plan.check_reads());
             found.extend(plan.check_saves());
-            found.extend(without_ledger(plan));
         }
-        Planned { plan, found }
+        Planned { plan: plan.map(Arc::new), found }
     }
 }
 
 /// What can be found about values before anything is known of earlier runs.
-fn without_ledger(plan: &Plan) -> Diagnostics {
-    let mut forecast = Forecast::new(Arc::new(plan.clone()));
+fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) -> Diagnostics {
     loop {
-        let asked = forecast.ask();
-        if asked.is_empty() {
+        let mut forecast = Forecast::new(plan.clone());
+        loop {
+            let asked = forecast.ask_by(&resolve);
+            if asked.is_empty() {
+                break;
+            }
+            asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));
+        }
+        if !load_missing(&plan.files, project, store) {
             forecast.found.condense();
             return forecast.found;
         }
-        asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));
     }
 }
 

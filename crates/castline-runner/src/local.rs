@@ -17,9 +17,9 @@ use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
 use castline_core::plan::Expected;
-use castline_core::prediction::Told;
+use castline_core::prediction::{Told, learned};
 use castline_core::record::{Recorder, RunRecord};
-use castline_core::run::{Effect, Input, Options, Run};
+use castline_core::run::{Effect, Input, Options, Outcome, Run};
 use castline_core::{Key, MicroUsd, ProviderName, plain};
 use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ use crate::providers::{self, Providers};
 use crate::trouble::Trouble;
 
 /// Listens to what happens; it cannot steer.
-pub type Listener = Box<dyn FnMut(&Entry) + Send>;
+pub type Listener = Box<dyn FnMut(Entry) + Send>;
 
 /// How far the user wants the run to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +125,7 @@ impl Job {
             told,
             tasks: JoinSet::new(),
             beyond: BTreeMap::new(),
+            took: BTreeMap::new(),
             stops: BTreeMap::new(),
         };
         driver.go(interrupt).await
@@ -385,11 +386,20 @@ struct Pen {
 
 impl Pen {
     fn write(&mut self, event: Event) -> Result<(), Trouble> {
-        let entry = Entry { schema_version: SCHEMA_VERSION, seq: self.seq, at: Timestamp::now(), event };
-        self.seq += 1;
-        self.journal.append(&entry).map_err(crate::ledger::trouble)?;
-        self.recorder.take(&entry);
-        (self.listener)(&entry);
+        self.write_all(vec![event])
+    }
+
+    /// What happened at once is written at once.
+    fn write_all(&mut self, events: Vec<Event>) -> Result<(), Trouble> {
+        let at = Timestamp::now();
+        let entry = |(seq, event)| Entry { schema_version: SCHEMA_VERSION, seq, at, event };
+        let entries: Vec<Entry> = (self.seq..).zip(events).map(entry).collect();
+        self.seq += entries.len() as u64;
+        self.journal.append(&entries).map_err(crate::ledger::trouble)?;
+        for entry in entries {
+            self.recorder.take(&entry);
+            (self.listener)(entry);
+        }
         Ok(())
     }
 }
@@ -412,6 +422,8 @@ struct Driver {
     tasks: JoinSet<()>,
     /// The claim whose failure a retry overcomes.
     beyond: BTreeMap<LegId, u64>,
+    /// Seconds that predictions of this run took, by model.
+    took: BTreeMap<String, Vec<f64>>,
     /// Stops the prediction of a leg.
     stops: BTreeMap<LegId, mpsc::UnboundedSender<Told>>,
 }
@@ -481,34 +493,50 @@ impl Driver {
             task::Said::Input(input) => self.take(input),
             task::Said::Ended { leg, claim, outcome } => {
                 self.beyond.insert(leg, claim);
+                self.learn(leg, &outcome);
                 self.take(Input::Ended(leg, outcome))
             }
             task::Said::Broken(trouble) => Err(trouble),
         }
     }
 
+    /// How long a model takes is learned from this run too: a first run of many legs need not ask
+    /// blindly to its end.
+    fn learn(&mut self, leg: LegId, outcome: &Outcome) {
+        /// More say nothing new.
+        const ENOUGH: usize = 20;
+        let Outcome::Succeeded { reused: false, predict_seconds: Some(seconds), .. } = outcome else {
+            return;
+        };
+        let plan = self.run.plan();
+        let model = plan.graph.steps[plan.legs.step(leg)].callee.model.reference.path();
+        let known = self.took.entry(model).or_default();
+        if known.len() < ENOUGH {
+            known.push(*seconds);
+        }
+    }
+
     /// Hands an input to the run and carries out what it decides. True at the end.
     fn take(&mut self, input: Input) -> Result<bool, Trouble> {
         let decision = self.run.handle(input, Timestamp::now());
-        for event in decision.events {
-            if matches!(event, Event::Stopping { .. }) {
-                self.world.stopping.send_replace(true);
-            }
-            self.pen.write(event)?;
+        if decision.events.iter().any(|event| matches!(event, Event::Stopping { .. })) {
+            self.world.stopping.send_replace(true);
         }
+        self.pen.write_all(decision.events)?;
         let mut finished = false;
         for effect in decision.effects {
             match effect {
                 Effect::Ensure { leg, request } => {
                     let beyond = self.beyond.get(&leg).copied().unwrap_or(0);
                     let step = self.run.plan().legs.step(leg);
+                    let p25 = self.took.get(&request.model.path()).and_then(|took| learned(took));
                     let (stop, stopped) = mpsc::unbounded_channel();
                     let task = task::ensure(
                         self.world.clone(),
                         leg,
                         self.world.facts[&step].clone(),
                         Arc::new(*request),
-                        beyond,
+                        task::Heard { beyond, p25 },
                         self.tell.clone(),
                         stopped,
                     );
@@ -565,19 +593,20 @@ impl Driver {
                     castline_core::Value::Null
                 }
             };
+            let mut saved = Vec::new();
             for file in self.run.plan().output_files(&name, &value, self.run.results()) {
-                let event =
-                    match self.folder.write(&file, &format!("output {name}"), self.world.store.blobs()) {
-                        Ok(path) => Event::Saved {
-                            leg: None,
-                            output: Some(name.clone()),
-                            path: self.project.relative(&path),
-                            artifact: file.artifact,
-                        },
-                        Err(why) => Event::Warned { message: why.to_string() },
-                    };
-                self.pen.write(event)?;
+                let written = self.folder.write(&file, &format!("output {name}"), self.world.store.blobs());
+                saved.push(match written {
+                    Ok(path) => Event::Saved {
+                        leg: None,
+                        output: Some(name.clone()),
+                        path: self.project.relative(&path),
+                        artifact: file.artifact,
+                    },
+                    Err(why) => Event::Warned { message: why.to_string() },
+                });
             }
+            self.pen.write_all(saved)?;
             self.pen.write(Event::OutputReady { name, value })?;
         }
         failpoint::reach(Place::End, Side::Before);

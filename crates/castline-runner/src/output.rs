@@ -1,6 +1,6 @@
 //! Writes files where the user wants them: under `<out>/<workflow>/`, never outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use crate::failpoint::{self, Place, Side};
 pub(crate) struct OutputFolder {
     folder: PathBuf,
     taken: BTreeMap<String, String>,
+    /// Folders that are there, and lead nowhere else.
+    safe: BTreeSet<PathBuf>,
 }
 
 /// Why a file was not written.
@@ -29,7 +31,7 @@ pub(crate) enum NotWritten {
 
 impl OutputFolder {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, taken: BTreeMap::new() }
+        Self { folder, taken: BTreeMap::new(), safe: BTreeSet::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -50,21 +52,38 @@ impl OutputFolder {
         }
         let path = self.folder.join(&file.path);
         let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
-        let parent = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(parent).map_err(io)?;
-        let inside =
-            fs::canonicalize(parent).and_then(|p| Ok(p.starts_with(fs::canonicalize(&self.folder)?)));
-        if !inside.map_err(io)? {
+        if !self.make_parent(&path).map_err(io)? {
             let folder = crate::project::shown(&self.folder);
             return Err(NotWritten::Outside { path: file.path.clone(), folder });
         }
-        let blob = blobs.path(&file.artifact);
-        if !same(&path, &blob, file.artifact.bytes).map_err(io)? {
-            failpoint::reach(Place::Save, Side::Before);
-            replace(&blob, &path).map_err(io)?;
-            failpoint::reach(Place::Save, Side::After);
+        // What was the same and was not touched since is not read again.
+        if blobs.seen(&path).is_some_and(|seen| seen.digest == file.artifact.digest) {
+            return Ok(path);
         }
+        let blob = blobs.path(&file.artifact);
+        let remember = blobs.look_at(&path);
+        if same(&path, &blob, file.artifact.bytes).map_err(io)? {
+            remember.into_iter().for_each(|remember| remember(file.artifact.clone()));
+            return Ok(path);
+        }
+        failpoint::reach(Place::Save, Side::Before);
+        replace(&blob, &path).map_err(io)?;
+        failpoint::reach(Place::Save, Side::After);
         Ok(path)
+    }
+
+    /// Makes the folder of a file; false when it would lie outside, behind a link.
+    fn make_parent(&mut self, path: &Path) -> io::Result<bool> {
+        let parent = path.parent().unwrap_or(&self.folder);
+        if self.safe.contains(parent) {
+            return Ok(true);
+        }
+        fs::create_dir_all(parent)?;
+        let inside = fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.folder)?);
+        if inside {
+            self.safe.insert(parent.to_owned());
+        }
+        Ok(inside)
     }
 }
 

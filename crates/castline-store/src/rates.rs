@@ -6,10 +6,11 @@
 //! death of its process. Both guard against refusals and nothing worse, so that a file that
 //! cannot be read or locked stops nobody, and none is ever flushed.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use castline_core::Digest;
@@ -52,8 +53,11 @@ impl SharedBucket {
         match file.as_mut().filter(|file| locked(file)) {
             Some(file) => {
                 *bucket = read(file).unwrap_or_default();
+                let before = *bucket;
                 let found = change(bucket);
-                let _ = write(file, bucket);
+                if *bucket != before {
+                    let _ = write(file, bucket);
+                }
                 let _ = file.unlock();
                 found
             }
@@ -67,29 +71,48 @@ impl SharedBucket {
 pub struct SharedSlots {
     folder: PathBuf,
     count: usize,
+    /// The numbers that this process holds: they need not be tried.
+    held: Arc<Mutex<BTreeSet<usize>>>,
 }
 
 /// A prediction in flight; free again when it is dropped.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "its lock is what counts")] Option<File>);
+pub struct Slot {
+    number: usize,
+    held: Arc<Mutex<BTreeSet<usize>>>,
+    /// Its lock is what counts; none where the file cannot be used.
+    lock: Option<File>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // First the lock: whoever sees the number free must find the file free.
+        drop(self.lock.take());
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
 
 impl SharedSlots {
     /// So many for a credential, in the store in this folder.
     pub fn new(store: &Path, credential: &str, count: usize) -> Self {
-        Self { folder: path(store, credential), count }
+        Self { folder: path(store, credential), count, held: Arc::default() }
     }
 
     /// A free slot; none while all are taken.
     pub fn take(&self) -> Option<Slot> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..self.count {
-            let Some(file) = create(&self.folder.join(format!("slot-{number}"))) else {
-                return Some(Slot(None));
-            };
-            match file.try_lock() {
-                Ok(()) => return Some(Slot(Some(file))),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(_)) => return Some(Slot(None)),
+            if held.contains(&number) {
+                continue;
             }
+            let file = create(&self.folder.join(format!("slot-{number}")));
+            let lock = match file.as_ref().map(File::try_lock) {
+                Some(Err(TryLockError::WouldBlock)) => continue,
+                Some(Ok(())) => file,
+                Some(Err(TryLockError::Error(_))) | None => None,
+            };
+            held.insert(number);
+            return Some(Slot { number, held: self.held.clone(), lock });
         }
         None
     }
@@ -152,6 +175,18 @@ mod tests {
         let nowhere = SharedBucket::new(Path::new("/proc/nowhere"), "R8@api", "create");
         nowhere.with(|bucket| bucket.refused(None, Timestamp::now()));
         assert!(nowhere.with(|bucket| bucket.is_slowed()), "it is kept in memory");
+    }
+
+    #[test]
+    fn a_call_without_a_rate_writes_nothing_until_a_refusal() {
+        let folder = tempfile::tempdir().unwrap();
+        let bucket = SharedBucket::new(folder.path(), "R8@api", "read");
+        let call = || bucket.with(|bucket| bucket.take(None, Timestamp::now()));
+        assert!(call().is_ok() && call().is_ok());
+        assert_eq!(std::fs::metadata(&bucket.path).unwrap().len(), 0);
+        bucket.with(|bucket| bucket.refused(None, Timestamp::now()));
+        let other = SharedBucket::new(folder.path(), "R8@api", "read");
+        assert!(other.with(|bucket| bucket.take(None, Timestamp::now())).is_err(), "everybody pauses");
     }
 
     #[test]

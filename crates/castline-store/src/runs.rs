@@ -29,7 +29,7 @@ pub struct Runs {
 pub struct Journal {
     folder: PathBuf,
     file: File,
-    line: Vec<u8>,
+    lines: Vec<u8>,
     /// Held, never read.
     _lock: File,
 }
@@ -48,7 +48,7 @@ impl Runs {
         let _ = fs::remove_file(folder.join(CANCEL));
         let path = folder.join("journal.jsonl");
         let file = open_whole(&path).map_err(StoreError::file("write", &path))?;
-        Ok(Journal { folder, file, line: Vec::new(), _lock: lock })
+        Ok(Journal { folder, file, lines: Vec::new(), _lock: lock })
     }
 
     /// The ids of all runs, newest first.
@@ -148,22 +148,30 @@ impl Journal {
         self.folder.join(CANCEL).exists()
     }
 
-    /// Writes an event down. A reader sees all of it or nothing.
-    pub fn append<T: Serialize>(&mut self, event: &T) -> Result<(), StoreError> {
+    /// Writes events down. A reader sees all of each or nothing.
+    pub fn append<T: Serialize>(&mut self, events: &[T]) -> Result<(), StoreError> {
+        /// Bytes that are written at once.
+        const MANY: usize = 256 * 1024;
         let path = self.folder.join("journal.jsonl");
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, event)
-            .map_err(io::Error::from)
-            .map_err(StoreError::file("write", &path))?;
-        self.line.push(b'\n');
-        self.file.write_all(&self.line).map_err(StoreError::file("write", &path))
+        self.lines.clear();
+        for (number, event) in events.iter().enumerate() {
+            serde_json::to_writer(&mut self.lines, event)
+                .map_err(io::Error::from)
+                .map_err(StoreError::file("write", &path))?;
+            self.lines.push(b'\n');
+            if self.lines.len() >= MANY || number + 1 == events.len() {
+                self.file.write_all(&self.lines).map_err(StoreError::file("write", &path))?;
+                self.lines.clear();
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what the run came to, in one step.
     pub fn finish<T: Serialize>(self, record: &T) -> Result<(), StoreError> {
         let (new, path) = (self.folder.join("record.json.new"), self.folder.join("record.json"));
         let write = || {
-            fs::write(&new, serde_json::to_vec_pretty(record)?)?;
+            fs::write(&new, serde_json::to_vec(record)?)?;
             fs::rename(&new, &path)
         };
         write().map_err(StoreError::file("write", &path))
@@ -211,8 +219,8 @@ mod tests {
     fn a_journal_goes_on_after_a_line_that_was_cut_off() {
         let (_folder, runs) = runs();
         let mut journal = runs.begin("01A").unwrap();
-        journal.append(&1).unwrap();
-        journal.append(&"two").unwrap();
+        journal.append(&[1]).unwrap();
+        journal.append(&["two"]).unwrap();
         drop(journal);
         let path = runs.of("01A").join("journal.jsonl");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -222,7 +230,7 @@ mod tests {
         assert_eq!(runs.events::<serde_json::Value>("01A").unwrap().len(), 2);
         assert_eq!(runs.first("01A").unwrap(), Some(1));
         assert_eq!(runs.first::<u32>("01B").unwrap(), None);
-        runs.begin("01A").unwrap().append(&3).unwrap();
+        runs.begin("01A").unwrap().append(&[3]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n\"two\"\n3\n");
     }
 

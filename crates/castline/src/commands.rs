@@ -73,9 +73,11 @@ fn small_runtime() -> Result<Runtime, Trouble> {
     Builder::new_current_thread().enable_all().build().map_err(|e| no_runtime(&e))
 }
 
-/// A runtime for a command that works.
+/// A runtime for a command that works. More threads for files than these gain nothing, and each
+/// has memory of its own.
 fn runtime() -> Result<Runtime, Trouble> {
-    Builder::new_multi_thread().enable_all().build().map_err(|e| no_runtime(&e))
+    const MOST: usize = 32;
+    Builder::new_multi_thread().max_blocking_threads(MOST).enable_all().build().map_err(|e| no_runtime(&e))
 }
 
 fn no_runtime(e: &std::io::Error) -> Trouble {

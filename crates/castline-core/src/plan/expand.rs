@@ -70,6 +70,9 @@ impl Plan {
     /// The plan with the legs of steps whose lists are known by now; none when there are no new
     /// ones.
     pub fn extended(&self, results: &Arc<Results>) -> Option<Self> {
+        if self.legs.are_all_known() {
+            return None;
+        }
         let known = Expanded { legs: (*self.legs).clone(), nowhere: (*self.nowhere).clone() };
         let before = known.legs.deferred().count();
         let mut opening = Opening::new(&self.graph, &self.inputs, &self.files, results, known);

@@ -13,7 +13,7 @@ use super::Plan;
 use super::expand::Nowhere;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
-use crate::field::{Field, as_json, type_words};
+use crate::field::{Field, input_json, type_words};
 use crate::files::NoFile;
 use crate::graph::{Closed, Feed, Step, misfit_finding, rule_finding};
 use crate::key::Ingredients;
@@ -182,8 +182,8 @@ impl Plan {
         for (name, value) in &callee.model.defaults {
             input.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let input = with_schema_defaults(&input, callee);
-        price::estimate(rules, &input).map_or(Expected::Unpriced, Expected::Known)
+        let asked = price::Asked::of(&input, callee.model_fields());
+        price::estimate(rules, asked).map_or(Expected::Unpriced, Expected::Known)
     }
 
     /// What a finished prediction of a step cost at a provider, by the rules and by what is
@@ -196,8 +196,8 @@ impl Plan {
         observed: &Observed,
     ) -> Option<MicroUsd> {
         let callee = &self.graph.steps[step].callee;
-        let input = with_schema_defaults(&request.input, callee);
-        price::settle(self.price_rules(callee, provider).rules, &input, observed)
+        let asked = price::Asked::of(&request.input, callee.model_fields());
+        price::settle(self.price_rules(callee, provider).rules, asked, observed)
     }
 
     /// Finds steps whose model the chosen provider does not serve.
@@ -253,10 +253,14 @@ impl Plan {
         let is_draw = |axis: &Name| {
             step.axes[axis].iter().all(|opener| *opener == number) && !step.mentioned.contains(axis)
         };
-        self.legs.values(leg).into_iter().filter(|(axis, _)| is_draw(axis)).map(|(_, value)| value).collect()
+        let own = self.legs.coords(leg).into_iter().map(|(axis, i)| (&self.legs.axes[axis.0], i));
+        own.filter(|(axis, _)| is_draw(&axis.name)).map(|(axis, i)| axis.values[i].clone()).collect()
     }
 
     fn reroll(&self, leg: LegId) -> Option<&str> {
+        if self.choices.rerolls.is_empty() {
+            return None;
+        }
         let labels = self.legs.labels(leg);
         let step = self.legs.step(leg);
         self.choices
@@ -572,7 +576,7 @@ impl Work<'_> {
         let estimate = if free {
             Some(Estimate::NOTHING)
         } else {
-            price::estimate(rules, &with_schema_defaults(&input, &self.step.callee))
+            price::estimate(rules, price::Asked::of(&input, self.step.callee.model_fields()))
         };
         let key = Ingredients { realm: &route.realm, model: &keyed, input: &input, draw: &draw }.key();
         let request = Request {
@@ -598,7 +602,7 @@ impl Work<'_> {
         let model = &self.step.callee.model;
         let source = &self.plan.graph.source;
         let span = self.step.with_span.unwrap_or(self.step.uses_span);
-        let json = as_json(&Value::Map(input.clone()));
+        let json = input_json(input);
         for misfit in model.misfits(&json) {
             let message =
                 format!("the input of `{}`{} {}", self.step.callee.uses, misfit.path, misfit.message);
@@ -704,8 +708,8 @@ pub(crate) fn with_schema_defaults(
 ) -> IndexMap<String, Value> {
     let mut filled = input.clone();
     for (name, field) in callee.model_fields() {
-        if let Some(default) = field.default() {
-            filled.entry(name.clone()).or_insert_with(|| Value::from_json(default.clone()));
+        if let Some(default) = field.default_value() {
+            filled.entry(name.clone()).or_insert_with(|| default.clone());
         }
     }
     filled

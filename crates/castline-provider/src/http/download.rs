@@ -8,7 +8,7 @@ use std::time::Instant;
 use castline_core::MediaType;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
 use reqwest::{Client, Response, StatusCode, Url};
-use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::io::AsyncWriteExt;
 
 use super::address::{PrivateAddress, PublicOnly, is_loopback};
 use super::base_url::host_and_port;
@@ -61,7 +61,7 @@ impl Downloads {
         if data_uri::is_data_uri(uri) {
             let bytes =
                 data_uri::decode(uri).map_err(|e| CallFault::bad_output(format!("the output is {e}")))?;
-            let mut sink = Sink::create("the output", to, &self.limits).await?;
+            let mut sink = Sink::new("the output", to, &self.limits);
             sink.take(&bytes).await?;
             return sink.finish(None).await;
         }
@@ -125,7 +125,7 @@ impl Downloads {
         if said.is_some_and(|bytes| bytes > self.limits.output_bytes) {
             return Err(too_large(&name, &self.limits));
         }
-        let mut sink = Sink::create(&name, to, &self.limits).await?;
+        let mut sink = Sink::new(&name, to, &self.limits);
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => sink.take(&chunk).await?,
@@ -162,22 +162,26 @@ fn checked(url: &Url, response: Response) -> Result<Response, CallFault> {
     }
 }
 
+/// So many bytes are written at once. What is smaller is one errand for the threads that write,
+/// and most pictures of a run of thousands are.
+const AT_ONCE: usize = 256 << 10;
+
 /// A new file that removes itself unless it is finished, whatever stops the download.
 struct Sink<'a> {
     name: &'a str,
+    to: &'a Path,
     limits: &'a Limits,
-    file: BufWriter<tokio::fs::File>,
-    guard: Unfinished,
+    /// What came, and is not written yet.
+    waiting: Vec<u8>,
+    /// There once something is written.
+    file: Option<(tokio::fs::File, Unfinished)>,
     head: Vec<u8>,
     bytes: u64,
 }
 
 impl<'a> Sink<'a> {
-    async fn create(name: &'a str, to: &Path, limits: &'a Limits) -> Result<Self, CallFault> {
-        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(to).await?;
-        let guard = Unfinished(Some(to.to_owned()));
-        let file = BufWriter::with_capacity(256 << 10, file);
-        Ok(Self { name, limits, file, guard, head: Vec::new(), bytes: 0 })
+    fn new(name: &'a str, to: &'a Path, limits: &'a Limits) -> Self {
+        Self { name, to, limits, waiting: Vec::new(), file: None, head: Vec::new(), bytes: 0 }
     }
 
     async fn take(&mut self, chunk: &[u8]) -> Result<(), CallFault> {
@@ -187,7 +191,20 @@ impl<'a> Sink<'a> {
         }
         let missing = HEAD.saturating_sub(self.head.len());
         self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
-        self.file.write_all(chunk).await?;
+        self.waiting.extend_from_slice(chunk);
+        if self.waiting.len() >= AT_ONCE { self.write().await } else { Ok(()) }
+    }
+
+    async fn write(&mut self) -> Result<(), CallFault> {
+        let file = match &mut self.file {
+            Some((file, _)) => file,
+            None => {
+                let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(self.to).await?;
+                &mut self.file.insert((file, Unfinished(Some(self.to.to_owned())))).0
+            }
+        };
+        file.write_all(&self.waiting).await?;
+        self.waiting.clear();
         Ok(())
     }
 
@@ -195,9 +212,19 @@ impl<'a> Sink<'a> {
         if let Some(flaw) = self.flaw(said) {
             return Err(CallFault::incomplete_output(flaw));
         }
-        self.file.flush().await?;
-        self.guard.0 = None;
-        Ok(Fetched { bytes: self.bytes })
+        let bytes = self.bytes;
+        if self.file.is_none() {
+            let (to, all) = (self.to.to_owned(), self.waiting);
+            let written = tokio::task::spawn_blocking(move || write_new(&to, &all)).await;
+            written.map_err(std::io::Error::other)??;
+            return Ok(Fetched { bytes });
+        }
+        self.write().await?;
+        if let Some((mut file, mut unfinished)) = self.file {
+            file.flush().await?;
+            unfinished.0 = None;
+        }
+        Ok(Fetched { bytes })
     }
 
     fn flaw(&self, said: Option<u64>) -> Option<String> {
@@ -224,6 +251,14 @@ impl<'a> Sink<'a> {
             size(self.bytes)
         ))
     }
+}
+
+fn write_new(to: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::File::create_new(to)?;
+    let mut unfinished = Unfinished(Some(to.to_owned()));
+    std::io::Write::write_all(&mut file, bytes)?;
+    unfinished.0 = None;
+    Ok(())
 }
 
 /// Removes the file when it is dropped.

@@ -137,27 +137,40 @@ impl Clock {
 /// A call, or a wait, that is under way.
 type Call = Pin<Box<dyn Future<Output = Result<Told, Trouble>> + Send>>;
 
+/// What this run has heard before of a leg and its model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    /// The number of the claim whose failure a retry overcomes.
+    pub(crate) beyond: u64,
+    /// How long the fastest quarter of the model's predictions took, when there were enough. It
+    /// counts where nothing was known before the run.
+    pub(crate) p25: Option<Duration>,
+}
+
 /// Sees that a prediction is made, at most once, and tells how it ended.
 pub(crate) async fn ensure(
     world: Arc<World>,
     leg: LegId,
     facts: Arc<LegFacts>,
     request: Arc<Request>,
-    beyond: u64,
+    heard: Heard,
     tell: mpsc::UnboundedSender<Said>,
     stop: mpsc::UnboundedReceiver<Told>,
 ) {
-    let Some(known) = facts.facts.get(&request.provider).copied() else {
+    let Some(mut known) = facts.facts.get(&request.provider).copied() else {
         let message = format!("nothing is known of the provider `{}`", request.provider);
         drop(tell.send(Said::Broken(Trouble::Bug(message))));
         return;
     };
+    if known.terms.remote {
+        known.p25 = known.p25.or(heard.p25);
+    }
     let order = Order {
         request: request.clone(),
         claim: Claim { only_priced: facts.only_priced, ..world.claim.clone() },
         facts: known,
         since: world.since,
-        beyond,
+        beyond: heard.beyond,
         account: world.providers.get(&request.provider).ok().and_then(|reached| reached.provider.account()),
         retry_lost: world.retry_lost,
     };

@@ -127,7 +127,7 @@ fn check_parsed(preset: Preset, parsed: &Diagnostics, project: &Project) -> Diag
     let files = Arc::new(Files::default());
     loop {
         let checked = preset_check::check(&preset, &catalog, &files);
-        if !load_missing(&files, project) {
+        if !load_missing(&files, project, None) {
             found.extend(checked);
             return found;
         }

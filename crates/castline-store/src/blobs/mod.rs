@@ -89,21 +89,39 @@ impl Blobs {
     /// read again.
     pub fn import(&self, path: &Path) -> Result<Artifact, StoreError> {
         let path = fs::canonicalize(path).map_err(StoreError::file("read", path))?;
-        let look = Look::at(&path).map_err(StoreError::file("read", &path))?;
-        let name = path.to_string_lossy();
-        if let Some(seen) = self.0.ledger.file(&name)?
-            && look.fits(&seen)
-            && self.has(&seen.artifact)
+        if let Some(artifact) = self.seen(&path)
+            && self.has(&artifact)
         {
-            return Ok(seen.artifact);
+            return Ok(artifact);
         }
+        let remember = self.look_at(&path);
         let incoming = self.incoming();
         fs::copy(&path, incoming.path()).map_err(StoreError::file("copy", &path))?;
         let artifact = incoming.finish()?;
-        if look.is_settled() && Look::at(&path).is_ok_and(|again| again == look) {
-            self.0.ledger.remember(look.seen(name.into_owned(), artifact.clone()));
-        }
+        remember.into_iter().for_each(|remember| remember(artifact.clone()));
         Ok(artifact)
+    }
+
+    /// What a user's file is, when it looks as it did when it was read the last time. The path
+    /// is absolute.
+    pub fn seen(&self, path: &Path) -> Option<Artifact> {
+        let look = Look::at(path).ok()?;
+        let seen = self.0.ledger.file(&path.to_string_lossy()).ok()??;
+        look.fits(&seen).then_some(seen.artifact)
+    }
+
+    /// Remembers what a user's file is, as it looks now and unless it was just changed: then it
+    /// may be changed again and look the same. To be called before the file is read, and the
+    /// answer given what was read.
+    pub fn look_at(&self, path: &Path) -> Option<impl FnOnce(Artifact) + use<>> {
+        let (look, ledger, path) = (Look::at(path).ok()?, self.0.ledger.clone(), path.to_owned());
+        look.is_settled().then(|| {
+            move |artifact| {
+                if Look::at(&path).is_ok_and(|again| again == look) {
+                    ledger.remember(look.seen(path.to_string_lossy().into_owned(), artifact));
+                }
+            }
+        })
     }
 
     /// Where an artifact's bytes are, if they are.

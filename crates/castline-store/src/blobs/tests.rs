@@ -135,6 +135,28 @@ fn a_file_that_was_just_changed_is_not_remembered() {
 }
 
 #[test]
+fn what_was_read_is_known_until_the_file_looks_different() {
+    let (folder, store) = store();
+    let path = folder.path().join("boat.png");
+    old_file(&path, b"first");
+    assert_eq!(store.blobs().seen(&path), None);
+    let artifact = Artifact::describe(Digest::of(b"first"), 5, b"first");
+    store.blobs().look_at(&path).unwrap()(artifact.clone());
+    settle(&store);
+    assert_eq!(store.blobs().seen(&path), Some(artifact.clone()));
+
+    let remember = store.blobs().look_at(&path).unwrap();
+    old_file(&path, b"longer");
+    assert_eq!(store.blobs().seen(&path), None);
+    // It was changed while it was read.
+    remember(artifact);
+    settle(&store);
+    assert_eq!(store.blobs().seen(&path), None);
+    fs::write(&path, "fresh").unwrap();
+    assert!(store.blobs().look_at(&path).is_none(), "it may change again and look the same");
+}
+
+#[test]
 fn what_the_dead_were_receiving_is_swept() {
     let (folder, store) = store();
     let incoming = store.folder().join("incoming");

@@ -98,6 +98,20 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn an_entry_under_way_that_another_process_has_changed_is_read_anew() {
+    let (folder, store) = store();
+    let claim = create(&store, "boat").await;
+    let other = rusqlite::Connection::open(folder.path().join(LEDGER_FILE)).unwrap();
+    assert_eq!(other.execute("DELETE FROM entries", []).unwrap(), 1);
+    let verdict = ask(&store, "boat", &claim, Ask::Created(PredictionId("p1".to_owned()))).await;
+    assert_eq!(verdict, Verdict::Stale);
+    assert!(matches!(
+        ask(&store, "boat", &self::claim(&store), wish("boat", LIVE)).await,
+        Verdict::Create(_)
+    ));
+}
+
+#[tokio::test]
 async fn entries_come_in_the_order_of_their_keys() {
     let (_folder, store) = store();
     succeed(&store, "boat").await;

@@ -94,10 +94,12 @@ impl Work {
     }
 }
 
-/// Sums of accounts as of the last look, right while only we write.
+/// What was read or written last, right while only we write.
 #[derive(Default)]
 struct Sums {
     held: HashMap<Account, Held>,
+    /// Entries under way: each is asked about several times, and is long.
+    open: HashMap<Key, Entry>,
     version: i64,
     read: Option<Instant>,
 }
@@ -234,7 +236,10 @@ impl Writer {
     }
 
     fn judge(&mut self, key: &Key, claim: &Claim, ask: &Ask, now: Timestamp) -> Result<Verdict, RowError> {
-        let entry = rows::entry(&self.db, key)?;
+        let entry = match self.sums.open.get(key) {
+            Some(entry) => Some(entry.clone()),
+            None => rows::entry(&self.db, key)?,
+        };
         let accounts = self.accounts(claim, ask, now)?;
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
         let rivals = self.rivals(entry.as_ref(), ask, now)?;
@@ -249,7 +254,10 @@ impl Writer {
             rows::put(&self.db, &written)?;
             self.put_prediction(entry.as_ref(), &written)?;
             self.put_hold(entry.as_ref(), &written)?;
-            if !written.state.is_open() {
+            if written.state.is_open() {
+                self.sums.open.insert(*key, written);
+            } else {
+                self.sums.open.remove(key);
                 rows::forget_wants(&self.db, key)?;
             }
         }
@@ -339,11 +347,15 @@ impl Writer {
         Ok(held)
     }
 
-    /// Forgets the sums when somebody else has written since, or they are old.
+    /// Forgets what is known when somebody else has written since, and sums when they are old.
     fn check_sums(&mut self) -> rusqlite::Result<()> {
         let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if version != self.sums.version {
+            self.sums.open.clear();
+        }
         if version != self.sums.version || self.sums.read.is_none_or(|read| read.elapsed() > SUMS) {
-            self.sums = Sums { held: HashMap::new(), version, read: Some(Instant::now()) };
+            self.sums.held.clear();
+            (self.sums.version, self.sums.read) = (version, Some(Instant::now()));
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
 /// the thread rests, so that a run of many quick legs does not wake it for each of them.
 fn begin(mut terminal: Terminal, mut lines: Option<Lines>) -> (Listener, JoinHandle<Terminal>) {
     let (tell, told) = channel::<Entry>();
-    let listener = Box::new(move |entry: &Entry| drop(tell.send(entry.clone())));
+    let listener = Box::new(move |entry: Entry| drop(tell.send(entry)));
     let reporters = std::thread::spawn(move || {
         loop {
             match told.recv_timeout(TICK) {

@@ -339,7 +339,7 @@ fn fields_of_schema(body: &ModelPreset, source: &Source, found: &mut Diagnostics
         let span = body.property_spans.get(name).copied().unwrap_or(body.input.span);
         let given = body.defaults.contains_key(name);
         let property = with_definitions(property, schema);
-        match Field::new(&property, source, span, required.contains(&name.as_str()) && !given) {
+        match Field::of_whole(&property, source, span, required.contains(&name.as_str()) && !given) {
             Ok(field) => drop(fields.insert(name.clone(), field)),
             Err(finding) => found.push(*finding),
         }

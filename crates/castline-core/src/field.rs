@@ -1,5 +1,7 @@
 //! One input of a model or preset: its schema, and what a value that breaks it is told.
 
+use std::sync::OnceLock;
+
 use castline_spec::diagnostic::nearest;
 use castline_spec::schema::MediaKind;
 use castline_spec::{Code, Diagnostic, Source, Span};
@@ -24,7 +26,8 @@ pub struct Field {
     /// Which media it takes, if any.
     pub media: Option<FieldMedia>,
     default: Option<Value>,
-    validator: Validator,
+    /// Made when it is first asked.
+    validator: OnceLock<Validator>,
 }
 
 /// Which media a field takes.
@@ -63,17 +66,42 @@ impl Field {
             let message = format!("this is not a JSON Schema: {why}");
             Box::new(Diagnostic::error(Code::InvalidSchema, source, span, message))
         })?;
+        let field = Self::unmade(schema, source, span, required);
+        let _ = field.validator.set(validator);
+        Ok(field)
+    }
+
+    /// A part of a schema that was compiled as a whole: of a model's inputs a workflow asks for few.
+    pub(crate) fn of_whole(
+        schema: &Json,
+        source: &Source,
+        span: Span,
+        required: bool,
+    ) -> Result<Self, Box<Diagnostic>> {
+        // On its own, a reference may lead nowhere.
+        if crate::types::has_reference(schema) {
+            return Self::new(schema, source, span, required);
+        }
+        Ok(Self::unmade(schema, source, span, required))
+    }
+
+    fn unmade(schema: &Json, source: &Source, span: Span, required: bool) -> Self {
         let one = MediaKind::of_schema(schema).map(|kind| FieldMedia { kind, many: false });
         let many = || MediaKind::of_list(schema).map(|kind| FieldMedia { kind, many: true });
-        Ok(Self {
+        Self {
             schema: schema.clone(),
             source: source.clone(),
             span,
             required,
             media: one.or_else(many),
             default: schema.get("default").cloned().map(Value::from_json),
-            validator,
-        })
+            validator: OnceLock::new(),
+        }
+    }
+
+    fn validator(&self) -> &Validator {
+        let made = || compile(&self.schema).expect("a part of a schema that was compiled");
+        self.validator.get_or_init(made)
     }
 
     /// The schema's own default.
@@ -105,10 +133,10 @@ impl Field {
 
     /// Every way in which a JSON value does not fit.
     pub fn misfits_json(&self, json: &Json) -> Vec<Misfit> {
-        if self.validator.is_valid(json) {
+        if self.validator().is_valid(json) {
             return Vec::new();
         }
-        let found: Vec<_> = self.validator.iter_errors(json).collect();
+        let found: Vec<_> = self.validator().iter_errors(json).collect();
         // A list of what is allowed says more than the type, and says it too.
         let listed =
             |e: &jsonschema::ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Enum { .. });

@@ -178,8 +178,7 @@ impl Forecast {
     fn look(&mut self, resolve: &Resolve<'_>) {
         let legs: Vec<LegId> = std::mem::take(&mut self.open).into_iter().collect();
         let is_told = |leg: &LegId| self.plan.needs(*leg).iter().any(|need| self.told[need.0]);
-        let told: Vec<LegId> =
-            legs.iter().copied().filter(|leg| leg.0 < self.sure && is_told(leg)).collect();
+        let told: Vec<LegId> = legs.iter().copied().filter(|leg| leg.0 < self.sure && is_told(leg)).collect();
         let resolved = resolve(&self.plan, &legs, &self.results);
         let bare = resolve(&self.plan, &told, &self.bare);
         let mut bare = told.into_iter().zip(bare).peekable();

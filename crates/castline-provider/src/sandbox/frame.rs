@@ -117,6 +117,14 @@ impl Frame {
     }
 }
 
+/// True when the fields say a shape, and it is not just the size of a square by default.
+pub(crate) fn says_shape(fields: &Fields) -> bool {
+    let texts = ["aspect_ratio", "ratio", "resolution", "size", "image_size"];
+    let said =
+        |name: &&str| fields.text(name).is_some_and(|t| shape(t).is_some() || exact(Some(t)).is_some());
+    texts.iter().any(said) || sides(fields).is_some()
+}
+
 /// `width` and `height`, both given or by default.
 fn sides(fields: &Fields) -> Option<Frame> {
     let side = |name: &str| fields.number(name).filter(|&n| n >= 1.0).map(|n| n.min(1e6) as u32);

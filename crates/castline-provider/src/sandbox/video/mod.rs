@@ -66,11 +66,11 @@ pub(crate) fn film(job: &Job, sources: &Sources) -> Result<Vec<u8>, Fault> {
 fn filmed(job: &Job, sources: &Sources) -> Result<Film, Fault> {
     let dice = job.dice(0);
     let given = |ranks: &[Rank]| {
-        let source = sources.pictures.iter().find(|source| ranks.contains(&source.rank))?;
-        Some(opaque(&sources::bare(&source.picture)))
+        sources.pictures.iter().find(|source| ranks.contains(&source.rank)).map(|source| &source.picture)
     };
     let (first, last) = (given(&[Rank::Edited, Rank::Prompting]), given(&[Rank::Last]));
-    let frame = shape(&job.fields, first.as_ref().or(last.as_ref()))?;
+    let frame = shape(&job.fields, first.or(last))?;
+    let [first, last] = [first, last].map(|picture| picture.map(|p| opaque(&sources::bare(p))));
     let art = plate::art(frame);
     // Drawn larger than shown, for the camera to come near.
     let canvas = Frame { width: art.width * 5 / 4, height: art.height * 5 / 4 };
@@ -106,8 +106,7 @@ fn filmed(job: &Job, sources: &Sources) -> Result<Film, Fault> {
 
 /// The film as the words say; without words only its shape changes.
 fn treated(job: &Job, video: &Video) -> Result<Film, Fault> {
-    let still = sources::bare(&video.at(0.0)?);
-    let frame = shape(&job.fields, Some(&still))?;
+    let frame = shape(&job.fields, Some(&video.at(0.0)?))?;
     let art = plate::art(frame);
     let seconds = seconds(&job.fields)?.or_else(|| spoken(&job.fields)).unwrap_or_else(|| video.seconds());
     let (dice, prompt) = (job.dice(0), job.prompt());

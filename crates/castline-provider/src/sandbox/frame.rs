@@ -117,12 +117,18 @@ impl Frame {
     }
 }
 
-/// True when the fields say a shape, and it is not just the size of a square by default.
-pub(crate) fn says_shape(fields: &Fields) -> bool {
-    let texts = ["aspect_ratio", "ratio", "resolution", "size", "image_size"];
-    let said =
-        |name: &&str| fields.text(name).is_some_and(|t| shape(t).is_some() || exact(Some(t)).is_some());
-    texts.iter().any(said) || sides(fields).is_some()
+/// The shape that the fields say, across and down; none where they say only how much, or
+/// nothing.
+pub(crate) fn said_shape(fields: &Fields) -> Option<(f64, f64)> {
+    let numbers = |frame: Frame| (f64::from(frame.width), f64::from(frame.height));
+    ["aspect_ratio", "ratio"]
+        .into_iter()
+        .find_map(|name| fields.text(name).and_then(shape))
+        .or_else(|| {
+            let sizes = ["resolution", "size", "image_size", "aspect_ratio", "ratio"];
+            sizes.into_iter().find_map(|name| exact(fields.text(name))).map(numbers)
+        })
+        .or_else(|| sides(fields).map(numbers))
 }
 
 /// `width` and `height`, both given or by default.

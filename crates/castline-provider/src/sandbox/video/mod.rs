@@ -44,7 +44,7 @@ const USUAL: f64 = 5.0;
 const USUAL_RATE: f64 = 24.0;
 
 /// The shape of films where nobody says.
-const WIDE: Frame = Frame { width: 1344, height: 768 };
+const WIDE: (f64, f64) = (480.0, 270.0);
 
 /// Of lossy pictures.
 const QUALITY: u8 = 72;
@@ -69,7 +69,7 @@ fn filmed(job: &Job, sources: &Sources) -> Result<Film, Fault> {
         sources.pictures.iter().find(|source| ranks.contains(&source.rank)).map(|source| &source.picture)
     };
     let (first, last) = (given(&[Rank::Edited, Rank::Prompting]), given(&[Rank::Last]));
-    let frame = shape(&job.fields, first.or(last))?;
+    let frame = shape(&job.fields, first.or(last));
     let [first, last] = [first, last].map(|picture| picture.map(|p| opaque(&sources::bare(p))));
     let art = plate::art(frame);
     // Drawn larger than shown, for the camera to come near.
@@ -106,7 +106,7 @@ fn filmed(job: &Job, sources: &Sources) -> Result<Film, Fault> {
 
 /// The film as the words say; without words only its shape changes.
 fn treated(job: &Job, video: &Video) -> Result<Film, Fault> {
-    let frame = shape(&job.fields, Some(&video.at(0.0)?))?;
+    let frame = shape(&job.fields, Some(&video.at(0.0)?));
     let art = plate::art(frame);
     let seconds = seconds(&job.fields)?.or_else(|| spoken(&job.fields)).unwrap_or_else(|| video.seconds());
     let (dice, prompt) = (job.dice(0), job.prompt());
@@ -155,17 +155,15 @@ fn shot(
 }
 
 /// As the fields say, small: of the picture's shape, else of the asked one.
-fn shape(fields: &Fields, picture: Option<&Picture>) -> Result<Frame, Fault> {
-    let given = picture.map(|picture| Frame { width: picture.width(), height: picture.height() });
-    let reshaped = fields.declares("video") && fields.text("aspect_ratio").is_some_and(|r| r.contains(':'));
-    let frame = match given.filter(|_| !reshaped) {
-        Some(given) => given,
-        None if frame::says_shape(fields) => Frame::of(fields, None)?,
-        None => WIDE,
-    };
-    let scale = (f64::from(LONGEST_SIDE) / f64::from(frame.width.max(frame.height))).min(1.0);
-    let side = |length: u32| ((f64::from(length) * scale / 2.0).round().max(8.0) * 2.0) as u32;
-    Ok(Frame { width: side(frame.width), height: side(frame.height) })
+fn shape(fields: &Fields, picture: Option<&Picture>) -> Frame {
+    let said = frame::said_shape(fields);
+    let reshaped = fields.declares("video") && said.is_some();
+    let own = picture.filter(|_| !reshaped).map(|p| (f64::from(p.width()), f64::from(p.height())));
+    let most = f64::from(LONGEST_SIDE);
+    let (across, down) = own.or(said.map(|(a, d)| (a * most, d * most))).unwrap_or(WIDE);
+    let scale = (most / across.max(down)).min(1.0);
+    let side = |length: f64| ((length * scale / 2.0).round().max(8.0) * 2.0) as u32;
+    Frame { width: side(across), height: side(down) }
 }
 
 /// How long it is to be, if the fields say so. Seconds.

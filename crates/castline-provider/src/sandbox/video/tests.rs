@@ -97,16 +97,16 @@ async fn shape_and_length_are_the_asked_ones_and_the_file_is_small() {
         format!("{}x{} {} ms", film.width, film.height, film.length)
     };
     let ask = || seedance("sea");
-    assert_eq!(facts(ask()).await, "480x274 5000 ms");
-    assert_eq!(facts(ask().with("resolution", "720p").with("duration", 4)).await, "480x274 4000 ms");
-    assert_eq!(facts(ask().with("aspect_ratio", "9:16").with("duration", "2s")).await, "274x480 2000 ms");
+    assert_eq!(facts(ask()).await, "480x270 5000 ms");
+    assert_eq!(facts(ask().with("resolution", "720p").with("duration", 4)).await, "480x270 4000 ms");
+    assert_eq!(facts(ask().with("aspect_ratio", "9:16").with("duration", "2s")).await, "270x480 2000 ms");
     assert_eq!(facts(ask().with("aspect_ratio", "1:1").with("duration", 1)).await, "480x480 1000 ms");
-    assert_eq!(facts(ask().with("aspect_ratio", "adaptive").with("duration", 1)).await, "480x274 1000 ms");
+    assert_eq!(facts(ask().with("aspect_ratio", "adaptive").with("duration", 1)).await, "480x270 1000 ms");
     assert_eq!(facts(ask().with("size", "480*832").with("duration", 1)).await, "276x480 1000 ms");
-    assert_eq!(facts(ask().with("num_frames", 32).with("frames_per_second", 16)).await, "480x274 2000 ms");
+    assert_eq!(facts(ask().with("num_frames", 32).with("frames_per_second", 16)).await, "480x270 2000 ms");
     let hunyuan = json!({ "width": { "default": 864 }, "height": { "default": 480 }, "video_length": { "default": 48 }, "fps": { "default": 24 } });
     assert_eq!(facts(ask().takes(&hunyuan)).await, "480x266 2000 ms");
-    assert_eq!(facts(ask().with("duration", 20)).await, "480x274 20000 ms");
+    assert_eq!(facts(ask().with("duration", 20)).await, "480x270 20000 ms");
     let size = bytes(&ask(), &shelf).await.len();
     assert!((20_000..900_000).contains(&size), "{size} bytes");
 }
@@ -130,7 +130,6 @@ async fn a_film_begins_with_the_given_picture_and_ends_with_the_last_one() {
     assert_eq!((film.width, film.height), (480, 320), "the shape of the picture");
     let first = film.at(0).unwrap();
     assert!(difference(&first, &picture::resize(&blue, 480, 320)) < 6.0);
-    assert!(film.at(1_990).unwrap().get_pixel(2, 100)[2] < film.at(0).unwrap().get_pixel(0, 100)[2].max(240));
     for name in ["last_frame_image", "end_image", "last_image", "last_frame"] {
         let film = filmed(&ask.clone().given(name, shelf.picture(&red)), &shelf).await;
         let color = |at: u64| film.at(at).unwrap().get_pixel(240, 120).0;
@@ -148,7 +147,7 @@ async fn references_are_seen_and_are_not_the_first_picture() {
         shelf.picture(&plain(300, 300, [200, 10, 200])),
     ]);
     let film = filmed(&seedance("").with("duration", 1).given("reference_images", list), &shelf).await;
-    assert_eq!((film.width, film.height), (480, 274));
+    assert_eq!((film.width, film.height), (480, 270));
     let picture = film.at(0).unwrap();
     let (left, right) = (picture.get_pixel(100, 100).0, picture.get_pixel(380, 100).0);
     assert!(left[1] > left[0] && right[0] > right[1], "{left:?} {right:?}");
@@ -163,7 +162,7 @@ async fn a_film_can_be_enlarged_described_treated_and_cut() {
 
     let topaz = Ask::of("topazlabs/video-upscale").task("video-upscale").gives(OutputKind::Video, false);
     let large = filmed(&topaz.clone().given("video", video()), &shelf).await;
-    assert_eq!((large.width, large.height, large.length), (960, 548, 2_000));
+    assert_eq!((large.width, large.height, large.length), (960, 540, 2_000));
     assert!(difference(&large.at(1_000).unwrap(), &film.at(1_000).unwrap()) < 6.0);
     let nothing = Sandbox::default().create(&topaz.create(), &shelf).await.unwrap();
     assert_eq!(error(&nothing), "`topazlabs/video-upscale` needs a video, and the input has none");
@@ -178,7 +177,7 @@ async fn a_film_can_be_enlarged_described_treated_and_cut() {
         .unwrap();
     let caption = caption.output.unwrap();
     assert!(
-        caption.as_str().unwrap().contains("The video is wide, 480 by 274 pixels, 2 seconds long"),
+        caption.as_str().unwrap().contains("The video is wide, 480 by 270 pixels, 2 seconds long"),
         "{caption}"
     );
 
@@ -190,7 +189,7 @@ async fn a_film_can_be_enlarged_described_treated_and_cut() {
 
     let edit = Ask::of("xai/grok-imagine-video").task("video-edit").gives(OutputKind::Video, false);
     let edit = filmed(&edit.with("prompt", "as a linocut").given("video", video()), &shelf).await;
-    assert_eq!((edit.width, edit.height, edit.length), (480, 274, 2_000));
+    assert_eq!((edit.width, edit.height, edit.length), (480, 270, 2_000));
     assert!(difference(&edit.at(0).unwrap(), &film.at(0).unwrap()) > 5.0);
 
     let still =

@@ -24,6 +24,7 @@ use indexmap::IndexMap;
 use jsonschema::Validator;
 
 use crate::callee::{Callee, Callees, Catalog, bind_all, bind_with, fields_of_inputs};
+use crate::digest::Digest;
 use crate::field::{Field, compile};
 use crate::templates::{Bound, Templates};
 use crate::types::fit::{Fit, Fitting};
@@ -155,10 +156,27 @@ pub(crate) type Axes = IndexMap<Name, BTreeSet<usize>>;
 /// `json: SCHEMA` of a step.
 #[derive(Debug)]
 pub struct JsonSchema {
+    schema: serde_json::Value,
     validator: Validator,
 }
 
 impl JsonSchema {
+    /// Compiles a schema; the message says why it cannot be.
+    pub fn new(schema: serde_json::Value) -> Result<Self, String> {
+        let validator = compile(&schema)?;
+        Ok(Self { schema, validator })
+    }
+
+    /// The schema as written.
+    pub fn schema(&self) -> &serde_json::Value {
+        &self.schema
+    }
+
+    /// Its digest, which the order of its keys does not change.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json_canonicalizer::to_vec(&self.schema).expect("a schema is plain data"))
+    }
+
     /// Why a value breaks the schema; none when it does not.
     pub fn misfit(&self, json: &serde_json::Value) -> Option<String> {
         self.validator.iter_errors(json).next().map(|e| {
@@ -379,8 +397,8 @@ impl Check<'_> {
     }
 
     fn json_schema(&mut self, schema: &Spanned<serde_json::Value>) -> Option<JsonSchema> {
-        match compile(&schema.value) {
-            Ok(validator) => Some(JsonSchema { validator }),
+        match JsonSchema::new(schema.value.clone()) {
+            Ok(schema) => Some(schema),
             Err(why) => {
                 let message = format!("`json` is not a JSON Schema: {why}");
                 self.found.push(self.error(Code::InvalidSchema, schema.span, message));

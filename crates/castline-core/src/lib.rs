@@ -8,6 +8,7 @@
 
 pub mod callee;
 pub mod digest;
+pub mod ebml;
 pub mod event;
 pub mod field;
 pub mod files;

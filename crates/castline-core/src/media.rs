@@ -7,6 +7,7 @@ use castline_spec::schema::MediaKind;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::ebml;
 
 /// A media type, `image/png`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,10 +23,10 @@ pub struct Artifact {
     pub media_type: MediaType,
     /// Length in bytes.
     pub bytes: u64,
-    /// Pixels, for images that tell.
+    /// Pixels, for images and videos that tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Pixels, for images that tell.
+    /// Pixels, for images and videos that tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
 }
@@ -41,14 +42,12 @@ impl Artifact {
     /// `head` is the beginning of the file, all of it when shorter than 64 KiB.
     pub fn describe(digest: Digest, bytes: u64, head: &[u8]) -> Self {
         let media_type = MediaType::sniff(head);
-        let size = (media_type.kind() == MediaKind::Image).then(|| imagesize::blob_size(head).ok()).flatten();
-        Self {
-            digest,
-            media_type,
-            bytes,
-            width: size.map(|s| s.width as u32),
-            height: size.map(|s| s.height as u32),
-        }
+        let size = match media_type.kind() {
+            MediaKind::Image => imagesize::blob_size(head).ok().map(|s| (s.width as u32, s.height as u32)),
+            MediaKind::Video if media_type.as_str() == "video/webm" => ebml::dimensions(head),
+            _ => None,
+        };
+        Self { digest, media_type, bytes, width: size.map(|s| s.0), height: size.map(|s| s.1) }
     }
 }
 

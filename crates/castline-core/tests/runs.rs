@@ -2,14 +2,20 @@
 
 mod common;
 
-use castline_core::Failure;
+use std::sync::Arc;
+
 use castline_core::event::{Event, RunStatus, StopCause};
+use castline_core::files::Files;
 use castline_core::forecast::Fate;
+use castline_core::inputs::Inputs;
 use castline_core::legs::LegId;
+use castline_core::plan::{Choices, Plan, Resolved};
 use castline_core::request::FailureKind;
-use castline_core::results::LegStatus;
+use castline_core::results::{LegStatus, Results};
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
-use common::{World, check, lines, plan, plan_in};
+use castline_core::{Failure, Realm};
+use common::{World, check, lines, plan, plan_in, routing};
+use indexmap::IndexMap;
 use jiff::Timestamp;
 
 const BOAT: &str = r#"
@@ -234,6 +240,29 @@ fn a_draw_is_the_axis_that_the_request_does_not_mention() {
     world.created.clear();
     run(&mut world, &text("[1]").replace("take", "nth"));
     assert_eq!(world.created.len(), 0, "the axis's name does not count");
+}
+
+#[test]
+fn what_a_text_has_to_be_counts_on_the_sandbox_alone() {
+    let key = |realm: Realm, schema: &str| {
+        let text =
+            format!("steps:\n  a:\n    uses: write\n    with: {{ prompt: boat }}\n    json: {schema}\n");
+        let graph = Arc::new(check(&text).0.expect("no errors"));
+        let files = Arc::new(Files::default());
+        let inputs = Inputs::resolve(&graph, &IndexMap::new(), &files, true);
+        let mut routing = routing();
+        routing.chosen.realm = realm;
+        let plan = Plan::new(graph, &inputs, files, routing, Choices::default()).0.expect("a plan");
+        match Arc::new(plan).resolve(LegId(0), &Arc::new(Results::new(1))) {
+            Resolved::Ready(ready) => ready.request.key,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (list, same, other) =
+        ("{ type: array, minItems: 2 }", "{ minItems: 2, type: array }", "{ type: array, minItems: 3 }");
+    assert_eq!(key(Realm::Public, list), key(Realm::Public, other));
+    assert_ne!(key(Realm::Sandbox(1), list), key(Realm::Sandbox(1), other));
+    assert_eq!(key(Realm::Sandbox(1), list), key(Realm::Sandbox(1), same));
 }
 
 #[test]

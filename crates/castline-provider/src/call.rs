@@ -67,6 +67,9 @@ pub struct Create<'a> {
     pub draw: &'a [Value],
     /// JSON Schema of the input, for the stand-ins; none for raw models.
     pub schema: Option<&'a serde_json::Value>,
+    /// JSON Schema that the text has to satisfy, for the stand-ins. Never sent: a model is
+    /// told by its prompt.
+    pub json: Option<&'a serde_json::Value>,
     /// `text-to-image`, `upscale`, ...: what a stand-in should do.
     pub task: Option<&'a str>,
     /// What the model gives.
@@ -90,6 +93,7 @@ impl<'a> Create<'a> {
             links: &NO_LINKS,
             draw: &[],
             schema: None,
+            json: None,
             task: None,
             output,
             typical_seconds: None,

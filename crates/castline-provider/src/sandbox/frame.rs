@@ -117,6 +117,20 @@ impl Frame {
     }
 }
 
+/// The shape that the fields say, across and down; none where they say only how much, or
+/// nothing.
+pub(crate) fn said_shape(fields: &Fields) -> Option<(f64, f64)> {
+    let numbers = |frame: Frame| (f64::from(frame.width), f64::from(frame.height));
+    ["aspect_ratio", "ratio"]
+        .into_iter()
+        .find_map(|name| fields.text(name).and_then(shape))
+        .or_else(|| {
+            let sizes = ["resolution", "size", "image_size", "aspect_ratio", "ratio"];
+            sizes.into_iter().find_map(|name| exact(fields.text(name))).map(numbers)
+        })
+        .or_else(|| sides(fields).map(numbers))
+}
+
 /// `width` and `height`, both given or by default.
 fn sides(fields: &Fields) -> Option<Frame> {
     let side = |name: &str| fields.number(name).filter(|&n| n >= 1.0).map(|n| n.min(1e6) as u32);

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::dice::Dice;
 use super::frame::Frame;
 use super::sources::{self, Sources};
-use super::{cutout, edit, plate, repaint, scene, sound, upscale, words};
+use super::{cutout, edit, json, plate, repaint, scene, sound, upscale, video, words};
 use crate::std_tools::color::Color;
 use crate::std_tools::fault::Fault;
 use crate::std_tools::fields::Fields;
@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub(crate) fields: Fields,
     /// Which of several answers to the same words is wanted; empty for the one and only.
     pub(crate) draw: Vec<Value>,
+    /// JSON Schema that the text has to satisfy.
+    pub(crate) json: Option<Json>,
 }
 
 /// Inputs that change how a file is written or a model is run, never what is in the picture.
@@ -54,6 +56,18 @@ const WITHOUT_INFLUENCE: &[&str] = &[
     "width",
 ];
 
+/// The same for films, whose length is nothing that is seen in them.
+const WITHOUT_INFLUENCE_ON_FILMS: &[&str] = &[
+    "camera_fixed",
+    "duration",
+    "fps",
+    "frames_per_second",
+    "generate_audio",
+    "loop",
+    "num_frames",
+    "video_length",
+];
+
 /// The fields that say how many pictures.
 const COUNTS: [&str; 4] = ["num_outputs", "number_of_images", "max_images", "n"];
 
@@ -73,12 +87,15 @@ impl Job {
                 Ok(Made::Json(words::object(self.prompt(), &Sources::of(&self.fields)?, &self.dice(0))))
             }
             OutputKind::Audio => self.sound(),
-            OutputKind::Video => Err(Fault::new("the sandbox does not draw video yet")),
+            OutputKind::Video => self.video(),
         }
     }
 
     fn text(&self) -> Result<Made, Fault> {
-        let text = words::answer(self.prompt(), &Sources::of(&self.fields)?, &self.dice(0));
+        let text = match &self.json {
+            Some(schema) => json::answer(schema, self.prompt(), &self.dice(0))?,
+            None => words::answer(self.prompt(), &Sources::of(&self.fields)?, &self.dice(0)),
+        };
         if !self.output.many {
             return Ok(Made::Json(text.into()));
         }
@@ -91,8 +108,13 @@ impl Job {
         Ok(if self.output.many { Made::Files(vec![file]) } else { Made::File(file) })
     }
 
+    fn video(&self) -> Result<Made, Fault> {
+        let file = video::film(self, &Sources::of(&self.fields)?)?;
+        Ok(if self.output.many { Made::Files(vec![file]) } else { Made::File(file) })
+    }
+
     fn pictures(&self) -> Result<Made, Fault> {
-        let sources = Sources::of(&self.fields)?;
+        let sources = Sources::of(&self.fields)?.with_stills()?;
         let count = self.count();
         let files = (0..count)
             .map(|index| self.file(&self.picture(&sources, index)?, &sources))
@@ -132,7 +154,7 @@ impl Job {
         Ok(self.plated(&drawn, frame))
     }
 
-    fn plated(&self, art: &Picture, frame: Frame) -> Picture {
+    pub(super) fn plated(&self, art: &Picture, frame: Frame) -> Picture {
         let mut note = self.model.name.clone();
         if let Some(seed) = self.fields.get("seed").and_then(|_| self.fields.number("seed")) {
             note.extend([" \u{b7} seed ", &seed.to_string()]);
@@ -157,7 +179,7 @@ impl Job {
         format::encode(picture, format.unwrap_or(Format::Png), quality.clamp(0.0, 100.0) as u8, Color::WHITE)
     }
 
-    fn prompt(&self) -> &str {
+    pub(super) fn prompt(&self) -> &str {
         PROMPTS.into_iter().find_map(|name| self.fields.text(name)).unwrap_or_default()
     }
 
@@ -170,11 +192,11 @@ impl Job {
     }
 
     /// By the task; without one by the model's name and its fields.
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         let name = self.model.name.to_lowercase();
         let says = |parts: &[&str]| self.task.is_none() && parts.iter().any(|part| name.contains(part));
         match self.task.as_deref() {
-            Some("upscale") => Kind::Upscale,
+            Some("upscale" | "video-upscale") => Kind::Upscale,
             Some("background-removal") => Kind::Cutout,
             _ if says(&["upscale", "esrgan"]) => Kind::Upscale,
             _ if says(&["rembg", "remove-bg", "background-remov"]) => Kind::Cutout,
@@ -183,9 +205,13 @@ impl Job {
     }
 
     /// Dice that every input with influence has a say in.
-    fn dice(&self, index: u32) -> Dice {
+    pub(super) fn dice(&self, index: u32) -> Dice {
         let mut asked = format!("{}\n{index}\n", self.model.path());
-        for (name, value) in self.fields.iter().filter(|(name, _)| !WITHOUT_INFLUENCE.contains(name)) {
+        let films = self.output.kind == OutputKind::Video;
+        let counts = |name: &str| {
+            !WITHOUT_INFLUENCE.contains(&name) && !(films && WITHOUT_INFLUENCE_ON_FILMS.contains(&name))
+        };
+        for (name, value) in self.fields.iter().filter(|(name, _)| counts(name)) {
             let json = value.to_json(&mut |artifact| artifact.digest.to_string().into());
             asked.extend([name, "=", &json.to_string(), "\n"]);
         }
@@ -202,7 +228,7 @@ impl Job {
 
 /// What is done with pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Upscale,
     Cutout,
     /// Drawn from words, or from words and pictures.

@@ -13,6 +13,7 @@ mod easel;
 mod edit;
 mod frame;
 mod job;
+mod json;
 mod light;
 mod plane;
 mod plate;
@@ -24,6 +25,7 @@ mod sources;
 mod tests;
 mod theme;
 mod upscale;
+mod video;
 mod words;
 
 use std::time::Duration;
@@ -76,6 +78,7 @@ impl Sandbox {
             output: create.output,
             fields: Fields::of(create, media)?,
             draw: create.draw.to_vec(),
+            json: create.json.cloned(),
         };
         if self.options.realistic_latency {
             let seconds = create.typical_seconds.unwrap_or(0.0).clamp(0.0, create.cancel_after.as_secs_f64());

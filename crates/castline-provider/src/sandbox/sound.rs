@@ -109,6 +109,22 @@ fn pitch(semitones: u8) -> f32 {
     440.0 * libm::exp2f((f32::from(semitones) - 69.0) / 12.0)
 }
 
+/// How long a WAV file lasts; none for what is none. Seconds.
+pub(crate) fn length(file: &[u8]) -> Option<f64> {
+    let word = |at: usize| Some(u32::from_le_bytes(file.get(at..at + 4)?.try_into().ok()?));
+    if !file.starts_with(b"RIFF") || file.get(8..16) != Some(b"WAVEfmt ") {
+        return None;
+    }
+    let mut at = 12;
+    loop {
+        let length = word(at + 4)?;
+        if &file[at..at + 4] == b"data" {
+            return Some(f64::from(length) / f64::from(word(28)?.max(1)));
+        }
+        at = at.checked_add(8 + length as usize + length as usize % 2)?;
+    }
+}
+
 fn wav(samples: &[f32]) -> Vec<u8> {
     let bytes = samples.len() as u32 * 2;
     let mut file = Vec::with_capacity(44 + samples.len() * 2);
@@ -147,6 +163,7 @@ mod tests {
             (&tune[..4], &tune[8..16], tune.len()),
             (&b"RIFF"[..], &b"WAVEfmt "[..], 44 + 8 * 2 * RATE as usize)
         );
+        assert_eq!((length(&tune), length(b"no sound"), length(&tune[..20])), (Some(8.0), None, None));
         assert!(tune == sounds("music", "a calm piano"));
         assert!(tune != sounds("music", "a wild drum"));
     }

@@ -2,7 +2,10 @@
 
 use super::dice::Dice;
 use super::frame::Frame;
+use super::video::Video;
 use super::{plate, scene};
+use castline_spec::schema::MediaKind;
+
 use crate::std_tools::fault::Fault;
 use crate::std_tools::fields::{Content, Fields, FileField};
 use crate::std_tools::format::Format;
@@ -11,10 +14,13 @@ use crate::std_tools::picture::Picture;
 /// The pictures of an input.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    /// In order of weight: the one to edit, further ones, then mere references.
+    /// In order of weight: the one to edit, further ones, then mere references, and with
+    /// which one a film ends.
     pub(crate) pictures: Vec<Source>,
     /// Which part is to be painted anew.
     pub(crate) mask: Option<Picture>,
+    /// The films to change; of those that only lend there is a picture.
+    pub(crate) videos: Vec<Video>,
 }
 
 /// A picture that came in.
@@ -24,24 +30,35 @@ pub(crate) struct Source {
     pub(crate) picture: Picture,
     /// How its file was written, when it was one.
     pub(crate) format: Option<Format>,
+    /// What it is for.
+    pub(crate) rank: Rank,
 }
 
 impl Sources {
-    /// Reads every picture of the input.
+    /// Reads every picture and opens every film of the input.
     pub(crate) fn of(fields: &Fields) -> Result<Self, Fault> {
-        let (mut masks, mut pictures) = (Vec::new(), Vec::new());
+        let (mut masks, mut pictures, mut videos) = (Vec::new(), Vec::new(), Vec::new());
         for file in fields.files() {
             match rank(&file) {
-                Some(Rank::Mask) => masks.push(open(&file)?),
-                Some(rank) => pictures.push((rank, open(&file)?)),
+                Some(Rank::Film) if file.field.contains("reference") => {
+                    pictures.push(still(&Video::open(&file))?);
+                }
+                Some(Rank::Film) => videos.push(Video::open(&file)),
+                Some(Rank::Mask) => masks.push(open(&file, Rank::Mask)?),
+                Some(rank) => pictures.push(open(&file, rank)?),
                 None => {}
             }
         }
-        pictures.sort_by_key(|(rank, _)| *rank);
-        Ok(Self {
-            pictures: pictures.into_iter().map(|(_, source)| source).collect(),
-            mask: masks.into_iter().next().map(|source| source.picture),
-        })
+        pictures.sort_by_key(|source| source.rank);
+        Ok(Self { pictures, mask: masks.into_iter().next().map(|source| source.picture), videos })
+    }
+
+    /// Where there are only films: a picture from the middle of each.
+    pub(crate) fn with_stills(mut self) -> Result<Self, Fault> {
+        if self.pictures.is_empty() {
+            self.pictures = self.videos.iter().map(still).collect::<Result<_, Fault>>()?;
+        }
+        Ok(self)
     }
 
     /// The size of the picture to edit.
@@ -54,22 +71,37 @@ impl Sources {
 
 /// What a file field is for, the weightiest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub(crate) enum Rank {
     Edited,
     Prompting,
     Referred,
+    Last,
     Mask,
+    Film,
+}
+
+/// By its first bytes; what stands at a URL by the field's name.
+fn is_film(file: &FileField) -> bool {
+    match &file.content {
+        Content::Bytes(bytes) => castline_core::MediaType::sniff(bytes).kind() == MediaKind::Video,
+        Content::Url(_) => file.field.contains("video"),
+    }
 }
 
 /// None for fields that take no pictures.
 fn rank(file: &FileField) -> Option<Rank> {
     let name = file.field.as_str();
+    if is_film(file) {
+        return Some(Rank::Film);
+    }
     let holds = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-    if holds(&["audio", "video", "song", "voice", "speaker", "instrumental", "weights", "lora"]) {
+    if holds(&["audio", "song", "voice", "speaker", "instrumental", "weights", "lora"]) {
         return None;
     }
     Some(if holds(&["mask"]) {
         Rank::Mask
+    } else if name.split('_').any(|word| ["last", "end", "tail"].contains(&word)) {
+        Rank::Last
     } else if holds(&["reference", "style", "character", "subject"]) {
         Rank::Referred
     } else if holds(&["image_prompt"]) {
@@ -79,11 +111,16 @@ fn rank(file: &FileField) -> Option<Rank> {
     })
 }
 
-fn open(file: &FileField) -> Result<Source, Fault> {
+fn open(file: &FileField, rank: Rank) -> Result<Source, Fault> {
     if let Content::Url(url) = &file.content {
-        return Ok(Source { picture: elsewhere(url), format: None });
+        return Ok(Source { picture: elsewhere(url), format: None, rank });
     }
-    Ok(Source { picture: file.picture()?, format: Format::sniff(file.bytes()?) })
+    Ok(Source { picture: file.picture()?, format: Format::sniff(file.bytes()?), rank })
+}
+
+/// A picture from the middle of a film.
+fn still(video: &Video) -> Result<Source, Fault> {
+    Ok(Source { picture: video.at(0.5)?, format: None, rank: Rank::Referred })
 }
 
 /// Nothing is downloaded here: a picture at a URL is one drawn from the URL.

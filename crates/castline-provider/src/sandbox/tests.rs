@@ -525,10 +525,20 @@ async fn a_caption_tells_what_the_picture_is_like() {
 }
 
 #[tokio::test]
-async fn video_is_refused_in_plain_words() {
-    let ask = Ask::of("a/b").with("prompt", "x").gives(OutputKind::Video, false);
-    let snapshot = Sandbox::default().create(&ask.create(), &Shelf::default()).await.unwrap();
-    assert_eq!(error(&snapshot), "the sandbox does not draw video yet");
+async fn a_text_model_answers_as_json_where_a_step_wants_it() {
+    let schema = json!({ "type": "array", "minItems": 2, "items": { "type": "string" } });
+    let ask = Ask::of("meta/llama").with("prompt", "Names for a fox").answers(schema);
+    for many in [false, true] {
+        let ask = ask.clone().gives(OutputKind::Text, many);
+        let output =
+            Sandbox::default().create(&ask.create(), &Shelf::default()).await.unwrap().output.unwrap();
+        let text = match output.as_array() {
+            Some(pieces) => pieces.iter().map(|piece| piece.as_str().unwrap()).collect(),
+            None => output.as_str().unwrap().to_owned(),
+        };
+        let names: Vec<String> = serde_json::from_str(&text).unwrap();
+        assert!(names.len() >= 2 && names[0] != names[1], "{names:?}");
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub(crate) fn upscale(fields: &Fields, picture: &Picture) -> Result<Picture, Fau
     Ok(picture::resize(picture, target.width, target.height))
 }
 
-fn factor(fields: &Fields) -> (&'static str, f64) {
+pub(crate) fn factor(fields: &Fields) -> (&'static str, f64) {
     let Some(name) = FACTORS.into_iter().find(|name| fields.get(name).is_some()) else {
         return ("scale", 2.0);
     };

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::dice::Dice;
 use super::sources::Sources;
+use super::video::Video;
 use crate::std_tools::picture::{self, Picture};
 
 /// How much of the question is said back.
@@ -45,6 +46,7 @@ pub(crate) fn answer(prompt: &str, sources: &Sources, dice: &Dice) -> String {
     for source in &sources.pictures {
         sentences.push(seen(&source.picture));
     }
+    sentences.extend(sources.videos.iter().filter_map(filmed));
     sentences.push((*dice.pick(&MIDDLES)).to_owned());
     sentences.push((*dice.pick(&ENDINGS)).to_owned());
     sentences.join(" ")
@@ -56,20 +58,35 @@ pub(crate) fn object(prompt: &str, sources: &Sources, dice: &Dice) -> Json {
 }
 
 fn seen(picture: &Picture) -> String {
-    let mean = *picture::resize(picture, 1, 1).get_pixel(0, 0);
-    let shape = match picture.width().cmp(&picture.height()) {
+    let (width, height) = picture.dimensions();
+    format!("The picture is {}, {width} by {height} pixels, on average {}.", shape(picture), mean(picture))
+}
+
+/// None for a film that is broken.
+fn filmed(video: &Video) -> Option<String> {
+    let (first, last) = (video.at(0.0).ok()?, video.at(1.0).ok()?);
+    let (width, height) = first.dimensions();
+    Some(format!(
+        "The video is {}, {width} by {height} pixels, {} seconds long, and goes from {} to {}.",
+        shape(&first),
+        (video.seconds() * 10.0).round() / 10.0,
+        mean(&first),
+        mean(&last)
+    ))
+}
+
+fn shape(picture: &Picture) -> &'static str {
+    match picture.width().cmp(&picture.height()) {
         std::cmp::Ordering::Less => "upright",
         std::cmp::Ordering::Equal => "square",
         std::cmp::Ordering::Greater => "wide",
-    };
-    format!(
-        "The picture is {shape}, {} by {} pixels, on average #{:02x}{:02x}{:02x}.",
-        picture.width(),
-        picture.height(),
-        mean[0],
-        mean[1],
-        mean[2]
-    )
+    }
+}
+
+/// The color that all pixels make together.
+fn mean(picture: &Picture) -> String {
+    let mean = *picture::resize(picture, 1, 1).get_pixel(0, 0);
+    format!("#{:02x}{:02x}{:02x}", mean[0], mean[1], mean[2])
 }
 
 fn shortened(prompt: &str) -> String {

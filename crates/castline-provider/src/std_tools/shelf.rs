@@ -51,6 +51,7 @@ pub(crate) struct Ask {
     pub(crate) model: ModelRef,
     pub(crate) task: Option<&'static str>,
     pub(crate) schema: Option<Json>,
+    pub(crate) json: Option<Json>,
     pub(crate) input: IndexMap<String, Value>,
     pub(crate) output: OutputShape,
 }
@@ -62,6 +63,7 @@ impl Ask {
             model: model.parse().unwrap(),
             task: None,
             schema: None,
+            json: None,
             input: IndexMap::new(),
             output: OutputShape { kind: OutputKind::Image, many: false },
         }
@@ -83,6 +85,12 @@ impl Ask {
         self
     }
 
+    /// What its text has to be.
+    pub(crate) fn answers(mut self, schema: Json) -> Self {
+        self.json = Some(schema);
+        self
+    }
+
     pub(crate) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.input.insert(name.to_owned(), Value::from_json(value.into()));
         self
@@ -97,6 +105,7 @@ impl Ask {
     pub(crate) fn create(&self) -> Create<'_> {
         Create {
             schema: self.schema.as_ref(),
+            json: self.json.as_ref(),
             task: self.task,
             ..Create::new(&self.model, &self.input, self.output)
         }

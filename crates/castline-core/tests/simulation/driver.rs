@@ -131,11 +131,12 @@ impl World<'_> {
         must(state.tasks.len() < parallel, Invariant::Limits, || {
             format!("{owner} has {} predictions in flight, and {parallel} are allowed", state.tasks.len() + 1)
         })?;
-        let (prediction, dos) = Prediction::start(self.order(process, request.clone().into(), beyond));
-        let task = self.new_task(process, Some(leg), prediction, request.into(), beyond);
+        let request = Arc::new(request);
+        let (prediction, dos) = Prediction::start(self.order(process, request.clone(), beyond));
+        let task = self.new_task(process, Some(leg), prediction, request);
         if believes {
-            let task = self.processes[process].tasks.remove(&task.number).expect("it is there");
-            return self.fail_as_before(process, leg, &task);
+            self.processes[process].tasks.remove(&task.number);
+            return self.fail_as_before(process, leg);
         }
         self.carry_out(task, dos)
     }
@@ -147,9 +148,8 @@ impl World<'_> {
         last.statuses.get(&name) == Some(&LegStatus::Failed)
     }
 
-    fn fail_as_before(&mut self, process: usize, leg: LegId, task: &Task) -> Holds {
+    fn fail_as_before(&mut self, process: usize, leg: LegId) -> Holds {
         let failure = castline_core::Failure::new(castline_core::request::FailureKind::Other, "as before");
-        let _ = task;
         let outcome = castline_core::run::Outcome::Failed {
             status: LegStatus::Failed,
             failure,
@@ -184,7 +184,6 @@ impl World<'_> {
         leg: Option<LegId>,
         prediction: Prediction,
         request: Arc<Request>,
-        beyond: u64,
     ) -> TaskId {
         let process_state = &mut self.processes[process];
         let number = process_state.next_task;
@@ -194,12 +193,12 @@ impl World<'_> {
             prediction,
             request,
             claim: process_state.claim.clone(),
-            beyond,
             wait: None,
             unsent: false,
             under_way: 0,
             sending: false,
             again: false,
+            over: false,
         };
         process_state.tasks.insert(number, task);
         TaskId { process, number }
@@ -229,7 +228,7 @@ impl World<'_> {
         for request in open {
             let order = Order { retry_lost: false, ..self.order(process, request.clone(), 0) };
             let (prediction, dos) = Prediction::stop_orphan(order);
-            let task = self.new_task(process, None, prediction, request, 0);
+            let task = self.new_task(process, None, prediction, request);
             self.carry_out(task, dos)?;
         }
         Ok(())
@@ -248,7 +247,7 @@ impl World<'_> {
     /// Something that was waited for, or asked for, has an answer.
     pub fn tell(&mut self, id: TaskId, ticket: Option<u64>, answer: Told) -> Holds {
         let now = self.now();
-        let Some(task) = self.task(id) else { return Ok(()) };
+        let Some(task) = self.task(id).filter(|task| !task.over) else { return Ok(()) };
         match ticket {
             Some(ticket) if task.wait != Some(ticket) => return Ok(()),
             Some(_) => (task.wait, task.unsent) = (None, false),
@@ -386,7 +385,7 @@ impl World<'_> {
         self.free_slot(id);
         self.clock.after(Duration::from_micros(200), Happening::Ended(id, finished));
         let task = self.task(id).expect("it is there");
-        (task.wait, task.unsent) = (None, false);
+        (task.wait, task.unsent, task.over) = (None, false, true);
         Ok(())
     }
 
@@ -519,7 +518,7 @@ impl World<'_> {
         self.watch.leaves(entry, &claim, terms.bills)?;
         let attempt = entry.map_or(claim.number, |entry| entry.hold.attempt);
         let unreached = !self.calm && terms.remote && self.chance.happens(self.scenario.faults.creates / 4);
-        let create = Create { key: request.key, attempt, request, accounts: claim.accounts, unreached };
+        let create = Create { key: request.key, attempt, request, unreached };
         self.task(id).expect("it is there").under_way += 1;
         let way = self.way();
         self.clock.after(way, Happening::Arrive(id, number, Call::Create(Box::new(create))));
@@ -575,7 +574,7 @@ impl World<'_> {
         self.note("create", format_args!("{name} {key} made {:?}, {fault:?}", received.made));
         if let Some(made) = received.made {
             self.providers[number].made[made].bill = self.bill(id, number, made);
-            self.watch.arrived(made, &self.providers[number], now)?;
+            self.watch.arrived(made, &mut self.providers[number], now)?;
             self.watch.booked(&key, &self.store, &self.providers, now)?;
         }
         self.clock.at(received.at, Happening::Told(id, None, Told::Created(received.answer)));

@@ -6,8 +6,9 @@
 //!
 //! Start reading at [`Watch::committed`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use castline_core::ledger::{Ask, Claim, Entry, Ruling, State, Verdict};
 use castline_core::{Key, MicroUsd, PredictionId, ProviderName, Request};
@@ -84,6 +85,8 @@ pub struct Watch {
     received: BTreeMap<String, u32>,
     /// The entry that has each prediction, and as which of its creates.
     owners: BTreeMap<(ProviderName, PredictionId), (Key, u64)>,
+    /// Creates that count as spent, because a person or the project said to create them again.
+    given_up: BTreeSet<(Key, u64)>,
 }
 
 impl Watch {
@@ -110,11 +113,15 @@ impl Watch {
     }
 
     /// A create was received.
-    pub fn arrived(&mut self, number: usize, provider: &Provider, now: Timestamp) -> Holds {
-        let new = &provider.made[number];
+    pub fn arrived(&mut self, number: usize, provider: &mut Provider, now: Timestamp) -> Holds {
         if !provider.terms().bills {
             return Ok(());
         }
+        let new = &mut provider.made[number];
+        // It may have been given up while it was on its way.
+        new.released = self.given_up.contains(&(new.key, new.attempt));
+        let given_up = new.released;
+        let new = &provider.made[number];
         let wire = wire(&new.request, Files::Known);
         let asked = self.asked.get(&wire).copied().unwrap_or_default();
         let received = self.received.entry(wire).or_default();
@@ -122,12 +129,14 @@ impl Watch {
         must(*received <= asked, Invariant::AskedFor, || {
             format!("`{}` is create {received} of its request, which was asked for {asked} times", new.id.0)
         })?;
-        let theirs = |made: &&Made| {
-            let owner = self.owners.get(&(provider.name(), made.id.clone()));
-            owner.is_none_or(|(key, _)| *key == new.key)
+        // What another create of the same request has taken is in its books now, and the other way
+        // round.
+        let theirs = |made: &&Made| match self.owners.get(&(provider.name(), made.id.clone())) {
+            Some((key, _)) => *key == new.key,
+            None => !self.owners.values().any(|owner| *owner == (made.key, made.attempt)),
         };
         let mut earlier = provider.made[..number].iter().filter(|made| made.key == new.key).filter(theirs);
-        match earlier.find(|made| !made.released) {
+        match earlier.find(|made| !made.released && !given_up) {
             Some(made) => must(false, Invariant::PaidOnce, || {
                 format!("`{}` is created, and `{}` is {:?}", new.id.0, made.id.0, made.status(now))
             }),
@@ -201,6 +210,7 @@ impl Watch {
     fn rulings(&mut self, ask: &Ask, before: Option<&Entry>, providers: &mut [Provider]) {
         if let (Ask::Ruled(Ruling::Retry), Some(before)) = (ask, before) {
             self.asked(&before.request);
+            self.given_up.insert((before.key(), before.hold.attempt));
             let all = providers.iter_mut().flat_map(|provider| provider.made.iter_mut());
             all.filter(|made| made.key == before.key()).for_each(|made| made.released = true);
         }
@@ -234,16 +244,20 @@ impl Watch {
         })
     }
 
+    /// What has no price cannot be held, and was allowed all the same.
     fn budgets(entry: &Entry, verdict: &Verdict, store: &Store, now: Timestamp) -> Holds {
+        if !entry.terms.bills {
+            return Ok(());
+        }
         for account in &entry.hold.accounts {
             let held = store.rows.held(account, now);
             let Some(limit) = held.limit else { continue };
-            must(held.held.saturating_sub(held.overcharge) <= limit, Invariant::Budget, || {
-                format!("{account} holds {} of {limit}", held.held)
+            let at_our_prices = store.rows.held_at_our_prices(account, now);
+            must(at_our_prices <= limit, Invariant::Budget, || {
+                format!("{account} holds {at_our_prices} of {limit}")
             })?;
-            let creates = matches!(verdict, Verdict::Create(_)) && !matches!(entry.hold.settled, Some(_));
-            let fresh = creates && entry.hold.at == now;
-            must(!(fresh && held.overcharge > MicroUsd::ZERO), Invariant::Budget, || {
+            let creates = matches!(verdict, Verdict::Create(_)) && entry.hold.at == now;
+            must(!creates || held.overcharge == MicroUsd::ZERO, Invariant::Budget, || {
                 format!("{account} was overcharged by {}, and another is created", held.overcharge)
             })?;
         }
@@ -282,21 +296,33 @@ impl Watch {
     }
 
     /// Whatever was paid for is known in the end: it has an output, or it is followed, in doubt,
-    /// or booked as spent.
+    /// or booked as spent. Of lost creates of one request nobody can tell which is whose; there
+    /// are no more of them than entries that wait for one.
     pub fn accounted(&self, store: &Store, providers: &[Provider], now: Timestamp) -> Holds {
+        let mut open: BTreeMap<String, usize> = BTreeMap::new();
+        let waits = |entry: &&Arc<Entry>| matches!(entry.state, State::Intended | State::InDoubt);
+        for entry in store.rows.entries.values().filter(waits) {
+            *open.entry(wire(&entry.request, Files::Known)).or_default() += 1;
+        }
         for provider in providers.iter().filter(|provider| provider.terms().bills) {
             for made in &provider.made {
-                let (key, attempt) = self.owner(made, provider);
-                let entry = store.rows.entries.get(&key);
-                let known = entry.is_some_and(|entry| match entry.state {
-                    State::Intended | State::InDoubt => entry.hold.attempt == attempt,
-                    _ => entry.prediction.as_ref() == Some(&made.id),
-                });
-                must(known || made.released, Invariant::NothingLost, || {
-                    let state = entry.map(|entry| entry.state);
-                    format!("`{}` was paid for, and its entry is {state:?}", made.id.0)
-                })?;
                 self.one_booked(made, provider, store, now)?;
+                let owner = self.owners.get(&(provider.name(), made.id.clone()));
+                let known = match owner.and_then(|(key, _)| store.rows.entries.get(key)) {
+                    _ if made.released => true,
+                    Some(entry) => entry.prediction.as_ref() == Some(&made.id),
+                    None => match open.get_mut(&wire(&made.request, Files::Known)) {
+                        Some(left) if *left > 0 => {
+                            *left -= 1;
+                            true
+                        }
+                        _ => false,
+                    },
+                };
+                must(known, Invariant::NothingLost, || {
+                    let state = store.rows.entries.get(&made.key).map(|entry| entry.state);
+                    format!("`{}` was paid for, nobody has it, and its entry is {state:?}", made.id.0)
+                })?;
             }
         }
         Ok(())

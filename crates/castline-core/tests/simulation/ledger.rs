@@ -60,6 +60,20 @@ impl Rows {
         }
     }
 
+    /// What an account holds but for overcharges and what has no price; counted by other means
+    /// than [`Rows::held`].
+    pub fn held_at_our_prices(&self, account: &Account, now: Timestamp) -> MicroUsd {
+        let mut sum = MicroUsd::ZERO;
+        for ((_, _, of), hold) in &self.holds {
+            let counts = *account != Account::Day || hold.at > now - DAY || hold.settled.is_none();
+            if of == account && counts {
+                let reserved = hold.reserved.unwrap_or_default();
+                sum += hold.settled.unwrap_or(reserved).min(reserved);
+            }
+        }
+        sum
+    }
+
     /// An account with all that is held against it. The rolling one forgets after a day, but not
     /// what is still open.
     pub fn held(&self, account: &Account, now: Timestamp) -> Held {

@@ -28,7 +28,6 @@ pub struct Task {
     pub prediction: Prediction,
     pub request: Arc<Request>,
     pub claim: Claim,
-    pub beyond: u64,
     /// What it waits for; a new wait takes the place of an old one.
     pub wait: Option<u64>,
     /// What it waits for would lead to a create.
@@ -39,6 +38,8 @@ pub struct Task {
     pub sending: bool,
     /// Its create was tried again behind the run's back, where that is planted.
     pub again: bool,
+    /// It has ended, and its run is about to hear of it.
+    pub over: bool,
 }
 
 /// A process.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use castline_core::ledger::{Account, Terms};
+use castline_core::ledger::Terms;
 use castline_core::prediction::{CallFault, Candidate, Found, Search};
 use castline_core::snapshot::Status;
 use castline_core::{Artifact, Digest, Key, MicroUsd, Output, PredictionId, ProviderName, Request, Snapshot};
@@ -45,7 +45,6 @@ pub struct Made {
     /// Which create of the key, as the ledger counts them.
     pub attempt: u64,
     pub request: Arc<Request>,
-    pub accounts: Vec<Account>,
     pub arrived: Timestamp,
     /// What its list shows of the input.
     shown: Json,
@@ -133,7 +132,6 @@ pub struct Create {
     pub key: Key,
     pub attempt: u64,
     pub request: Arc<Request>,
-    pub accounts: Vec<Account>,
     /// It does not get through.
     pub unreached: bool,
 }
@@ -219,7 +217,7 @@ impl Provider {
     }
 
     fn make(&mut self, create: &Create, now: Timestamp) -> usize {
-        let Create { key, attempt, request, accounts, .. } = create.clone();
+        let Create { key, attempt, request, .. } = create.clone();
         let number = self.made.len();
         let mut seconds = self.chance.time(SECOND / 2, 20 * SECOND);
         let mut waits = self.chance.time(Duration::ZERO, 5 * SECOND);
@@ -246,7 +244,6 @@ impl Provider {
             attempt,
             shown: input_of(&request, self.profile.files),
             request,
-            accounts,
             arrived: now,
             starts,
             ends: starts + seconds,

@@ -25,7 +25,7 @@ use crate::invariants::{Broken, Holds, Invariant, Watch, must};
 use crate::ledger::Store;
 use crate::planted::Bug;
 use crate::process::{Process, TaskId, asked};
-use crate::provider::{Create, Files, Provider, wire};
+use crate::provider::{Create, Files, Made, Provider, wire};
 use crate::scheduler::{Log, Scheduler};
 use crate::workflows::Scenario;
 
@@ -282,6 +282,10 @@ impl<'s> World<'s> {
         if early && self.disaster(process)? {
             return Ok(true);
         }
+        if let Some(until) = self.processes[process].frozen {
+            self.clock.at(until, happening);
+            return Ok(true);
+        }
         self.happen(happening)?;
         if !early && self.processes[process].alive {
             self.disaster(process)?;
@@ -467,9 +471,11 @@ impl<'s> World<'s> {
             return Ruling::Forgive;
         };
         let wanted = wire(&entry.request, Files::Known);
-        let free = provider.made.iter().filter(|made| !self.watch.is_owned(provider, &made.id));
+        // Given up is given up.
+        let free = |made: &&Made| !made.released && !self.watch.is_owned(provider, &made.id);
+        let free = provider.made.iter().filter(free);
         let mut alike: Vec<_> = free.filter(|made| wire(&made.request, Files::Known) == wanted).collect();
-        alike.sort_by_key(|made| made.key != entry.key());
+        alike.sort_by_key(|made| (made.key, made.attempt) != (entry.key(), entry.hold.attempt));
         match alike.first() {
             Some(made) => Ruling::Adopt(made.id.clone()),
             None => Ruling::Forgive,

@@ -65,14 +65,14 @@ impl World<'_> {
             parallel: wanted.parallel,
             fail_fast: wanted.fail_fast && !self.calm,
         };
-        self.processes[process].since = self.now();
+        self.processes[process].since = self.shown();
         self.processes[process].run = Some(Run::new(forecast, options));
         self.take(process, Input::Start)
     }
 
     /// Hands an input to the run and carries out what it decides.
     pub fn take(&mut self, process: usize, input: Input) -> Holds {
-        let now = self.now();
+        let now = self.shown();
         let Some(run) = self.processes[process].run.as_mut() else { return Ok(()) };
         let decision = run.handle(input, now);
         for event in decision.events {
@@ -168,7 +168,7 @@ impl World<'_> {
             facts: Facts { terms, p25: None },
             since: process.since,
             beyond,
-            account: None,
+            account: Some(self.scenario.runs[process.wanted].token.to_owned()),
             retry_lost: self.scenario.retry_lost,
         }
     }
@@ -185,6 +185,7 @@ impl World<'_> {
         prediction: Prediction,
         request: Arc<Request>,
     ) -> TaskId {
+        let wall = self.wall;
         let process_state = &mut self.processes[process];
         let number = process_state.next_task;
         process_state.next_task += 1;
@@ -193,6 +194,7 @@ impl World<'_> {
             prediction,
             request,
             claim: process_state.claim.clone(),
+            wall,
             wait: None,
             unsent: false,
             under_way: 0,
@@ -254,7 +256,7 @@ impl World<'_> {
             None => task.under_way -= 1,
         }
         let words = told(&answer);
-        let dos = task.prediction.handle(answer, now);
+        let dos = task.prediction.handle(answer, now + task.wall);
         let name = self.name(id);
         self.note("told", format_args!("{name} {words}"));
         self.carry_out(id, dos)
@@ -285,7 +287,7 @@ impl World<'_> {
         let now = self.now();
         let Some(task) = self.task(id).filter(|task| task.wait == Some(ticket)) else { return Ok(()) };
         (task.wait, task.unsent) = (None, false);
-        let dos = task.prediction.handle(Told::Stop, now);
+        let dos = task.prediction.handle(Told::Stop, now + task.wall);
         let name = self.name(id);
         self.note("told", format_args!("{name} stop"));
         self.carry_out(id, dos)
@@ -453,6 +455,11 @@ impl World<'_> {
 
     // Creates.
 
+    /// The account of a provider that a task's process uses.
+    fn token(&self, id: TaskId) -> &'static str {
+        self.scenario.runs[self.processes[id.process].wanted].token
+    }
+
     /// Files are there, a place is taken, and it is its turn.
     pub fn prepare(&mut self, id: TaskId, ticket: u64) {
         let faults = self.scenario.faults;
@@ -472,15 +479,15 @@ impl World<'_> {
                 return self.slots[number].line.push_back((id, ticket));
             }
             taken.insert(id);
-            let (rate, now) = (profile.rate.map(Rate::per_minute), self.now());
+            let (rate, now) = (profile.rate.map(Rate::per_minute), self.shown());
             if let Err(wait) = self.buckets[number].take(rate, now) {
                 return self.clock.after(wait.min(LOOK), Happening::Prepare(id, ticket));
             }
         }
         let sent = Sent {
             input: Arc::new(input_of(&request, profile.files)),
-            clock: Some(profile.clock),
-            account: None,
+            clock: Some(profile.clock - self.wall),
+            account: Some(self.token(id).to_owned()),
         };
         let wait = Duration::from_micros(300);
         self.clock.after(wait, Happening::Told(id, Some(ticket), Told::Prepared(Ok(sent))));
@@ -518,7 +525,7 @@ impl World<'_> {
         self.watch.leaves(entry, &claim, terms.bills)?;
         let attempt = entry.map_or(claim.number, |entry| entry.hold.attempt);
         let unreached = !self.calm && terms.remote && self.chance.happens(self.scenario.faults.creates / 4);
-        let create = Create { key: request.key, attempt, request, unreached };
+        let create = Create { key: request.key, attempt, request, token: self.token(id), unreached };
         self.task(id).expect("it is there").under_way += 1;
         let way = self.way();
         self.clock.after(way, Happening::Arrive(id, number, Call::Create(Box::new(create))));
@@ -527,7 +534,7 @@ impl World<'_> {
 
     /// A request arrives, whether its sender lives or not.
     pub fn arrive(&mut self, id: TaskId, number: usize, call: Call) -> Holds {
-        let now = self.now();
+        let (now, token, wall) = (self.now(), self.token(id), self.wall);
         let alive = self.processes[id.process].alive;
         let provider = &mut self.providers[number];
         let (answer, ticket, at) = match call {
@@ -536,10 +543,15 @@ impl World<'_> {
                 provider.cancel(&prediction, now);
                 return Ok(());
             }
-            Call::Get(prediction, ticket) => (Told::Got(provider.get(&prediction, now)), ticket, now),
-            Call::List(search, ticket) => (Told::Searched(provider.list(&search, now)), ticket, now),
+            Call::Get(prediction, ticket) => (Told::Got(provider.get(&prediction, token, now)), ticket, now),
+            Call::List(search, ticket) => {
+                (Told::Searched(provider.list(&search, token, now, wall)), ticket, now)
+            }
             Call::Fetch(snapshot) => {
-                let fetched = provider.fetch(&snapshot.id, now);
+                // Where that is planted, the first one's files are fetched.
+                let wrong = provider.made.first().filter(|_| self.planted == Some(Bug::WrongFiles));
+                let wanted = wrong.map_or(&snapshot.id, |made| &made.id).clone();
+                let fetched = provider.fetch(&wanted, now);
                 let fetched = fetched.map(|output| self.priced(id, number, &snapshot, output));
                 (Told::Fetched(fetched), None, now)
             }
@@ -552,7 +564,7 @@ impl World<'_> {
     }
 
     fn create_arrives(&mut self, id: TaskId, number: usize, create: Create) -> Holds {
-        let now = self.now();
+        let (now, shown) = (self.now(), self.shown());
         if let Some(task) = self.task(id) {
             task.sending = false;
         }
@@ -566,7 +578,7 @@ impl World<'_> {
         let received = provider.create(&create, now);
         let (key, name) = (create.key, provider.profile.name);
         match &received.answer {
-            Err(CallFault::Busy { retry_after, .. }) => self.buckets[number].refused(*retry_after, now),
+            Err(CallFault::Busy { retry_after, .. }) => self.buckets[number].refused(*retry_after, shown),
             Ok(_) if self.buckets[number].is_slowed() => self.buckets[number].accepted(),
             _ => {}
         }

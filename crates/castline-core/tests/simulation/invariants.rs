@@ -144,7 +144,7 @@ impl Watch {
         }
     }
 
-    /// Something was committed.
+    /// Something was committed, at this true time and at the time that the machine shows.
     pub fn committed(
         &mut self,
         key: &Key,
@@ -153,7 +153,7 @@ impl Watch {
         done: &Committed,
         store: &Store,
         providers: &mut [Provider],
-        now: Timestamp,
+        [now, shown]: [Timestamp; 2],
     ) -> Holds {
         if let (Verdict::Cancel, true) = (&done.verdict, done.wanted) {
             return must(false, Invariant::NotTakenAway, || format!("{} stops {key}", claim.owner));
@@ -166,7 +166,7 @@ impl Watch {
         self.rulings(ask, before, providers);
         Self::kept(before, entry, ask, providers, now)?;
         Self::output(entry, ask, store)?;
-        Self::budgets(entry, &done.verdict, store, now)?;
+        Self::budgets(entry, &done.verdict, store, shown)?;
         self.booked(key, store, providers, now)
     }
 

@@ -28,8 +28,8 @@ pub enum Bug {
     SettledAsNothing,
     /// A resumed run believes its former journal instead of the ledger.
     JournalDecides,
-    /// The pictures of an output come in any order.
-    OutputOfAnother,
+    /// The files of another prediction are fetched.
+    WrongFiles,
     /// Things happen in the order of a hash map.
     OrderOfAHashMap,
     /// The provider lists a prediction later than it says: not castline's fault, but what its

@@ -12,7 +12,7 @@ use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Outcome, Run};
 use castline_core::{Failure, Request};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A task of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,8 @@ pub struct Task {
     pub prediction: Prediction,
     pub request: Arc<Request>,
     pub claim: Claim,
+    /// Its own clock minus the true time: it goes on by itself when the machine's is set.
+    pub wall: SignedDuration,
     /// What it waits for; a new wait takes the place of an old one.
     pub wait: Option<u64>,
     /// What it waits for would lead to a create.
@@ -124,6 +126,26 @@ pub fn word(act: &Do) -> String {
         Do::Cancel { prediction, .. } => format!("cancel {}", prediction.0),
         Do::Report(progress) => format!("report {progress:?}"),
         Do::Finish(finished) => format!("finish {:?} {:?}", finished.source, finished.outcome),
+    }
+}
+
+/// The kind of an ask, for the figures.
+pub fn kind_of(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Claim { .. } => "Claim",
+        Ask::Unsent => "Unsent",
+        Ask::Resend(_) => "Resend",
+        Ask::Created(_) => "Created",
+        Ask::Absent(_) => "Absent",
+        Ask::Unclear(_) => "Unclear",
+        Ask::Found(_) => "Found",
+        Ask::Stop => "Stop",
+        Ask::Unwanted => "Unwanted",
+        Ask::Ended(_) => "Ended",
+        Ask::Fetched(_) => "Fetched",
+        Ask::Left => "Left",
+        Ask::Missing => "Missing",
+        Ask::Ruled(_) => "Ruled",
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Made {
     /// Which create of the key, as the ledger counts them.
     pub attempt: u64,
     pub request: Arc<Request>,
+    /// Of which account. Another does not see it.
+    token: &'static str,
     pub arrived: Timestamp,
     /// What its list shows of the input.
     shown: Json,
@@ -132,6 +134,8 @@ pub struct Create {
     pub key: Key,
     pub attempt: u64,
     pub request: Arc<Request>,
+    /// With which account it is sent.
+    pub token: &'static str,
     /// It does not get through.
     pub unreached: bool,
 }
@@ -217,7 +221,7 @@ impl Provider {
     }
 
     fn make(&mut self, create: &Create, now: Timestamp) -> usize {
-        let Create { key, attempt, request, .. } = create.clone();
+        let Create { key, attempt, request, token, .. } = create.clone();
         let number = self.made.len();
         let mut seconds = self.chance.time(SECOND / 2, 20 * SECOND);
         let mut waits = self.chance.time(Duration::ZERO, 5 * SECOND);
@@ -244,6 +248,7 @@ impl Provider {
             attempt,
             shown: input_of(&request, self.profile.files),
             request,
+            token,
             arrived: now,
             starts,
             ends: starts + seconds,
@@ -307,11 +312,14 @@ impl Provider {
     }
 
     /// A get arrives.
-    pub fn get(&mut self, id: &PredictionId, now: Timestamp) -> Result<Snapshot, CallFault> {
+    pub fn get(&mut self, id: &PredictionId, token: &str, now: Timestamp) -> Result<Snapshot, CallFault> {
         if let Some(fault) = self.passing_fault() {
             return Err(fault);
         }
         let number = self.find(id).ok_or(CallFault::Gone)?;
+        if self.made[number].token != token {
+            return Err(CallFault::Gone);
+        }
         let young = now < self.made[number].arrived + 3 * SECOND;
         if young && self.chance.happens(self.faults.calls) {
             return Err(CallFault::Gone);
@@ -333,14 +341,23 @@ impl Provider {
         self.made[number].stopped.get_or_insert((at, stopped));
     }
 
-    /// Its list is read.
-    pub fn list(&mut self, search: &Search, now: Timestamp) -> Result<Found, CallFault> {
+    /// Its list is read, by whoever has a clock that is off by `wall`.
+    pub fn list(
+        &mut self,
+        search: &Search,
+        token: &str,
+        now: Timestamp,
+        wall: SignedDuration,
+    ) -> Result<Found, CallFault> {
         if let Some(fault) = self.passing_fault() {
             return Err(fault);
         }
         let clock = self.profile.clock;
-        let from = search.from + search.clock.unwrap_or(clock) - MARGIN;
-        let until = search.until.max(search.from) + search.clock.unwrap_or(clock) + MARGIN;
+        // Either offset of the clocks may hold at the end of the window.
+        let offset = clock - wall;
+        let then = search.clock.unwrap_or(offset);
+        let from = search.from + then - MARGIN;
+        let until = search.until.max(search.from) + then.max(offset) + MARGIN;
         let doubt = |why: &str| Some(why.to_owned());
         if (now + clock).duration_since(from) > KEPT {
             return Ok(Found { candidates: vec![], incomplete: doubt("the create is an hour old or more") });
@@ -349,10 +366,14 @@ impl Provider {
         if self.chance.happens(self.profile.gaps) {
             incomplete = doubt("it is longer than 50 pages");
         }
+        if search.account.as_ref().is_some_and(|account| account != token) {
+            incomplete = doubt("it was sent with another token");
+        }
         let mut candidates = vec![];
         let in_time = |made: &&Made| (from..=until).contains(&(made.arrived + clock));
         let ours = |made: &&Made| made.request.model.path() == search.model.path();
-        for made in self.made.iter().filter(|made| made.listed <= now).filter(ours).filter(in_time) {
+        let seen = |made: &&Made| made.token == token && made.listed <= now;
+        for made in self.made.iter().filter(seen).filter(ours).filter(in_time) {
             match likeness(&search.sent, &made.shown, self.profile.hides_files) {
                 _ if made.is_deleted(now) => incomplete = doubt("an input was deleted"),
                 None => {}

@@ -4,7 +4,7 @@
 //! time happens in an order that the seed chooses.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -83,12 +83,12 @@ pub struct Log {
     pub count: u64,
     show: bool,
     /// How often each kind of thing happened, for the figures.
-    pub kinds: HashMap<&'static str, u64>,
+    pub kinds: BTreeMap<&'static str, u64>,
 }
 
 impl Log {
     pub fn new(show: bool) -> Self {
-        Self { digest: Sha256::new(), count: 0, show, kinds: HashMap::new() }
+        Self { digest: Sha256::new(), count: 0, show, kinds: BTreeMap::new() }
     }
 
     /// Writes a line.
@@ -96,10 +96,15 @@ impl Log {
         let line = format!("{} {kind} {what}\n", now.as_microsecond());
         self.digest.update(line.as_bytes());
         self.count += 1;
-        *self.kinds.entry(kind).or_default() += 1;
+        self.count_kind(kind);
         if self.show {
             eprint!("{now:.6} {kind}: {what}\n");
         }
+    }
+
+    /// One more of a kind.
+    pub fn count_kind(&mut self, kind: &'static str) {
+        *self.kinds.entry(kind).or_default() += 1;
     }
 
     /// Of all lines so far.

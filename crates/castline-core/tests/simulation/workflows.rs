@@ -40,6 +40,8 @@ pub struct Faults {
     pub freezes: u32,
     /// Somebody stops a run, at each thing that it does.
     pub stops: u32,
+    /// The clock of the machine is set, at each thing that happens.
+    pub clock_steps: u32,
 }
 
 /// A kind of provider.
@@ -73,6 +75,8 @@ pub struct Wanted {
     pub parallel: usize,
     pub budget: Option<MicroUsd>,
     pub fail_fast: bool,
+    /// With which account of its provider.
+    pub token: &'static str,
 }
 
 /// What one simulation is about.
@@ -219,12 +223,14 @@ fn faults(chance: &mut Chance) -> Faults {
         power_cuts: often(&[0, 0, 3, 10]),
         freezes: often(&[0, 0, 0, 5]),
         stops: often(&[0, 0, 2, 10]),
+        clock_steps: often(&[0, 0, 0, 2]),
     }
 }
 
 fn runs(chance: &mut Chance, texts: usize) -> Vec<Wanted> {
     let count = *chance.one_of(&[1, 1, 2, 2, 3, 4]);
     let most = *chance.one_of(&[1, 30, 600]);
+    let tokens: &[&str] = if chance.happens(100) { &["ours", "theirs"] } else { &["ours"] };
     let run = |number: usize, chance: &mut Chance| Wanted {
         id: format!("run-{number}"),
         text: chance.below(texts),
@@ -232,6 +238,7 @@ fn runs(chance: &mut Chance, texts: usize) -> Vec<Wanted> {
         parallel: *chance.one_of(&[1, 2, 3, 16]),
         budget: chance.happens(250).then(|| MicroUsd(10_000 + chance.number() % 300_000)),
         fail_fast: chance.happens(100),
+        token: *chance.one_of(tokens),
     };
     (0..count).map(|number| run(number, chance)).collect()
 }

@@ -24,7 +24,7 @@ use crate::chance::Chance;
 use crate::invariants::{Broken, Holds, Invariant, Watch, must};
 use crate::ledger::Store;
 use crate::planted::Bug;
-use crate::process::{Process, TaskId, asked};
+use crate::process::{Process, TaskId, asked, kind_of};
 use crate::provider::{Create, Files, Made, Provider, wire};
 use crate::scheduler::{Log, Scheduler};
 use crate::workflows::Scenario;
@@ -121,6 +121,8 @@ pub struct World<'s> {
     pub tickets: u64,
     pub planted: Option<Bug>,
     pub power_cuts: u32,
+    /// What the clock of the machine shows beyond the true time: it may be set.
+    pub wall: SignedDuration,
 }
 
 /// What a simulation came to.
@@ -129,7 +131,8 @@ pub struct Played {
     pub digest: String,
     /// In virtual time.
     pub lasted: Duration,
-    pub kinds: Vec<(&'static str, u64)>,
+    /// How often each kind of thing happened.
+    pub kinds: BTreeMap<&'static str, u64>,
     pub outcome: Holds,
 }
 
@@ -137,13 +140,11 @@ pub struct Played {
 pub fn simulate(scenario: &Scenario, planted: Option<Bug>, show: bool) -> Played {
     let mut world = World::new(scenario, planted, show);
     let outcome = world.play();
-    let mut kinds: Vec<_> = world.log.kinds.iter().map(|(kind, count)| (*kind, *count)).collect();
-    kinds.sort_unstable();
     Played {
         happenings: world.log.count,
         digest: world.log.digest(),
         lasted: world.clock.passed(),
-        kinds,
+        kinds: world.log.kinds,
         outcome,
     }
 }
@@ -181,6 +182,7 @@ impl<'s> World<'s> {
             tickets: 0,
             planted,
             power_cuts: 0,
+            wall: SignedDuration::ZERO,
         }
     }
 
@@ -188,8 +190,14 @@ impl<'s> World<'s> {
         self.planted == Some(bug)
     }
 
+    /// The true time, by which providers go and things happen.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What the clock of the machine shows, by which castline goes.
+    pub fn shown(&self) -> Timestamp {
+        self.now() + self.wall
     }
 
     fn play(&mut self) -> Holds {
@@ -197,17 +205,19 @@ impl<'s> World<'s> {
             self.clock.after(self.scenario.runs[number].begins, Happening::Run(number));
         }
         for _ in 0..self.chance.below(4) {
-            let when = self.chance.time(Duration::from_mins(2), Duration::from_hours(3));
+            let when = self.chance.time(Duration::from_mins(2), Duration::from_hours(5));
             self.clock.after(when, Happening::Rule);
         }
         self.until_nothing_happens()?;
         self.become_calm();
         let wanted = (0..self.runs.len()).map(|run| undisturbed(self.scenario, run));
         let wanted: Vec<Final> = wanted.collect::<Result<_, _>>()?;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             self.rule()?;
             for number in 0..self.runs.len() {
-                self.clock.after(self.scenario.runs[number].begins, Happening::Run(number));
+                // What goes on at a provider that cannot be told to stop needs its time.
+                let wait = round * Duration::from_mins(20) + self.scenario.runs[number].begins;
+                self.clock.after(wait, Happening::Run(number));
             }
             self.until_nothing_happens()?;
             self.watch.accounted(&self.store, &self.providers, self.now())?;
@@ -232,7 +242,7 @@ impl<'s> World<'s> {
 
     /// Castline creates nothing more on such an account, and that is right.
     fn is_overcharged(&self) -> bool {
-        let held = |account| self.store.rows.held(account, self.now());
+        let held = |account| self.store.rows.held(account, self.shown());
         self.store.rows.limits.keys().any(|account| held(account).overcharge > MicroUsd::ZERO)
     }
 
@@ -350,7 +360,7 @@ impl<'s> World<'s> {
             both.for_each(|(account, limit)| self.store.open_account(account, limit));
         }
         let accounts = if live { accounts.to_vec() } else { vec![] };
-        let now = self.now();
+        let now = self.shown();
         self.store.take_lock(owner.clone());
         self.note("starts", format_args!("{owner}"));
         self.processes.push(Process::new(run, Claim::new(owner, id, accounts), now));
@@ -368,6 +378,12 @@ impl<'s> World<'s> {
         if self.power_cuts < 3 && self.chance.happens(faults.power_cuts) {
             self.power_cut();
             return Ok(true);
+        }
+        if self.chance.happens(faults.clock_steps) {
+            let seconds = self.chance.time(Duration::ZERO, Duration::from_mins(50)).as_secs() as i64;
+            let wall = SignedDuration::from_secs(*self.chance.one_of(&[0, seconds, -seconds]));
+            self.wall = wall;
+            self.note("clock is set", format_args!("to {wall:?} of the true time"));
         }
         if self.chance.happens(faults.crashes) {
             self.die(process, "is killed");
@@ -448,8 +464,10 @@ impl<'s> World<'s> {
     /// A person settles what castline cannot, and tells the truth. Who is not called looks only at
     /// what is not new.
     fn rule(&mut self) -> Holds {
-        let (now, calm) = (self.now(), self.calm);
-        let old = |entry: &&Arc<Entry>| calm || entry.intended + SignedDuration::from_mins(5) < now;
+        let (now, calm) = (self.shown(), self.calm);
+        // The clock may have been set since.
+        let waits = SignedDuration::from_mins(if self.scenario.faults.clock_steps > 0 { 110 } else { 5 });
+        let old = |entry: &&Arc<Entry>| calm || entry.intended + waits < now;
         let states = [State::InDoubt, State::Expired];
         let open = self.store.rows.entries.values().filter(|entry| states.contains(&entry.state)).filter(old);
         let open: Vec<Arc<Entry>> = open.cloned().collect();
@@ -489,13 +507,15 @@ impl<'s> World<'s> {
         claim: &Claim,
         ask: &Ask,
     ) -> Result<castline_core::ledger::Verdict, Broken> {
-        let now = self.now();
-        let done = self.store.commit(key, claim, ask, now);
+        let (now, shown) = (self.now(), self.shown());
+        let done = self.store.commit(key, claim, ask, shown);
         let words = crate::process::answered(&done.verdict);
+        self.log.count_kind(kind_of(ask));
+        self.log.count_kind(words);
         let state = done.written.as_ref().map_or("unchanged", |entry| entry.state.word());
         let short = &key.0.hex()[..8];
         self.note("commit", format_args!("{} {short} {}: {words}, {state}", claim.owner, asked(ask)));
-        self.watch.committed(key, claim, ask, &done, &self.store, &mut self.providers, now)?;
+        self.watch.committed(key, claim, ask, &done, &self.store, &mut self.providers, [now, shown])?;
         if done.written.is_some() {
             self.wake();
         }

@@ -3,18 +3,21 @@
 //!
 //! Start reading at [`World::plan`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use castline_core::event::Event;
 use castline_core::forecast::{Answer, Forecast, Known};
 use castline_core::ledger::{Ask, Claim, Sent, State, Verdict};
 use castline_core::legs::LegId;
-use castline_core::prediction::{CallFault, Do, Facts, Finished, Order, Outcome as End, Prediction, Progress, Told};
+use castline_core::prediction::{
+    CallFault, Do, Facts, Finished, Order, Outcome as End, Prediction, Progress, Told,
+};
 use castline_core::rate::Rate;
 use castline_core::results::LegStatus;
 use castline_core::run::{Effect, Input, Options, Run};
 use castline_core::{Key, Request};
-use castline_core::event::Event;
 
 use crate::common::{forecast, outputs, statuses};
 use crate::invariants::{Holds, Invariant, must};
@@ -83,8 +86,12 @@ impl World<'_> {
                 self.stop_unsent(process);
             }
         }
+        let mut effects = decision.effects;
+        if self.is_planted(Bug::OrderOfAHashMap) {
+            effects = effects.into_iter().enumerate().collect::<HashMap<_, _>>().into_values().collect();
+        }
         let mut finished = false;
-        for effect in decision.effects {
+        for effect in effects {
             match effect {
                 Effect::Ensure { leg, request } => self.ensure(process, leg, *request)?,
                 Effect::Cancel(leg) => self.tell_leg(process, leg, &Told::Stop),
@@ -99,7 +106,9 @@ impl World<'_> {
     fn finish(&mut self, process: usize) -> Holds {
         let ended = &self.processes[process];
         let left = ended.tasks.len();
-        must(left == 0, Invariant::Ends, || format!("{} ends with {left} predictions on the way", ended.owner))?;
+        must(left == 0, Invariant::Ends, || {
+            format!("{} ends with {left} predictions on the way", ended.owner)
+        })?;
         let run = ended.run.as_ref().expect("it has ended");
         let (status, statuses) = (run.status(), statuses(run));
         let outputs = outputs(run).into_iter().collect();

@@ -176,7 +176,10 @@ impl Watch {
         let has = before.claim.number == claim.number && before.claim.owner == claim.owner;
         must(free || has, Invariant::Claims, || {
             let (number, owner) = (before.claim.number, &before.claim.owner);
-            format!("{} with claim {} changes what {owner} has with claim {number}", claim.owner, claim.number)
+            format!(
+                "{} with claim {} changes what {owner} has with claim {number}",
+                claim.owner, claim.number
+            )
         })
     }
 

@@ -6,14 +6,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::chance::Chance;
-use crate::planted::Bug;
 
 /// When every simulation begins: 2026-01-01.
 const BEGINNING: i64 = 1_767_225_600;
@@ -25,18 +23,16 @@ pub struct Scheduler<T> {
     things: BTreeMap<u64, T>,
     count: u64,
     chance: Chance,
-    planted: Option<Bug>,
 }
 
 impl<T> Scheduler<T> {
-    pub fn new(seed: u64, planted: Option<Bug>) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             now: Timestamp::from_second(BEGINNING).expect("it is a time"),
             queue: BinaryHeap::new(),
             things: BTreeMap::new(),
             count: 0,
             chance: Chance::new(seed, "order"),
-            planted,
         }
     }
 
@@ -60,11 +56,7 @@ impl<T> Scheduler<T> {
     pub fn at(&mut self, time: Timestamp, thing: T) {
         let number = self.count;
         self.count += 1;
-        let place = match self.planted {
-            // As when a hash map is iterated over: another order in each process.
-            Some(Bug::OrderOfAHashMap) => RandomState::new().hash_one(number),
-            _ => self.chance.number(),
-        };
+        let place = self.chance.number();
         self.queue.push(Reverse((time.max(self.now), place, number)));
         self.things.insert(number, thing);
     }

@@ -164,7 +164,8 @@ fn texts(chance: &mut Chance) -> Vec<String> {
         let changed = chance.below(edited.len());
         edited[changed].word += 7;
         if chance.happens(300) {
-            let extra = Part { kind: Kind::Draw, axis: Some((0, 1)), mentions: true, ..edited[changed].clone() };
+            let extra =
+                Part { kind: Kind::Draw, axis: Some((0, 1)), mentions: true, ..edited[changed].clone() };
             edited.push(extra);
         }
         texts.push(yaml(&edited));
@@ -200,7 +201,8 @@ fn providers(chance: &mut Chance) -> Vec<Profile> {
     };
     let mock = Profile { name: "mock", terms: Terms { bills: false, ..BILLS }, ..replicate };
     let sandbox = Profile { name: "sandbox", terms: Terms::LOCAL, slots: None, rate: None, ..replicate };
-    let chosen = *chance.one_of(&[replicate, replicate, replicate, replicate, comet, comet, cog, mock, sandbox]);
+    let chosen =
+        *chance.one_of(&[replicate, replicate, replicate, replicate, comet, comet, cog, mock, sandbox]);
     let claiming = *chance.one_of(&[cog, comet, replicate]);
     let mut providers = vec![chosen];
     if chance.happens(200) && claiming.name != chosen.name {
@@ -221,8 +223,8 @@ fn faults(chance: &mut Chance) -> Faults {
         overcharges: often(&[0, 0, 0, 0, 0, 100]),
         crashes: often(&[0, 5, 20, 60]),
         power_cuts: often(&[0, 0, 3, 10]),
-        freezes: often(&[0, 0, 0, 5]),
-        stops: often(&[0, 0, 2, 10]),
+        freezes: often(&[0, 0, 0, 5, 20]),
+        stops: often(&[0, 0, 2, 10, 30]),
         clock_steps: often(&[0, 0, 0, 2]),
     }
 }
@@ -251,4 +253,3 @@ impl Scenario {
         format!("{:?}\nproviders: {providers:?}, {:?}\n{}", self.runs, self.faults, self.texts.join("---\n"))
     }
 }
-

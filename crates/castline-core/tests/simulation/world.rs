@@ -167,7 +167,7 @@ impl<'s> World<'s> {
         let count = scenario.providers.len();
         Self {
             scenario,
-            clock: Scheduler::new(scenario.seed, planted),
+            clock: Scheduler::new(scenario.seed),
             log: Log::new(show),
             store: Store::new(planted),
             providers: scenario.providers.iter().map(provider).collect(),
@@ -229,10 +229,10 @@ impl<'s> World<'s> {
             return Ok(());
         }
         let all = self.runs.iter().zip(&wanted);
-        let found = all.clone().find(|(run, wanted)| run.last.as_ref().is_none_or(|last| !same(last, wanted)));
+        let found =
+            all.clone().find(|(run, wanted)| run.last.as_ref().is_none_or(|last| !same(last, wanted)));
         let Some((run, wanted)) = found else { return Ok(()) };
-        let why = format!("{:?}\ninstead of\n{wanted:?}", run.last);
-        Err(Broken { invariant: Invariant::SameResult, why })
+        Err(Broken { invariant: Invariant::SameResult, why: difference(run.last.as_ref(), wanted) })
     }
 
     fn is_settled(&self, wanted: &[Final]) -> bool {
@@ -454,7 +454,8 @@ impl<'s> World<'s> {
     fn power_cut(&mut self) {
         self.power_cuts += 1;
         self.note("power cut", format_args!(""));
-        let alive: Vec<_> = (0..self.processes.len()).filter(|process| self.processes[*process].alive).collect();
+        let alive: Vec<_> =
+            (0..self.processes.len()).filter(|process| self.processes[*process].alive).collect();
         alive.into_iter().for_each(|process| self.die(process, "is without power"));
         self.store.power_cut(&mut self.chance);
     }
@@ -540,7 +541,9 @@ impl<'s> World<'s> {
 /// The process that does it, where it dies with the process.
 fn process_of(happening: &Happening) -> Option<usize> {
     match happening {
-        Happening::Begin(process, ..) | Happening::Flush(process) | Happening::Quit(process) => Some(*process),
+        Happening::Begin(process, ..) | Happening::Flush(process) | Happening::Quit(process) => {
+            Some(*process)
+        }
         Happening::Judge(task, ..)
         | Happening::Told(task, ..)
         | Happening::Prepare(task, _)
@@ -548,6 +551,18 @@ fn process_of(happening: &Happening) -> Option<usize> {
         | Happening::Ended(task, _) => Some(task.process),
         Happening::Run(_) | Happening::Arrive(..) | Happening::CancelDead(_) | Happening::Rule => None,
     }
+}
+
+/// Each leg and each output that is not as it should be.
+fn difference(last: Option<&Final>, wanted: &Final) -> String {
+    let Some(last) = last else { return "it has no end".to_owned() };
+    let status = |leg: &String| last.statuses.get(leg).copied();
+    let legs = wanted.statuses.iter().filter(|(leg, wanted)| status(leg) != Some(**wanted));
+    let legs = legs.map(|(leg, wanted)| format!("{leg} is {:?} instead of {wanted:?}", status(leg)));
+    let output = |name: &String| last.outputs.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+    let outputs = wanted.outputs.iter().filter(|(name, wanted)| output(name) != Some(wanted));
+    let outputs = outputs.map(|(name, _)| format!("output {name} is another"));
+    legs.chain(outputs).collect::<Vec<_>>().join(", ")
 }
 
 fn same(one: &Final, other: &Final) -> bool {

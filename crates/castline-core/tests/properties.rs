@@ -66,3 +66,19 @@ proptest! {
         }
     }
 }
+
+/// Found by the first of them, once.
+#[test]
+fn a_sheet_of_what_is_skipped_is_the_same_with_the_cache() {
+    let text = r#"steps:
+  s0: { uses: draw, if: "false", with: { prompt: word 0 } }
+  s1: { uses: sheet, from: s0.all }
+  s2: { uses: edit, if: "false", from: s1, with: { prompt: word 0 } }
+  s3: { uses: sheet, from: s0.all }
+"#;
+    let plan = plan(text, &[]).unwrap();
+    let mut world = World::default();
+    let fresh = world.run(plan.clone(), usize::MAX, |_| 0);
+    let cached = world.run(plan, usize::MAX, |_| 0);
+    assert_eq!((fresh.statuses, fresh.outputs), (cached.statuses, cached.outputs));
+}

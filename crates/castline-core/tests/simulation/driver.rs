@@ -9,27 +9,23 @@ use std::time::Duration;
 
 use castline_core::event::Event;
 use castline_core::forecast::{Answer, Forecast, Known};
-use castline_core::ledger::{Ask, Claim, Sent, State, Verdict};
+use castline_core::ledger::{Ask, Claim, State, Verdict};
 use castline_core::legs::LegId;
-use castline_core::prediction::{
-    CallFault, Do, Facts, Finished, Order, Outcome as End, Prediction, Progress, Told,
-};
-use castline_core::rate::Rate;
+use castline_core::prediction::{Do, Facts, Finished, Order, Outcome as End, Prediction, Progress, Told};
+use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
-use castline_core::run::{Effect, Input, Options, Run};
-use castline_core::{Key, Request};
+use castline_core::run::{Effect, Input, Options, Outcome, Run};
+use castline_core::{Failure, Key, Request};
+use jiff::SignedDuration;
 
 use crate::common::{forecast, outputs, statuses};
 use crate::invariants::{Holds, Invariant, must};
 use crate::planted::Bug;
 use crate::process::{Task, TaskId, outcome, told, word};
-use crate::provider::{Create, LONGEST_WAY, input_of};
 use crate::world::{Call, Final, Happening, World};
 
 /// How long a commit waits in line at most, usually.
 const COMMIT: Duration = Duration::from_millis(8);
-/// The longest that a line for a turn is not looked at.
-const LOOK: Duration = Duration::from_secs(5);
 
 impl World<'_> {
     // A run from its plan to its end.
@@ -158,33 +154,24 @@ impl World<'_> {
     }
 
     fn fail_as_before(&mut self, process: usize, leg: LegId) -> Holds {
-        let failure = castline_core::Failure::new(castline_core::request::FailureKind::Other, "as before");
-        let outcome = castline_core::run::Outcome::Failed {
-            status: LegStatus::Failed,
-            failure,
-            prediction: None,
-            cost: None,
-        };
+        let failure = Failure::new(FailureKind::Other, "as before");
+        let outcome = Outcome::Failed { status: LegStatus::Failed, failure, prediction: None, cost: None };
         self.take(process, Input::Ended(leg, Box::new(outcome)))
     }
 
     fn order(&self, process: usize, request: Arc<Request>, beyond: u64) -> Order {
         let terms = self.providers[self.provider(&request)].terms();
         let process = &self.processes[process];
+        let only_priced = self.scenario.only_priced && !self.calm;
         Order {
             request,
-            claim: process.claim.clone(),
-            facts: Facts { terms, p25: None },
+            claim: Claim { only_priced, ..process.claim.clone() },
+            facts: Facts { terms, p25: self.scenario.learned },
             since: process.since,
             beyond,
             account: Some(self.scenario.runs[process.wanted].token.to_owned()),
             retry_lost: self.scenario.retry_lost,
         }
-    }
-
-    fn provider(&self, request: &Request) -> usize {
-        let found = self.providers.iter().position(|provider| provider.name() == request.provider);
-        found.expect("requests go to providers of the scenario")
     }
 
     fn new_task(
@@ -247,7 +234,7 @@ impl World<'_> {
 
     // Predictions.
 
-    fn task(&mut self, id: TaskId) -> Option<&mut Task> {
+    pub fn task(&mut self, id: TaskId) -> Option<&mut Task> {
         self.processes[id.process].tasks.get_mut(&id.number)
     }
 
@@ -327,15 +314,6 @@ impl World<'_> {
         let task = self.task(id);
         let waits = task.is_none_or(|task| task.wait.is_some() || task.under_way > 0);
         must(waits, Invariant::Ends, || "a prediction waits for nothing and has not ended".to_owned())
-    }
-
-    fn named(&self, name: &castline_core::ProviderName) -> usize {
-        self.providers.iter().position(|provider| provider.name() == *name).expect("it is of the scenario")
-    }
-
-    /// One way over the network.
-    fn way(&mut self) -> Duration {
-        self.chance.time(Duration::from_millis(2), LONGEST_WAY)
     }
 
     fn report(&mut self, id: TaskId, progress: Progress) -> Holds {
@@ -422,7 +400,7 @@ impl World<'_> {
         self.task(id).expect("it is there").under_way += 1;
         let wait = self.chance.time(Duration::from_micros(50), COMMIT);
         let process = &mut self.processes[id.process];
-        let wait = jiff::SignedDuration::try_from(wait).expect("it is short");
+        let wait = SignedDuration::try_from(wait).expect("it is short");
         // One writer: what came first is written first.
         let when = process.written.max(self.clock.now()) + wait;
         process.written = when;
@@ -430,21 +408,21 @@ impl World<'_> {
         Ok(())
     }
 
-    pub fn judge(&mut self, id: TaskId, claim: &Claim, ask: Ask) -> Holds {
+    pub fn judge(&mut self, id: TaskId, claim: &Claim, ask: &Ask) -> Holds {
         let Some(key) = self.task(id).map(|task| task.request.key) else { return Ok(()) };
-        if let Ask::Fetched(arrival) = &ask
+        if let Ask::Fetched(arrival) = ask
             && !self.is_planted(Bug::DoneBeforeStored)
         {
             self.store.put_files(&arrival.output);
         }
-        let mut verdict = self.commit(&key, claim, &ask)?;
+        let mut verdict = self.commit(&key, claim, ask)?;
         // An output whose files are not there is none.
-        if let (Ask::Claim { .. }, Verdict::Reuse(entry)) = (&ask, &verdict)
+        if let (Ask::Claim { .. }, Verdict::Reuse(entry)) = (ask, &verdict)
             && !entry.output.as_ref().is_some_and(|output| self.store.has_files(output))
         {
             let former = Claim { number: entry.claim.number, ..claim.clone() };
             self.commit(&key, &former, &Ask::Missing)?;
-            verdict = self.commit(&key, claim, &ask)?;
+            verdict = self.commit(&key, claim, ask)?;
         }
         let granted = match &verdict {
             Verdict::Create(claim) => Some(claim.clone()),
@@ -460,188 +438,5 @@ impl World<'_> {
         let wait = self.chance.time(Duration::from_micros(20), COMMIT);
         self.clock.after(wait, Happening::Told(id, None, Told::Verdict(verdict)));
         Ok(())
-    }
-
-    // Creates.
-
-    /// The account of a provider that a task's process uses.
-    fn token(&self, id: TaskId) -> &'static str {
-        self.scenario.runs[self.processes[id.process].wanted].token
-    }
-
-    /// Files are there, a place is taken, and it is its turn.
-    pub fn prepare(&mut self, id: TaskId, ticket: u64) {
-        let faults = self.scenario.faults;
-        let Some(task) = self.task(id).filter(|task| task.wait == Some(ticket)) else { return };
-        let (key, request) = (task.request.key, task.request.clone());
-        let number = self.provider(&request);
-        let profile = self.providers[number].profile;
-        if !self.calm && self.chance.happens(faults.calls / 10) {
-            let fault = CallFault::Lost { host: profile.name.to_owned(), cause: "upload".to_owned() };
-            let late = self.chance.time(Duration::from_millis(10), Duration::from_secs(20));
-            return self.clock.after(late, Happening::Told(id, Some(ticket), Told::Prepared(Err(fault))));
-        }
-        let state = self.store.rows.entries.get(&key).map(|entry| entry.state);
-        if !matches!(state, Some(State::Created | State::Succeeded)) {
-            let taken = &mut self.slots[number].taken;
-            if profile.slots.is_some_and(|slots| taken.len() >= slots && !taken.contains(&id)) {
-                return self.slots[number].line.push_back((id, ticket));
-            }
-            taken.insert(id);
-            let (rate, now) = (profile.rate.map(Rate::per_minute), self.shown());
-            if let Err(wait) = self.buckets[number].take(rate, now) {
-                return self.clock.after(wait.min(LOOK), Happening::Prepare(id, ticket));
-            }
-        }
-        let sent = Sent {
-            input: Arc::new(input_of(&request, profile.files)),
-            clock: Some(profile.clock - self.wall),
-            account: Some(self.token(id).to_owned()),
-        };
-        let wait = Duration::from_micros(300);
-        self.clock.after(wait, Happening::Told(id, Some(ticket), Told::Prepared(Ok(sent))));
-    }
-
-    fn free_slot(&mut self, id: TaskId) {
-        for number in 0..self.slots.len() {
-            if self.slots[number].taken.remove(&id) {
-                self.next_in_line(number);
-            }
-        }
-    }
-
-    /// Whoever waits longest and still does.
-    pub fn next_in_line(&mut self, number: usize) {
-        let most = self.providers[number].profile.slots.unwrap_or(usize::MAX);
-        let mut room = most.saturating_sub(self.slots[number].taken.len());
-        while room > 0 {
-            let Some((id, ticket)) = self.slots[number].line.pop_front() else { return };
-            let alive = self.processes[id.process].alive;
-            if alive && self.task(id).is_some_and(|task| task.wait == Some(ticket)) {
-                self.clock.after(Duration::from_millis(50), Happening::Prepare(id, ticket));
-                room -= 1;
-            }
-        }
-    }
-
-    /// A create leaves; `early` where it does so before the ledger has said that it may.
-    fn send_create(&mut self, id: TaskId, early: Option<&Claim>) -> Holds {
-        let task = self.task(id).expect("it is there");
-        let (request, claim) = (task.request.clone(), early.cloned().unwrap_or_else(|| task.claim.clone()));
-        let number = self.provider(&request);
-        let entry = self.store.lasting(&request.key);
-        let terms = self.providers[number].terms();
-        self.watch.leaves(entry, &claim, terms.bills)?;
-        let attempt = entry.map_or(claim.number, |entry| entry.hold.attempt);
-        let unreached = !self.calm && terms.remote && self.chance.happens(self.scenario.faults.creates / 4);
-        let create = Create { key: request.key, attempt, request, token: self.token(id), unreached };
-        self.task(id).expect("it is there").under_way += 1;
-        let way = self.way();
-        self.clock.after(way, Happening::Arrive(id, number, Call::Create(Box::new(create))));
-        Ok(())
-    }
-
-    /// A request arrives, whether its sender lives or not.
-    pub fn arrive(&mut self, id: TaskId, number: usize, call: Call) -> Holds {
-        let (now, token, wall) = (self.now(), self.token(id), self.wall);
-        let alive = self.processes[id.process].alive;
-        let provider = &mut self.providers[number];
-        let (answer, ticket, at) = match call {
-            Call::Create(create) => return self.create_arrives(id, number, *create),
-            Call::Cancel(prediction) => {
-                provider.cancel(&prediction, now);
-                return Ok(());
-            }
-            Call::Get(prediction, ticket) => (Told::Got(provider.get(&prediction, token, now)), ticket, now),
-            Call::List(search, ticket) => {
-                (Told::Searched(provider.list(&search, token, now, wall)), ticket, now)
-            }
-            Call::Fetch(snapshot) => {
-                // Where that is planted, the first one's files are fetched.
-                let wrong = provider.made.first().filter(|_| self.planted == Some(Bug::WrongFiles));
-                let wanted = wrong.map_or(&snapshot.id, |made| &made.id).clone();
-                let fetched = provider.fetch(&wanted, now);
-                let fetched = fetched.map(|output| self.priced(id, number, &snapshot, output));
-                (Told::Fetched(fetched), None, now)
-            }
-        };
-        if alive {
-            let back = at + jiff::SignedDuration::try_from(self.way()).expect("it is short");
-            self.clock.at(back, Happening::Told(id, ticket, answer));
-        }
-        Ok(())
-    }
-
-    fn create_arrives(&mut self, id: TaskId, number: usize, create: Create) -> Holds {
-        let (now, shown) = (self.now(), self.shown());
-        if let Some(task) = self.task(id) {
-            task.sending = false;
-        }
-        let provider = &mut self.providers[number];
-        if create.unreached {
-            let host = provider.profile.name.to_owned();
-            let fault = CallFault::NotSent { host, cause: "connection refused".to_owned() };
-            self.clock.after(Duration::ZERO, Happening::Told(id, None, Told::Created(Err(fault))));
-            return Ok(());
-        }
-        let received = provider.create(&create, now);
-        let (key, name) = (create.key, provider.profile.name);
-        match &received.answer {
-            Err(CallFault::Busy { retry_after, .. }) => self.buckets[number].refused(*retry_after, shown),
-            Ok(_) if self.buckets[number].is_slowed() => self.buckets[number].accepted(),
-            _ => {}
-        }
-        let fault = received.answer.as_ref().err().map(ToString::to_string);
-        self.note("create", format_args!("{name} {key} made {:?}, {fault:?}", received.made));
-        if let Some(made) = received.made {
-            self.providers[number].made[made].bill = self.bill(id, number, made);
-            self.watch.arrived(made, &mut self.providers[number], now)?;
-            self.watch.booked(&key, &self.store, &self.providers, now)?;
-        }
-        self.clock.at(received.at, Happening::Told(id, None, Told::Created(received.answer)));
-        Ok(())
-    }
-
-    /// What a create costs in truth.
-    fn bill(&self, id: TaskId, number: usize, made: usize) -> castline_core::MicroUsd {
-        let made = &self.providers[number].made[made];
-        let settled = self.settled(id, number, &made.request, &made.metrics, &made.output());
-        settled.or(made.request.price).unwrap_or_default()
-    }
-
-    fn settled(
-        &self,
-        id: TaskId,
-        number: usize,
-        request: &Request,
-        metrics: &serde_json::Value,
-        output: &castline_core::Output,
-    ) -> Option<castline_core::MicroUsd> {
-        let name = self.providers[number].name();
-        let plan = &self.scenario.plans[self.processes[id.process].wanted];
-        let leg = self.processes[id.process].tasks.get(&id.number).and_then(|task| task.leg);
-        let observed = castline_core::price::Observed::of(Some(metrics), output);
-        let same = |leg: &LegId| {
-            let step = &plan.graph.steps[plan.legs.step(*leg)];
-            step.callee.model.reference.path() == request.model.path()
-        };
-        let leg = leg.or_else(|| plan.order().into_iter().find(same))?;
-        plan.settle(leg, request, &name, &observed)
-    }
-
-    fn priced(
-        &self,
-        id: TaskId,
-        number: usize,
-        snapshot: &castline_core::Snapshot,
-        output: castline_core::Output,
-    ) -> castline_core::prediction::Fetched {
-        let cost = match (&self.processes[id.process].tasks.get(&id.number), &snapshot.metrics) {
-            (Some(task), Some(metrics)) if self.providers[number].terms().bills => {
-                self.settled(id, number, &task.request, metrics, &output)
-            }
-            _ => Some(castline_core::MicroUsd::ZERO),
-        };
-        castline_core::prediction::Fetched { output, cost }
     }
 }

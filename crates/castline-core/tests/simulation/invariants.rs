@@ -96,7 +96,7 @@ impl Watch {
     }
 
     /// A create leaves.
-    pub fn leaves(&self, entry: Option<&Entry>, claim: &Claim, bills: bool) -> Holds {
+    pub fn leaves(entry: Option<&Entry>, claim: &Claim, bills: bool) -> Holds {
         let intended = entry.is_some_and(|entry| {
             entry.state == State::Intended
                 && !entry.unsent
@@ -147,14 +147,12 @@ impl Watch {
     /// Something was committed, at this true time and at the time that the machine shows.
     pub fn committed(
         &mut self,
-        key: &Key,
-        claim: &Claim,
-        ask: &Ask,
-        done: &Committed,
+        done: &Committed<'_>,
         store: &Store,
         providers: &mut [Provider],
         [now, shown]: [Timestamp; 2],
     ) -> Holds {
+        let Committed { key, claim, ask, .. } = done;
         if let (Verdict::Cancel, true) = (&done.verdict, done.wanted) {
             return must(false, Invariant::NotTakenAway, || format!("{} stops {key}", claim.owner));
         }
@@ -252,6 +250,10 @@ impl Watch {
         if !entry.terms.bills {
             return Ok(());
         }
+        let unpriced = matches!(verdict, Verdict::Create(_)) && entry.hold.reserved.is_none();
+        must(!(unpriced && entry.claim.only_priced), Invariant::Budget, || {
+            format!("{} is created without a price", entry.key())
+        })?;
         for account in &entry.hold.accounts {
             let held = store.rows.held(account, now);
             let Some(limit) = held.limit else { continue };

@@ -106,7 +106,10 @@ pub struct Store {
 }
 
 /// What a commit did, for those who watch.
-pub struct Committed {
+pub struct Committed<'a> {
+    pub key: Key,
+    pub claim: &'a Claim,
+    pub ask: &'a Ask,
     pub verdict: Verdict,
     pub before: Option<Arc<Entry>>,
     /// The entry that was written.
@@ -220,7 +223,7 @@ impl Store {
     }
 
     /// As `castline-store` has it: reads what the judge must know, and writes what it answers.
-    pub fn commit(&mut self, key: &Key, claim: &Claim, ask: &Ask, now: Timestamp) -> Committed {
+    pub fn commit<'a>(&mut self, key: &Key, claim: &'a Claim, ask: &'a Ask, now: Timestamp) -> Committed<'a> {
         let before = self.rows.entries.get(key).cloned();
         let owner_alive = before.as_ref().is_some_and(|entry| self.is_alive(&entry.claim.owner));
         let accounts = self.accounts(claim, ask, now);
@@ -244,7 +247,7 @@ impl Store {
         if !rows.is_empty() {
             self.write(rows, must_last(ask));
         }
-        Committed { verdict, before, written, wanted }
+        Committed { key: *key, claim, ask, verdict, before, written, wanted }
     }
 
     fn rows_of(

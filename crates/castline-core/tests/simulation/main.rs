@@ -6,9 +6,11 @@
 //!
 //! Start reading at [`world::simulate`].
 
+mod calls;
 mod chance;
 #[path = "../common/mod.rs"]
 mod common;
+mod disasters;
 mod driver;
 mod figures;
 mod invariants;

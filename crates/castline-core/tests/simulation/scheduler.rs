@@ -90,7 +90,7 @@ impl Log {
         self.count += 1;
         self.count_kind(kind);
         if self.show {
-            eprint!("{now:.6} {kind}: {what}\n");
+            eprintln!("{now:.6} {kind}: {what}");
         }
     }
 

@@ -94,6 +94,10 @@ pub struct Scenario {
     pub retry_lost: bool,
     /// The project's own price, by time.
     pub by_time: bool,
+    /// Nothing may be created whose price is not known, until it is calm.
+    pub only_priced: bool,
+    /// How long the models are known to take.
+    pub learned: Option<Duration>,
     /// The plan of each run.
     pub plans: Vec<Arc<Plan>>,
 }
@@ -110,8 +114,21 @@ impl Scenario {
         let runs = runs(&mut chance, texts.len());
         let day = chance.happens(150).then(|| MicroUsd(20_000 + chance.number() % 400_000));
         let (retry_lost, by_time) = (chance.happens(150), chance.happens(100));
-        let mut scenario =
-            Self { seed, texts, providers, runs, faults, day, retry_lost, by_time, plans: vec![] };
+        let only_priced = chance.happens(300);
+        let learned = *chance.one_of(&[None, Some(Duration::from_secs(6))]);
+        let mut scenario = Self {
+            seed,
+            texts,
+            providers,
+            runs,
+            faults,
+            day,
+            retry_lost,
+            by_time,
+            only_priced,
+            learned,
+            plans: vec![],
+        };
         let plans = scenario.runs.iter().map(|run| scenario.plan(run)).collect::<Result<_, _>>().ok()?;
         scenario.plans = plans;
         Some(scenario)
@@ -232,7 +249,7 @@ fn faults(chance: &mut Chance) -> Faults {
 fn runs(chance: &mut Chance, texts: usize) -> Vec<Wanted> {
     let count = *chance.one_of(&[1, 1, 2, 2, 3, 4]);
     let most = *chance.one_of(&[1, 30, 600]);
-    let tokens: &[&str] = if chance.happens(100) { &["ours", "theirs"] } else { &["ours"] };
+    let tokens: &[&'static str] = if chance.happens(100) { &["ours", "theirs"] } else { &["ours"] };
     let run = |number: usize, chance: &mut Chance| Wanted {
         id: format!("run-{number}"),
         text: chance.below(texts),
@@ -240,7 +257,7 @@ fn runs(chance: &mut Chance, texts: usize) -> Vec<Wanted> {
         parallel: *chance.one_of(&[1, 2, 3, 16]),
         budget: chance.happens(250).then(|| MicroUsd(10_000 + chance.number() % 300_000)),
         fail_fast: chance.happens(100),
-        token: *chance.one_of(tokens),
+        token: tokens[chance.below(tokens.len())],
     };
     (0..count).map(|number| run(number, chance)).collect()
 }

@@ -111,7 +111,7 @@ impl World<'_> {
         let number = ended.wanted;
         let well = status.exit_code() == 0;
         self.store.settle();
-        self.runs[number].last = Some(Final { status, statuses, outputs });
+        self.runs[number].ends.push(Final { status, statuses, outputs });
         self.die(process, &format!("ends: {status:?}"));
         if well {
             self.runs[number].left = self.runs[number].left.min(1);
@@ -148,7 +148,7 @@ impl World<'_> {
 
     fn failed_before(&self, process: usize, leg: LegId) -> bool {
         let state = &self.processes[process];
-        let Some(last) = &self.runs[state.wanted].last else { return false };
+        let Some(last) = self.runs[state.wanted].last() else { return false };
         let name = state.run.as_ref().map(|run| run.plan().leg_name(leg)).unwrap_or_default();
         last.statuses.get(&name) == Some(&LegStatus::Failed)
     }

@@ -170,8 +170,10 @@ impl Watch {
 
     fn claims(before: Option<&Entry>, claim: &Claim, ask: &Ask) -> Holds {
         let Some(before) = before else { return Ok(()) };
-        let free = matches!(ask, Ask::Claim { .. } | Ask::Ruled(_) | Ask::Missing);
-        let has = before.claim.number == claim.number && before.claim.owner == claim.owner;
+        let free = matches!(ask, Ask::Claim { .. } | Ask::Ruled(_));
+        // Whoever misses files need not have made them, but must speak of these.
+        let owner = matches!(ask, Ask::Missing) || before.claim.owner == claim.owner;
+        let has = before.claim.number == claim.number && owner;
         must(free || has, Invariant::Claims, || {
             let (number, owner) = (before.claim.number, &before.claim.owner);
             format!(

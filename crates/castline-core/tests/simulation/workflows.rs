@@ -3,6 +3,7 @@
 //!
 //! Start reading at [`Scenario::of`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use castline_core::MicroUsd;
@@ -14,7 +15,6 @@ use castline_spec::{Project, Source};
 use jiff::SignedDuration;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::sync::Arc;
 
 use crate::chance::Chance;
 use crate::common::flows::{Kind, Part, parts, yaml};
@@ -146,6 +146,12 @@ impl Scenario {
         }
     }
 
+    /// What it is about, for people.
+    pub fn describe(&self) -> String {
+        let Self { runs, providers, faults, texts, .. } = self;
+        format!("{runs:#?}\n{providers:#?}\n{faults:#?}\n{}", texts.join("---\n"))
+    }
+
     fn plan(&self, run: &Wanted) -> Result<Arc<Plan>, String> {
         let project = if self.by_time { "prices: { draw: { usd: 0.001, per: gpu-second } }" } else { "" };
         let (project, _) = Project::parse(&Source::new("castline.yaml", project));
@@ -260,13 +266,4 @@ fn runs(chance: &mut Chance, texts: usize) -> Vec<Wanted> {
         token: tokens[chance.below(tokens.len())],
     };
     (0..count).map(|number| run(number, chance)).collect()
-}
-
-/// Needed by nobody but those who print a scenario.
-impl Scenario {
-    /// What it is about, for people.
-    pub fn describe(&self) -> String {
-        let providers: Vec<_> = self.providers.iter().map(|profile| profile.name).collect();
-        format!("{:?}\nproviders: {providers:?}, {:?}\n{}", self.runs, self.faults, self.texts.join("---\n"))
-    }
 }

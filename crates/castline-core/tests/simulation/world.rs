@@ -88,9 +88,16 @@ pub struct Slots {
 /// A run that somebody wants, and how it stands.
 pub struct RunState {
     pub process: Option<usize>,
+    /// How it ended each time that it came to an end.
+    pub ends: Vec<Final>,
     /// How often it may still be taken up while everything goes wrong.
     pub left: u32,
-    pub last: Option<Final>,
+}
+
+impl RunState {
+    pub fn last(&self) -> Option<&Final> {
+        self.ends.last()
+    }
 }
 
 /// How a run ended.
@@ -155,14 +162,14 @@ fn undisturbed(scenario: &Scenario, run: usize) -> Result<Final, Broken> {
     world.calm = true;
     world.clock.after(Duration::ZERO, Happening::Run(0));
     world.until_nothing_happens()?;
-    let last = world.runs.pop().and_then(|run| run.last);
+    let last = world.runs.pop().and_then(|mut run| run.ends.pop());
     last.ok_or_else(|| Broken { invariant: Invariant::Ends, why: "an undisturbed run has no end".to_owned() })
 }
 
 impl<'s> World<'s> {
     fn new(scenario: &'s Scenario, planted: Option<Bug>, show: bool) -> Self {
         let provider = |profile: &_| Provider::new(*profile, scenario.faults, scenario.seed, planted);
-        let run = |_| RunState { process: None, left: TAKEN_UP, last: None };
+        let run = |_| RunState { process: None, ends: vec![], left: TAKEN_UP };
         let count = scenario.providers.len();
         Self {
             scenario,
@@ -220,6 +227,7 @@ impl<'s> World<'s> {
             }
             self.until_nothing_happens()?;
             self.watch.accounted(&self.store, &self.providers, self.now())?;
+            self.ended_alike(&wanted)?;
             if self.is_settled(&wanted) {
                 return Ok(());
             }
@@ -228,15 +236,24 @@ impl<'s> World<'s> {
             return Ok(());
         }
         let all = self.runs.iter().zip(&wanted);
-        let found =
-            all.clone().find(|(run, wanted)| run.last.as_ref().is_none_or(|last| !same(last, wanted)));
+        let found = all.clone().find(|(run, wanted)| run.last().is_none_or(|last| !same(last, wanted)));
         let Some((run, wanted)) = found else { return Ok(()) };
-        Err(Broken { invariant: Invariant::SameResult, why: difference(run.last.as_ref(), wanted) })
+        Err(Broken { invariant: Invariant::SameResult, why: difference(run.last(), wanted) })
     }
 
     fn is_settled(&self, wanted: &[Final]) -> bool {
-        let same = |(run, wanted): (&RunState, &Final)| run.last.as_ref().is_some_and(|l| same(l, wanted));
+        let same = |(run, wanted): (&RunState, &Final)| run.last().is_some_and(|last| same(last, wanted));
         self.runs.iter().zip(wanted).all(same)
+    }
+
+    /// Whenever a run's legs ended as they should, its outputs are those that they should be.
+    fn ended_alike(&self, wanted: &[Final]) -> Holds {
+        for (run, wanted) in self.runs.iter().zip(wanted) {
+            let mut alike = run.ends.iter().filter(|end| end.statuses == wanted.statuses);
+            let other = alike.find(|end| end.outputs != wanted.outputs);
+            must(other.is_none(), Invariant::SameResult, || difference(other, wanted))?;
+        }
+        Ok(())
     }
 
     /// Castline creates nothing more on such an account, and that is right.
@@ -422,9 +439,10 @@ fn difference(last: Option<&Final>, wanted: &Final) -> String {
     let output = |name: &String| last.outputs.iter().find(|(other, _)| other == name).map(|(_, value)| value);
     let outputs = wanted.outputs.iter().filter(|(name, wanted)| output(name) != Some(wanted));
     let outputs = outputs.map(|(name, _)| format!("output {name} is another"));
-    legs.chain(outputs).collect::<Vec<_>>().join(", ")
+    let end = (last.status != wanted.status).then(|| format!("it is {:?}", last.status));
+    end.into_iter().chain(legs).chain(outputs).collect::<Vec<_>>().join(", ")
 }
 
 fn same(one: &Final, other: &Final) -> bool {
-    one.statuses == other.statuses && one.outputs == other.outputs
+    one == other
 }

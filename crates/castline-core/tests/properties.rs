@@ -3,89 +3,10 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
+use common::flows::{parts, yaml};
 use common::{World, plan};
 use proptest::prelude::*;
-
-/// A step as the generator thinks of it.
-#[derive(Debug, Clone)]
-struct Part {
-    kind: u8,
-    from: usize,
-    all: bool,
-    axis: Option<(u8, u8)>,
-    mentions: bool,
-    word: u8,
-    condition: bool,
-}
-
-fn part() -> impl Strategy<Value = Part> {
-    (
-        0..4_u8,
-        0..8_usize,
-        any::<bool>(),
-        proptest::option::of((0..2_u8, 0..2_u8)),
-        any::<bool>(),
-        0..3_u8,
-        0..6_u8,
-    )
-        .prop_map(|(kind, from, all, axis, mentions, word, condition)| Part {
-            kind,
-            from,
-            all,
-            axis,
-            mentions,
-            word,
-            condition: condition == 0,
-        })
-}
-
-fn parts() -> impl Strategy<Value = Vec<Part>> {
-    proptest::collection::vec(part(), 1..7)
-}
-
-/// The workflow as YAML. Steps refer to earlier ones, so that there is no cycle.
-fn yaml(parts: &[Part]) -> String {
-    let mut text = "steps:\n".to_owned();
-    for (i, part) in parts.iter().enumerate() {
-        let name = format!("s{i}");
-        let earlier: Vec<usize> = (0..i).filter(|j| parts[*j].kind != 3).collect();
-        let from = (!earlier.is_empty()).then(|| earlier[part.from % earlier.len()]);
-        let uses = match (part.kind, from) {
-            (3, _) => "write",
-            (1, Some(_)) => "edit",
-            (2, Some(_)) => "sheet",
-            _ => "draw",
-        };
-        let _ = writeln!(text, "  {name}:\n    uses: {uses}");
-        if let (Some((axis, list)), true) = (part.axis, uses != "sheet") {
-            let values = ["[u, v]", "[u, v, w]"][list as usize];
-            let _ = writeln!(text, "    each: {{ {}: {values} }}", ["p", "q"][axis as usize]);
-        }
-        if part.condition {
-            let _ = writeln!(text, "    if: \"false\"");
-        }
-        let mention = match (part.axis, part.mentions && uses != "sheet") {
-            (Some((axis, _)), true) => format!(" {{{{ each.{} }}}}", ["p", "q"][axis as usize]),
-            _ => String::new(),
-        };
-        let prompt = format!("word {}{mention}", part.word);
-        match (uses, from) {
-            ("edit", Some(from)) => {
-                let _ = writeln!(text, "    from: s{from}\n    with: {{ prompt: \"{prompt}\" }}");
-            }
-            ("sheet", Some(from)) => {
-                let all = if part.all { ".all" } else { "" };
-                let _ = writeln!(text, "    from: s{from}{all}");
-            }
-            _ => {
-                let _ = writeln!(text, "    with: {{ prompt: \"{prompt}\" }}");
-            }
-        }
-    }
-    text
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -144,4 +65,20 @@ proptest! {
             }
         }
     }
+}
+
+/// Found by the first of them, once.
+#[test]
+fn a_sheet_of_what_is_skipped_is_the_same_with_the_cache() {
+    let text = r#"steps:
+  s0: { uses: draw, if: "false", with: { prompt: word 0 } }
+  s1: { uses: sheet, from: s0.all }
+  s2: { uses: edit, if: "false", from: s1, with: { prompt: word 0 } }
+  s3: { uses: sheet, from: s0.all }
+"#;
+    let plan = plan(text, &[]).unwrap();
+    let mut world = World::default();
+    let fresh = world.run(plan.clone(), usize::MAX, |_| 0);
+    let cached = world.run(plan, usize::MAX, |_| 0);
+    assert_eq!((fresh.statuses, fresh.outputs), (cached.statuses, cached.outputs));
 }

@@ -3,10 +3,12 @@
 
 #![allow(dead_code, missing_docs, clippy::needless_pass_by_value)]
 
+pub mod flows;
 pub mod generated;
 pub mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use castline_core::callee::Catalog;
@@ -16,7 +18,7 @@ use castline_core::forecast::{Answer, Forecast, Known};
 use castline_core::graph::Graph;
 use castline_core::inputs::{Given, Inputs};
 use castline_core::plan::{Choices, Plan};
-use castline_core::request::{FailureKind, Request};
+use castline_core::request::{FailureKind, OutputShape, Request};
 use castline_core::results::LegStatus;
 use castline_core::routing::{Route, Routing, Serves};
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
@@ -27,7 +29,13 @@ use generated::PRESETS;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-pub fn catalog() -> Catalog {
+/// The presets of the small world, read once in a thread.
+pub fn catalog() -> Rc<Catalog> {
+    thread_local!(static CATALOG: Rc<Catalog> = Rc::new(read_catalog()));
+    CATALOG.with(Clone::clone)
+}
+
+fn read_catalog() -> Catalog {
     let mut catalog = Catalog::default();
     for (name, text) in PRESETS {
         let (preset, found) = Preset::parse(&Source::new(format!("presets/{name}.yaml"), *text));
@@ -73,6 +81,19 @@ pub fn plan(text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>
 
 /// In a project that says this.
 pub fn plan_in(project: &str, text: &str, given: &[(&str, serde_json::Value)]) -> Result<Arc<Plan>, String> {
+    let (project, found) = Project::parse(&Source::new("castline.yaml", project));
+    let prices = project.ok_or_else(|| lines(&found))?.prices;
+    let choices = Choices { run: "run1".to_owned(), prices, ..Choices::default() };
+    plan_with(text, given, routing(), choices)
+}
+
+/// For these providers, and with what else was asked for.
+pub fn plan_with(
+    text: &str,
+    given: &[(&str, serde_json::Value)],
+    routing: Routing,
+    choices: Choices,
+) -> Result<Arc<Plan>, String> {
     let (graph, found) = check(text);
     let graph = graph.ok_or_else(|| lines(&found))?;
     let given: IndexMap<String, Given> = given
@@ -84,10 +105,7 @@ pub fn plan_in(project: &str, text: &str, given: &[(&str, serde_json::Value)]) -
     if inputs.found.has_errors() {
         return Err(lines(&inputs.found));
     }
-    let (project, found) = Project::parse(&Source::new("castline.yaml", project));
-    let prices = project.ok_or_else(|| lines(&found))?.prices;
-    let choices = Choices { run: "run1".to_owned(), prices, ..Choices::default() };
-    let (plan, found) = Plan::new(Arc::new(graph), &inputs, files, routing(), choices);
+    let (plan, found) = Plan::new(Arc::new(graph), &inputs, files, routing, choices);
     plan.map(Arc::new).ok_or_else(|| lines(&found))
 }
 
@@ -112,22 +130,39 @@ pub struct Ended {
     pub run: Run,
 }
 
+/// A forecast from what is known of keys.
+pub fn forecast(plan: Arc<Plan>, mut know: impl FnMut(Key) -> Answer) -> Forecast {
+    let mut forecast = Forecast::new(plan);
+    loop {
+        let asked = forecast.ask();
+        if asked.is_empty() {
+            return forecast;
+        }
+        asked.into_iter().for_each(|(leg, key)| forecast.answer(leg, know(key)));
+    }
+}
+
+/// How each leg of a run stands, by its name.
+pub fn statuses(run: &Run) -> BTreeMap<String, LegStatus> {
+    let plan = run.plan();
+    let status = |leg| Some((plan.leg_name(leg), run.results().get(leg)?.status));
+    plan.order().into_iter().filter_map(status).collect()
+}
+
+/// The outputs of a run that is over, or why one has no value.
+pub fn outputs(run: &Run) -> IndexMap<String, serde_json::Value> {
+    let plain = |value: Result<Value, String>| {
+        value.map_or_else(Into::into, |value| castline_core::plain::json(&value))
+    };
+    run.outputs().into_iter().map(|(name, value)| (name.to_string(), plain(value))).collect()
+}
+
 impl World {
     pub fn forecast(&self, plan: Arc<Plan>) -> Forecast {
-        let mut forecast = Forecast::new(plan);
-        loop {
-            let asked = forecast.ask();
-            if asked.is_empty() {
-                return forecast;
-            }
-            for (leg, key) in asked {
-                let answer = match self.ledger.get(&key) {
-                    Some(output) => Answer::Known(Known { output: output.clone(), prediction: None }),
-                    None => Answer::Unknown(None),
-                };
-                forecast.answer(leg, answer);
-            }
-        }
+        forecast(plan, |key| match self.ledger.get(&key) {
+            Some(output) => Answer::Known(Known { output: output.clone(), prediction: None }),
+            None => Answer::Unknown(None),
+        })
     }
 
     /// Runs to the end, or until so many predictions have ended; which one ends next is
@@ -177,17 +212,7 @@ impl World {
             ended += 1;
             decision = run.handle(Input::Ended(leg, Box::new(outcome)), Timestamp::UNIX_EPOCH);
         }
-        let statuses = plan
-            .order()
-            .into_iter()
-            .filter_map(|leg| Some((plan.leg_name(leg), run.results().get(leg)?.status)))
-            .collect();
-        let outputs = run
-            .outputs()
-            .into_iter()
-            .map(|(n, v)| (n.to_string(), v.map_or_else(Into::into, |v| castline_core::plain::json(&v))))
-            .collect();
-        Ended { events, statuses, outputs, run }
+        Ended { events, statuses: statuses(&run), outputs: outputs(&run), run }
     }
 
     fn predict(&mut self, request: &Request) -> Outcome {
@@ -211,7 +236,7 @@ impl World {
             };
         }
         assert!(!self.ledger.contains_key(&request.key), "nothing is created twice");
-        let output = picture(request);
+        let output = picture(request.output, &request.key.to_string(), 1);
         self.ledger.insert(request.key, output.clone());
         Outcome::Succeeded {
             output,
@@ -223,23 +248,25 @@ impl World {
     }
 }
 
-/// An output that depends on the key alone.
-fn picture(request: &Request) -> Output {
-    if request.output.kind == OutputKind::Text {
-        return Output { raw: Value::String(format!("text {}", request.key)) };
+/// An output that depends on its name alone: so many pictures, where one prediction gives several.
+pub fn picture(shape: OutputShape, name: &str, count: usize) -> Output {
+    if shape.kind == OutputKind::Text {
+        return Output { raw: Value::String(format!("text {name}")) };
     }
-    let media_type = match request.output.kind {
+    let media_type = match shape.kind {
         OutputKind::Video => "video/mp4",
         OutputKind::Audio => "audio/wav",
         _ => "image/png",
     };
-    let artifact = Artifact {
-        digest: Digest::of(request.key.to_string().as_bytes()),
-        media_type: MediaType::new(media_type),
-        bytes: 1,
-        width: Some(8),
-        height: Some(8),
+    let picture = |number: usize| {
+        let of = if number == 0 { name.to_owned() } else { format!("{name} {number}") };
+        Value::Media(Artifact {
+            digest: Digest::of(of.as_bytes()),
+            media_type: MediaType::new(media_type),
+            bytes: 1,
+            width: Some(8),
+            height: Some(8),
+        })
     };
-    let picture = Value::Media(artifact);
-    Output { raw: if request.output.many { Value::List(vec![picture]) } else { picture } }
+    Output { raw: if shape.many { Value::List((0..count).map(picture).collect()) } else { picture(0) } }
 }

@@ -16,6 +16,7 @@ use castline_core::event::RunStatus;
 use castline_core::plain;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
+use castline_core::summary::Counts;
 use castline_runner::Project;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,7 +26,6 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::files::Places;
-use super::json::Counts;
 use super::money;
 use super::plan::{counted, duration};
 use media::{Media, Shelf};

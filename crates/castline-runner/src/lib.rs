@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod failpoint;
 mod files;
 pub mod fix;
+pub mod gc;
 mod given;
 pub mod history;
 mod job;

@@ -99,6 +99,11 @@ impl Store {
         &self.folder
     }
 
+    /// True while another process has this store open.
+    pub fn is_shared(&self) -> bool {
+        self.owners.others()
+    }
+
     /// Says that of all that was found so far only these, keys or files, are needed from now
     /// on; everything else may be removed. Only the first time counts: what is claimed or
     /// comes in later is written down by itself. Until then nobody removes anything.

@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 use castline_core::Digest;
 use castline_core::ledger::State;
 use castline_core::record::SavedRecord;
-use castline_store::{Amount, Store, Sweep};
+use castline_store::Store;
+pub use castline_store::{Amount, Sweep};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::history;

@@ -11,11 +11,11 @@ use crate::job::existing_store;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
-/// Every recorded run of a project in short, newest first.
-pub fn runs(project: &Project) -> Result<Vec<RunSummary>, Trouble> {
+/// The newest recorded runs of a project in short, newest first.
+pub fn runs(project: &Project, most: usize) -> Result<Vec<RunSummary>, Trouble> {
     let Some(store) = existing_store(project)? else { return Ok(Vec::new()) };
     let ids = store.runs().list().map_err(crate::ledger::trouble)?;
-    ids.iter().map(|id| summary(&store, id)).collect()
+    ids.iter().take(most).map(|id| summary(&store, id)).collect()
 }
 
 /// One run by its id, the beginning of it, `last`, or `last~1` for the one before.

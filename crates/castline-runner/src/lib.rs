@@ -7,6 +7,7 @@
 
 pub mod cancel;
 pub mod cost;
+pub mod diff;
 pub mod doctor;
 #[doc(hidden)] // for tests
 pub mod failpoint;

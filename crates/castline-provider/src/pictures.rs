@@ -256,9 +256,8 @@ mod tests {
     #[test]
     fn the_more_is_changed_the_less_alike_they_are() {
         let picture = gray(64, 64, waves);
-        let with_square = |side: u32| {
-            gray(64, 64, move |x, y| if x < side && y < side { 255 } else { waves(x, y) })
-        };
+        let with_square =
+            |side: u32| gray(64, 64, move |x, y| if x < side && y < side { 255 } else { waves(x, y) });
         let found: Vec<f64> = [0, 8, 24, 64].map(|side| similarity(&picture, &with_square(side))).into();
         assert!(found.windows(2).all(|pair| pair[0] > pair[1]), "{found:?}");
     }
@@ -300,6 +299,9 @@ mod tests {
     #[test]
     fn what_is_no_picture_is_named() {
         let why = compare(&png(&gray(4, 4, waves)), b"a text").unwrap_err();
-        assert_eq!(why, "the right one is no picture: it is text/plain, and only png, jpeg, webp and gif can be read");
+        assert_eq!(
+            why,
+            "the right one is no picture: it is text/plain, and only png, jpeg, webp and gif can be read"
+        );
     }
 }

@@ -191,9 +191,8 @@ fn tidy(folder: &Path) -> Amount {
 /// `.sheet.png.4711.tmp`, as files are called while they are copied.
 fn is_temporary(name: &str) -> bool {
     let process = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".tmp")?.rsplit_once('.'));
-    process.is_some_and(|(_, process)| {
-        !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    process
+        .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -247,7 +247,11 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
                 all.paid.insert(key);
             }
             let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
-            let answer = if removed.contains(&key) { Answer::Unknown(Some(REMOVED.to_owned())) } else { answer(brief, store) };
+            let answer = if removed.contains(&key) {
+                Answer::Unknown(Some(REMOVED.to_owned()))
+            } else {
+                answer(brief, store)
+            };
             if !matches!(answer, Answer::Known(_)) {
                 all.missing.extend(gone);
             }

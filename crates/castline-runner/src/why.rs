@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use castline_core::event::RequestRecord;
-use castline_core::{Key, Realm, Value, plain};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::key::Ingredients;
 use castline_core::ledger::{Entry, State};
@@ -15,6 +14,7 @@ use castline_core::plan::Ready;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
+use castline_core::{Key, Realm, Value, plain};
 use castline_store::Store;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -224,7 +224,13 @@ async fn explain_then(
     let name = leg.leg.name.clone();
     let Some(request) = &leg.request else {
         let verdict = verdict_then(leg, None);
-        return Ok(Explanation { leg: name, verdict, key: None, ingredients: IndexMap::new(), nearest: None });
+        return Ok(Explanation {
+            leg: name,
+            verdict,
+            key: None,
+            ingredients: IndexMap::new(),
+            nearest: None,
+        });
     };
     let entry = match store {
         Some(store) => {

@@ -386,7 +386,9 @@ mod tests {
         let (_folder, runs) = runs();
         let (boat, kite, sky) = (Digest::of(b"boat"), Digest::of(b"kite"), Digest::of(b"sky"));
         let mut journal = runs.begin("01A").unwrap();
-        journal.append(&serde_json::json!({ "key": boat, "text": format!("a {kite}, and sha256:12") })).unwrap();
+        journal
+            .append(&serde_json::json!({ "key": boat, "text": format!("a {kite}, and sha256:12") }))
+            .unwrap();
         journal.finish(&[sky], &()).unwrap();
         assert_eq!(runs.digests("01A").unwrap(), HashSet::from([boat, kite, sky]));
         assert_eq!(runs.digests("01B").unwrap(), HashSet::new());

@@ -115,7 +115,9 @@ impl Uses {
                 Ok(()) => return Ok(Some(Alone(gate))),
                 Err(TryLockError::WouldBlock) if began.elapsed() >= patience => return Ok(None),
                 Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
-                Err(TryLockError::Error(error)) => return Err(StoreError::file("lock", &self.gate_path)(error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(StoreError::file("lock", &self.gate_path)(error));
+                }
             }
         }
     }

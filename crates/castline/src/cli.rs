@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use castline_core::MicroUsd;
 use castline_runner::Wishes;
-use jiff::SignedDuration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::SignedDuration;
 
 use crate::screen::Color;
 
@@ -693,7 +693,8 @@ fn age(text: &str) -> Result<SignedDuration, String> {
         'w' => Some(7 * 24 * 60 * 60),
         _ => None,
     });
-    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.trim().parse::<i64>().ok());
+    let number =
+        text.get(..text.len().saturating_sub(1)).and_then(|number| number.trim().parse::<i64>().ok());
     let seconds = unit.zip(number.filter(|n| *n >= 0)).and_then(|(unit, number)| number.checked_mul(unit));
     seconds.map(SignedDuration::from_secs).ok_or_else(|| "give an age such as 30d, 12h or 2w".to_owned())
 }
@@ -778,7 +779,10 @@ mod tests {
         assert_eq!(duration("1.5s"), Ok(std::time::Duration::from_millis(1500)));
         assert!(duration("soon").is_err());
         assert_eq!(age("30d"), Ok(SignedDuration::from_hours(30 * 24)));
-        assert_eq!([age("2w"), age("90 m")], [Ok(SignedDuration::from_hours(336)), Ok(SignedDuration::from_mins(90))]);
+        assert_eq!(
+            [age("2w"), age("90 m")],
+            [Ok(SignedDuration::from_hours(336)), Ok(SignedDuration::from_mins(90))]
+        );
         for wrong in ["", "d", "30", "-1d", "1y", "9223372036854775807w", "1\u{fc}"] {
             assert!(age(wrong).is_err(), "{wrong}");
         }

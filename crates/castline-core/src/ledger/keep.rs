@@ -75,8 +75,7 @@ pub fn forgettable(holdings: &[Holding], wanted: &dyn Fn(&Digest) -> bool) -> Ve
     let is_root = |holding: &Holding| {
         holding.is_unsettled() || wanted(&holding.key.0) || holding.gives.iter().any(wanted)
     };
-    let mut stays: BTreeSet<usize> =
-        (0..holdings.len()).filter(|place| is_root(&holdings[*place])).collect();
+    let mut stays: BTreeSet<usize> = (0..holdings.len()).filter(|place| is_root(&holdings[*place])).collect();
     let mut open: Vec<usize> = stays.iter().copied().collect();
     while let Some(place) = open.pop() {
         let sources = holdings[place].reads.iter().filter_map(|file| makers.get(file)).flatten();

@@ -74,7 +74,15 @@ fn ask(entry: Option<&Entry>, ask: &Ask, claim: &Claim, owner_alive: bool) -> (V
     judge(
         entry,
         ask,
-        &View { claim, owner_alive, accounts: &[], rivals: Rivals::default(), wanted: false, forgotten: 0, now: at(100) },
+        &View {
+            claim,
+            owner_alive,
+            accounts: &[],
+            rivals: Rivals::default(),
+            wanted: false,
+            forgotten: 0,
+            now: at(100),
+        },
     )
 }
 

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn an_empty_error_says_so() {
         let failure = failure_of(Some(" "), Some("loading"));
-        assert_eq!((failure.message.as_str(), failure.logs.as_deref()), ("failed without a reason", Some("loading")));
+        assert_eq!(
+            (failure.message.as_str(), failure.logs.as_deref()),
+            ("failed without a reason", Some("loading"))
+        );
     }
 
     #[test]

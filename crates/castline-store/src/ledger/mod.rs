@@ -24,8 +24,8 @@ use crate::owner::Owners;
 use crate::uses::Uses;
 
 pub use rows::Brief;
-pub(crate) use schema::connect;
 use rows::RowError;
+pub(crate) use schema::connect;
 use watcher::{Waiter, Watcher};
 pub(crate) use writer::{FileSeen, LinkSeen};
 use writer::{Message, Work, Writer};

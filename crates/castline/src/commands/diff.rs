@@ -10,8 +10,7 @@ use crate::screen;
 
 /// Compares and asks nobody; with `--check` a difference is told by the exit code.
 pub(crate) fn runs_diff(project: &Project, flags: &RunsDiff) -> Result<Exit, Trouble> {
-    let options =
-        Options { step: flags.step.clone(), all: flags.all, pictures: flags.pictures.clone() };
+    let options = Options { step: flags.step.clone(), all: flags.all, pictures: flags.pictures.clone() };
     let diff = diff(project, &flags.left, &flags.right, &options)?;
     match flags.json {
         true => json::print(&report::json(&diff, project))?,

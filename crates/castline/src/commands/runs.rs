@@ -15,8 +15,8 @@ use super::{project_here, runtime};
 use crate::cli::Runs;
 use crate::exit::Exit;
 use crate::report::plan::counted;
-use crate::report::{html, json, money};
 use crate::report::terminal::Terminal;
+use crate::report::{html, json, money};
 use crate::screen::{self, BAD, DIM, GOOD, WARN, pad, printable};
 
 /// Shows, compares and removes what was and asks nobody, or cancels a run.
@@ -156,7 +156,11 @@ fn remove(project: &Project, wanted: &[String]) -> Result<(), Trouble> {
     }
     screen::say(&format!(
         "what {} made is still reused; `castline gc` gives back what nobody else needs",
-        if runs.len() == 1 { "it has".to_owned() } else { format!("these {} have", counted(runs.len(), "run")) }
+        if runs.len() == 1 {
+            "it has".to_owned()
+        } else {
+            format!("these {} have", counted(runs.len(), "run"))
+        }
     ));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `castline why`: what a key is made of, and what is different from the nearest former one.
 
-use castline_runner::{Project, Trouble};
 use castline_runner::why::{why as explain, why_then};
+use castline_runner::{Project, Trouble};
 
 use super::{project_here, small_runtime, workflow_file};
 use crate::cli::Why;
@@ -13,11 +13,12 @@ use crate::screen;
 pub(crate) fn why(flags: &Why) -> Result<Exit, Trouble> {
     let runtime = small_runtime()?;
     if let Some(run) = &flags.run {
-        let project = match flags.file() {
-            Some(file) => Project::near(&file).0,
+        let file = flags.file();
+        let project = match &file {
+            Some(file) => Project::near(file).0,
             None => project_here()?,
         };
-        let then = why_then(&project, run, flags.file().as_deref(), flags.step());
+        let then = why_then(&project, run, file.as_deref(), flags.step());
         let (summary, explanations) = runtime.block_on(then)?;
         match flags.json {
             true => json::print(&report::json_then(&summary, &explanations))?,

@@ -196,7 +196,9 @@ fn total(diff: &Diff) -> String {
     let seen = pictures.clone().any(|output| output.likeness.is_some());
     let written = pictures.clone().any(|output| output.picture.is_some());
     let hint = match seen && !written {
-        true => format!("  = {HINT}hint{HINT:#}: `--pictures DIR` writes left, right and difference of each pair\n"),
+        true => format!(
+            "  = {HINT}hint{HINT:#}: `--pictures DIR` writes left, right and difference of each pair\n"
+        ),
         false => String::new(),
     };
     format!("{differ}\n{hint}")

@@ -99,12 +99,8 @@ mod tests {
 
     #[test]
     fn what_goes_stands_beside_what_stays() {
-        let paid = |settled, unknown| Spent {
-            creates: 3,
-            settled: MicroUsd(settled),
-            unknown,
-            ..Spent::default()
-        };
+        let paid =
+            |settled, unknown| Spent { creates: 3, settled: MicroUsd(settled), unknown, ..Spent::default() };
         let sweep = Sweep {
             results: 340,
             results_kept: 72,
@@ -132,7 +128,8 @@ mod tests {
         let sizes = [0, 1, 1023, 1024, 1_048_570, 1 << 20, 5 << 40].map(size);
         assert_eq!(
             sizes,
-            ["0 bytes", "1 byte", "1023 bytes", "1.0 KiB", "1.0 MiB", "1.0 MiB", "5.0 TiB"].map(str::to_owned)
+            ["0 bytes", "1 byte", "1023 bytes", "1.0 KiB", "1.0 MiB", "1.0 MiB", "5.0 TiB"]
+                .map(str::to_owned)
         );
     }
 }

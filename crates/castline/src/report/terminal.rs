@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use castline_core::event::{Entry, Event, LegRef, StepSummary, StopCause};
-use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
 use castline_core::{Failure, MicroUsd, PredictionId};
 use castline_spec::Name;
@@ -235,7 +234,8 @@ impl Terminal {
         *done += 1;
         let done = *done;
         if done * 10 / all > (done - 1) * 10 / all && done < all {
-            let line = format!("  {}   {DIM}{done} of {}{DIM:#}", printable(leg.step.as_str()), counted(all, "leg"));
+            let line =
+                format!("  {}   {DIM}{done} of {}{DIM:#}", printable(leg.step.as_str()), counted(all, "leg"));
             self.say(&line);
         }
     }

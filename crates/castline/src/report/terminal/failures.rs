@@ -169,7 +169,10 @@ fn without_numbers(message: &str, leg: &str) -> String {
         let (part, more) = rest.split_at(end);
         let digits = part.bytes().filter(u8::is_ascii_digit).count();
         // `512`, `01J8Z...`, `9f2c7a18`; but `E005` and `utf-8` say what it is about.
-        match is_word(first) && digits > 0 && (part.len() >= 8 || part.starts_with(|c: char| c.is_ascii_digit())) {
+        match is_word(first)
+            && digits > 0
+            && (part.len() >= 8 || part.starts_with(|c: char| c.is_ascii_digit()))
+        {
             true => text.push('#'),
             false => text.push_str(part),
         }

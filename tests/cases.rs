@@ -125,12 +125,16 @@ fn split(arguments: &str) -> Vec<String> {
 fn stable(text: &str, folder: &Path) -> String {
     let filters = [
         (r"sha256:[0-9a-f]{64}", "[DIGEST]"),
+        (r"sha256:[0-9a-f]{12}\b", "[DIGEST]"),
         (r"\b[0-9a-f]{64}\b", "[HEX]"),
+        (r"\b\d+(\.\d)? (bytes|KiB|MiB)\b", "[SIZE]"),
+        (r"SSIM -?\d\.\d+, colors \d+\.\d %", "SSIM [ALIKE], colors [ALIKE] %"),
+        (r#"("(?:ssim|color_difference)": )[0-9.-]+"#, "$1[ALIKE]"),
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[RUN]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-        (r#"("(?:elapsed|predict)_seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
+        (r#"("(?:(?:elapsed|predict)_)?seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "[DURATION]"),
-        (r#"("bytes": )\d+"#, "$1[BYTES]"),
+        (r#"("bytes(?:_kept)?": )\d+"#, "$1[BYTES]"),
         (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
         (r"sandbox-\d+", "[PREDICTION]"),
         (r"std-\d+", "[PREDICTION]"),

@@ -35,6 +35,7 @@ pub mod run;
 pub mod save;
 pub mod scope;
 pub mod snapshot;
+pub mod summary;
 pub mod templates;
 pub mod types;
 pub mod value;

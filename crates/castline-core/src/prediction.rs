@@ -14,6 +14,7 @@ mod course;
 mod fault;
 mod finished;
 mod hunt;
+mod log;
 mod message;
 mod poll;
 mod progress;
@@ -756,7 +757,7 @@ impl Prediction {
             Some(_) => format!("still running after {}", words(timeout)),
             None => format!("not started after {}", words(START)),
         };
-        let (cancel, logs) = (course.terms.cancel, course.tail.whole().and_then(classify::last_lines));
+        let (cancel, logs) = (course.terms.cancel, course.tail.whole().and_then(log::kept));
         let message = if cancel { message } else { format!("{message}; {}", self.goes_on()) };
         Failure { kind: FailureKind::Timeout, message, logs }
     }
@@ -775,7 +776,7 @@ impl Prediction {
                     (_, EndState::Aborted) => "the provider dropped it before it started".to_owned(),
                     _ => "it was canceled at the provider".to_owned(),
                 };
-                let logs = snapshot.logs.as_deref().and_then(classify::last_lines);
+                let logs = snapshot.logs.as_deref().and_then(log::kept);
                 Failure { kind: FailureKind::Other, message, logs }
             }
         };
@@ -869,7 +870,7 @@ impl Prediction {
                 self.end(EndState::Expired, Failure::new(FailureKind::Expired, message), None)
             }
             _ => {
-                let logs = snapshot.logs.as_deref().and_then(classify::last_lines);
+                let logs = snapshot.logs.as_deref().and_then(log::kept);
                 let message = "it succeeded without an output".to_owned();
                 self.end(EndState::Failed, Failure { kind: FailureKind::Output, message, logs }, None)
             }
@@ -1032,7 +1033,7 @@ impl Prediction {
     }
 
     fn logs(&self) -> Option<String> {
-        self.course.as_ref()?.tail.whole().map(str::to_owned)
+        self.course.as_ref()?.tail.whole().and_then(log::kept)
     }
 }
 

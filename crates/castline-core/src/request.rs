@@ -95,7 +95,7 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people: what went wrong, in the provider's words where it had some.
     pub message: String,
-    /// The last lines of the prediction's log.
+    /// What is kept of the prediction's log: its beginning and its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<String>,
 }

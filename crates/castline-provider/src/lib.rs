@@ -10,6 +10,7 @@ pub mod call;
 pub mod cog;
 pub mod http;
 pub mod outputs;
+pub mod pictures;
 pub mod sandbox;
 pub mod std_tools;
 

@@ -86,7 +86,7 @@ pub async fn cancel(project: &Project, wanted: Option<&str>) -> Result<Canceled,
         || Trouble::usage("no run of this project is under way", "`castline runs list` shows all runs");
     let store = existing_store(project)?.ok_or_else(none)?;
     let run = match wanted {
-        Some(wanted) => history::run(project, wanted)?.0.run,
+        Some(wanted) => history::run(project, wanted)?.run,
         None => last_open(&store).await?.ok_or_else(none)?,
     };
     let asked = Timestamp::now();
@@ -94,7 +94,7 @@ pub async fn cancel(project: &Project, wanted: Option<&str>) -> Result<Canceled,
     if was_going_on {
         wait_for_end(&store, &run).await?;
     }
-    let record = history::run(project, &run)?.0;
+    let record = history::run(project, &run)?;
     let mut legs = Vec::new();
     if was_going_on {
         legs.extend(stopped_there(&store, &record, asked).await?);

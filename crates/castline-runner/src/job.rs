@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use castline_core::files::Files;
-use castline_core::forecast::{Answer, Forecast, Known};
+use castline_core::forecast::{Answer, Fate, Forecast, Known};
 use castline_core::graph::{Graph, Proofs};
 use castline_core::inputs::{Given, Inputs};
 use castline_core::ledger::State;
@@ -121,11 +121,14 @@ impl Job {
         let job = Self::plan(file, wishes).await?;
         let unpinned = job.forecast.as_ref().map(|forecast| forecast.plan.unpinned()).unwrap_or_default();
         if unpinned.is_empty() || wishes.offline {
+            job.rely_on_hits()?;
             return Ok((job, BTreeMap::new()));
         }
         let new = Lock::read(&job.project)?.pin(&job.project, unpinned).await?;
         drop(job);
-        Ok((Self::plan(file, wishes).await?, new))
+        let job = Self::plan(file, wishes).await?;
+        job.rely_on_hits()?;
+        Ok((job, new))
     }
 
     /// Loads, checks and plans a workflow, and asks the ledger what is known.
@@ -192,6 +195,15 @@ impl Job {
         Ok(())
     }
 
+    /// Whoever removes old results leaves those alone that this run will reuse, however long
+    /// the user thinks about its price.
+    fn rely_on_hits(&self) -> Result<(), Trouble> {
+        match (&self.store, &self.forecast) {
+            (Some(store), Some(forecast)) => rely_on_hits(store, forecast),
+            _ => Ok(()),
+        }
+    }
+
     fn without_forecast(project: Project, run: String, diagnostics: Diagnostics, wishes: &Wishes) -> Self {
         Self {
             project,
@@ -215,6 +227,15 @@ impl Job {
     pub fn is_live(&self) -> bool {
         self.forecast.as_ref().is_some_and(crate::local::is_live)
     }
+}
+
+/// Says to the store which results will be reused.
+pub(crate) fn rely_on_hits(store: &Store, forecast: &Forecast) -> Result<(), Trouble> {
+    let hits = forecast.plan.order().into_iter().filter_map(|leg| match forecast.fate(leg) {
+        Fate::Hit(ready, _) => Some(ready.request.key.0),
+        _ => None,
+    });
+    store.rely_on(hits).map_err(crate::ledger::trouble)
 }
 
 /// The project's store, when something was run here; a look at it makes none.
@@ -248,12 +269,17 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
             Some(store) => store.ledger().briefs(&keys).await.map_err(crate::ledger::trouble)?,
             None => vec![None; keys.len()],
         };
+        let removed = removed(store, &keys, &briefs).await?;
         for ((leg, key), brief) in asked.into_iter().zip(briefs) {
             if brief.as_ref().is_some_and(|brief| is_paid(brief.state)) {
                 all.paid.insert(key);
             }
             let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
-            let answer = answer(brief, store);
+            let answer = if removed.contains(&key) {
+                Answer::Unknown(Some(REMOVED.to_owned()))
+            } else {
+                answer(brief, store)
+            };
             if !matches!(answer, Answer::Known(_)) {
                 all.missing.extend(gone);
             }
@@ -281,6 +307,25 @@ fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Vec<Resolved>
         let resolved = shares.into_iter().map(|share| share.join().expect("a panic ends the process"));
         resolved.flatten().collect()
     })
+}
+
+/// Why a leg runs whose result was there once.
+const REMOVED: &str = "its output was removed by `castline gc`";
+
+/// Keys that the ledger does not know any more.
+async fn removed(
+    store: Option<&Store>,
+    keys: &[Key],
+    briefs: &[Option<Brief>],
+) -> Result<BTreeSet<Key>, Trouble> {
+    let Some(store) = store else { return Ok(BTreeSet::new()) };
+    let unknown: Vec<Key> =
+        keys.iter().zip(briefs).filter(|(_, brief)| brief.is_none()).map(|(key, _)| *key).collect();
+    if unknown.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let removed = store.ledger().forgotten(&unknown).await.map_err(crate::ledger::trouble)?;
+    Ok(unknown.into_iter().zip(removed).filter(|(_, removed)| *removed).map(|(key, _)| key).collect())
 }
 
 /// True while another run takes up a prediction, or stops at it, instead of creating it anew.

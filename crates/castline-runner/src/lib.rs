@@ -7,11 +7,13 @@
 
 pub mod cancel;
 pub mod cost;
+pub mod diff;
 pub mod doctor;
 #[doc(hidden)] // for tests
 pub mod failpoint;
 mod files;
 pub mod fix;
+pub mod gc;
 mod given;
 pub mod history;
 mod job;

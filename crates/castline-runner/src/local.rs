@@ -20,6 +20,7 @@ use castline_core::plan::Expected;
 use castline_core::prediction::{Told, learned};
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
+use castline_core::summary::RunSummary;
 use castline_core::{Key, MicroUsd, ProviderName, plain};
 use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::failpoint::{self, Place, Side};
-use crate::job::{Cost, Job, is_paid, open_store};
+use crate::job::{Cost, Job, is_paid, open_store, rely_on_hits};
 use crate::output::OutputFolder;
 use crate::project::Project;
 use crate::providers::{self, Providers};
@@ -88,6 +89,7 @@ impl Job {
                 store.check_local().map_err(crate::ledger::trouble)?;
             }
         }
+        rely_on_hits(&store, &forecast)?;
         Self::keep_files(&forecast, &store)?;
         self.forget_missing(&store).await?;
         let used = used_providers(&forecast, runs_something);
@@ -253,7 +255,7 @@ impl Job {
         use castline_core::files::FileContent;
         for (file, content) in forecast.plan.files.loaded() {
             let FileContent::Artifact(artifact) = content else { continue };
-            if !store.blobs().has(&artifact) {
+            if !store.blobs().rely_on(&artifact).map_err(crate::ledger::trouble)? {
                 let path = crate::files::path_of(&file);
                 store.blobs().import(&path).map_err(crate::ledger::trouble)?;
             }
@@ -493,8 +495,13 @@ impl Driver {
             task::Said::Input(input) => self.take(input),
             task::Said::Ended { leg, claim, outcome } => {
                 self.beyond.insert(leg, claim);
+                self.stops.remove(&leg);
                 self.learn(leg, &outcome);
-                self.take(Input::Ended(leg, outcome))
+                let finished = self.take(Input::Ended(leg, outcome));
+                // Nothing stays of a leg that is over: there may be very many.
+                self.beyond.remove(&leg);
+                while self.tasks.try_join_next().is_some() {}
+                finished
             }
             task::Said::Broken(trouble) => Err(trouble),
         }
@@ -614,8 +621,9 @@ impl Driver {
         failpoint::reach(Place::End, Side::After);
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
-        self.pen.journal.finish(&self.pen.recorder.record).map_err(crate::ledger::trouble)?;
+        let record = self.pen.recorder.record;
+        self.pen.journal.finish(&record, &RunSummary::from(&record)).map_err(crate::ledger::trouble)?;
         tracing::debug!(folder = %self.folder.path().display(), "run ended");
-        Ok(self.pen.recorder.record)
+        Ok(record)
     }
 }

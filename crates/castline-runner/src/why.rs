@@ -1,19 +1,27 @@
-//! Why a leg would run, or be reused: its ingredients, and how they differ from those of the
-//! nearest former request.
+//! Why a leg would run or be reused, or why it did: its ingredients, and how they differ from
+//! those of the nearest former request.
+//!
+//! Start reading at [`why`], and at [`why_then`] for a leg of a former run.
 
 use std::path::Path;
 
-use castline_core::Key;
+use castline_core::event::RequestRecord;
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::key::Ingredients;
 use castline_core::ledger::{Entry, State};
 use castline_core::legs::LegId;
 use castline_core::plan::Ready;
+use castline_core::record::{LegRecord, RunRecord};
+use castline_core::results::LegStatus;
+use castline_core::summary::RunSummary;
+use castline_core::{Key, Realm, Value, plain};
 use castline_store::Store;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use crate::job::Job;
+use crate::history;
+use crate::job::{Job, existing_store};
+use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
 
@@ -25,7 +33,7 @@ const MOST: usize = 200;
 pub struct Explanation {
     /// `styled[style=linocut]`.
     pub leg: String,
-    /// `reused`, or `runs: ...`.
+    /// `reused`, or `runs: ...`; of a former run `was reused: ...`.
     pub verdict: String,
     /// Its key, when it is known.
     pub key: Option<Key>,
@@ -42,9 +50,12 @@ pub struct Nearest {
     pub key: Key,
     /// When it was asked.
     pub when: Timestamp,
-    /// Path, value then, value now.
-    pub changed: Vec<(String, Option<String>, Option<String>)>,
+    /// What differs: path, value then, value now.
+    pub changed: Vec<Change>,
 }
+
+/// A path of what was sent with its value on either side, none where it is not there.
+pub type Change = (String, Option<String>, Option<String>);
 
 /// Explains every leg of a step, or the one leg `STEP[axis=value]`.
 pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Explanation>, Trouble> {
@@ -88,7 +99,7 @@ async fn explain(forecast: &Forecast, leg: LegId, store: Option<&Store>) -> Resu
         Some(store) => {
             let former = store.ledger().nearest(&ready.request.model.path(), MOST).await;
             let former = former.map_err(crate::ledger::trouble)?;
-            nearest(ready, &ingredients, &former)
+            nearest(ready.request.key, &ingredients, former.iter())
         }
         None => None,
     };
@@ -124,23 +135,40 @@ fn ingredients(ready: &Ready) -> IndexMap<String, String> {
 }
 
 /// The former request with the fewest differences; of equals the newest.
-fn nearest(ready: &Ready, now: &IndexMap<String, String>, former: &[Entry]) -> Option<Nearest> {
+fn nearest<'a>(
+    key: Key,
+    now: &IndexMap<String, String>,
+    former: impl Iterator<Item = &'a Entry>,
+) -> Option<Nearest> {
     former
-        .iter()
-        .filter(|entry| entry.key() != ready.request.key && entry.state == State::Succeeded)
-        .map(|entry| {
-            let r = &entry.request;
-            let then =
-                Ingredients { realm: &r.realm, model: &r.model, input: &r.input, draw: &r.draw }.explain();
-            Nearest { key: r.key, when: entry.intended, changed: differences(&then, now) }
+        .filter(|entry| entry.key() != key && entry.state == State::Succeeded)
+        .map(|entry| Nearest {
+            key: entry.key(),
+            when: entry.intended,
+            changed: differences(&ingredients_of_entry(entry), now),
         })
         .min_by_key(|nearest| nearest.changed.len())
 }
 
-fn differences(
-    then: &IndexMap<String, String>,
-    now: &IndexMap<String, String>,
-) -> Vec<(String, Option<String>, Option<String>)> {
+fn ingredients_of_entry(entry: &Entry) -> IndexMap<String, String> {
+    let r = &entry.request;
+    Ingredients { realm: &r.realm, model: &r.model, input: &r.input, draw: &r.draw }.explain()
+}
+
+/// What a run recorded of a request. The realm is not among it; the provider is.
+pub(crate) fn ingredients_of(record: &RequestRecord) -> IndexMap<String, String> {
+    let mut lines = IndexMap::from([("provider".to_owned(), record.provider.to_string())]);
+    let Ok(model) = record.model.parse() else { return lines };
+    let draw: Vec<Value> = record.draw.iter().cloned().map(plain::parse).collect();
+    let realm = Realm::Own(record.provider.clone());
+    let ingredients = Ingredients { realm: &realm, model: &model, input: &record.input, draw: &draw };
+    let known = ingredients.explain().into_iter();
+    lines.extend(known.filter(|(path, _)| path != "realm" && path != "format"));
+    lines
+}
+
+/// What differs of two requests, path by path.
+pub(crate) fn differences(then: &IndexMap<String, String>, now: &IndexMap<String, String>) -> Vec<Change> {
     let mut paths: Vec<&String> = now.keys().collect();
     paths.extend(then.keys().filter(|p| !now.contains_key(*p)));
     paths
@@ -148,4 +176,103 @@ fn differences(
         .filter(|path| then.get(*path) != now.get(*path))
         .map(|path| (path.clone(), then.get(path).cloned(), now.get(path).cloned()))
         .collect()
+}
+
+/// Explains every leg of a step, or the one leg `STEP[axis=value]`, of a former run: its id, the
+/// beginning of it, `last` or `last~1`; with a file among the runs of that workflow.
+pub async fn why_then(
+    project: &Project,
+    run: &str,
+    file: Option<&Path>,
+    wanted: &str,
+) -> Result<(RunSummary, Vec<Explanation>), Trouble> {
+    let record = match file {
+        Some(file) => history::run_of(project, run, file)?,
+        None => history::run(project, run)?,
+    };
+    let legs = record.legs.iter().filter(|leg| leg.leg.step.as_str() == wanted || leg.leg.name == wanted);
+    let legs: Vec<&LegRecord> = legs.collect();
+    if legs.is_empty() {
+        return Err(no_leg(&record, wanted));
+    }
+    let store = existing_store(project)?;
+    let mut explanations = Vec::new();
+    for leg in legs {
+        explanations.push(explain_then(leg, &record, store.as_ref()).await?);
+    }
+    Ok((RunSummary::from(&record), explanations))
+}
+
+fn no_leg(record: &RunRecord, wanted: &str) -> Trouble {
+    let step = wanted.split('[').next().unwrap_or_default();
+    let of_step = record.legs.iter().filter(|leg| leg.leg.step.as_str() == step);
+    let legs: Vec<&str> = of_step.map(|leg| leg.leg.name.as_str()).collect();
+    let names: Vec<&str> = record.steps.iter().map(|step| step.name.as_str()).collect();
+    let hint = match (legs.is_empty(), names.contains(&step)) {
+        (false, _) => castline_spec::diagnostic::did_you_mean("the leg", wanted, legs.iter().copied()),
+        (true, true) => Some(format!("the run ended before it decided about the legs of `{step}`")),
+        (true, false) => castline_spec::diagnostic::did_you_mean("the step", wanted, names.iter().copied()),
+    };
+    Trouble::Usage { message: format!("run {} has no step or leg `{wanted}`", record.run), hint }
+}
+
+async fn explain_then(
+    leg: &LegRecord,
+    record: &RunRecord,
+    store: Option<&Store>,
+) -> Result<Explanation, Trouble> {
+    let name = leg.leg.name.clone();
+    let Some(request) = &leg.request else {
+        let verdict = verdict_then(leg, None);
+        return Ok(Explanation {
+            leg: name,
+            verdict,
+            key: None,
+            ingredients: IndexMap::new(),
+            nearest: None,
+        });
+    };
+    let entry = match store {
+        Some(store) => {
+            let entries = store.ledger().entries(&[request.key]).await.map_err(crate::ledger::trouble)?;
+            entries.into_iter().next().flatten()
+        }
+        None => None,
+    };
+    // The ledger knows what a record leaves out; what was removed is only in the record.
+    let ingredients = entry.as_ref().map_or_else(|| ingredients_of(request), ingredients_of_entry);
+    let began = leg.created.or(record.started);
+    let nearest = match (store, began) {
+        (Some(store), Some(began)) if !leg.reused => {
+            let path = request.model.split(':').next().unwrap_or_default();
+            let former = store.ledger().nearest(path, MOST).await.map_err(crate::ledger::trouble)?;
+            nearest(request.key, &ingredients, former.iter().filter(|entry| entry.intended < began))
+        }
+        _ => None,
+    };
+    let maker = entry.filter(|entry| leg.reused && *entry.made_by.0 != *record.run);
+    let verdict = verdict_then(leg, maker.as_ref());
+    Ok(Explanation { leg: name, verdict, key: Some(request.key), ingredients, nearest })
+}
+
+/// What became of a leg and why, as its run recorded it.
+fn verdict_then(leg: &LegRecord, maker: Option<&Entry>) -> String {
+    let why = leg.why.as_deref();
+    let because = |word: &str| why.map_or_else(|| word.to_owned(), |why| format!("{word}: {why}"));
+    let error = || leg.failure.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+    match leg.status {
+        LegStatus::Succeeded if leg.reused => {
+            let by = maker.map(|entry| format!("; run {} made it, {:.0}", entry.made_by, entry.intended));
+            format!("{}{}", because("was reused"), by.unwrap_or_default())
+        }
+        LegStatus::Succeeded => because("ran"),
+        LegStatus::Skipped => because("was skipped"),
+        LegStatus::NotRun if leg.request.is_some() => because("was begun and not ended"),
+        LegStatus::NotRun => because("was not run"),
+        LegStatus::Failed => format!("{}; it failed: {}", because("ran"), error()),
+        LegStatus::Canceled => format!("{}; it was canceled: {}", because("ran"), error()),
+        LegStatus::Expired => format!("{}; it has expired: {}", because("ran"), error()),
+        LegStatus::InDoubt => format!("{}; it is in doubt: {}", because("ran"), error()),
+        LegStatus::Refused => format!("was refused: {}", error()),
+    }
 }

@@ -8,6 +8,7 @@
 
 mod blobs;
 mod error;
+mod gc;
 mod ledger;
 mod links;
 mod owner;
@@ -16,15 +17,18 @@ mod runs;
 #[doc(hidden)] // for tests
 pub mod sabotage;
 mod space;
+mod uses;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use castline_core::Digest;
 use castline_core::ledger::OwnerId;
 
 pub use blobs::{Blobs, Incoming};
 pub use error::StoreError;
+pub use gc::{Amount, Sweep, Sweeper};
 pub use ledger::{Brief, LEDGER_FILE, Ledger};
 pub use links::KnownLinks;
 use owner::Owners;
@@ -32,6 +36,7 @@ pub use owner::{LockProbe, is_held};
 pub use rates::{SharedBucket, SharedSlots, Slot};
 pub use runs::{Journal, Runs};
 pub use space::Place;
+use uses::{Stay, Uses};
 
 /// A project's store: everything under `.castline/`.
 ///
@@ -43,6 +48,9 @@ pub struct Store {
     ledger: Ledger,
     blobs: Blobs,
     runs: Runs,
+    uses: Arc<Uses>,
+    /// Nothing that was found so far is removed, until it is said what is needed.
+    stay: Mutex<Option<Stay>>,
     /// Last, so that the ledger is closed before the owner is dead.
     owners: Arc<Owners>,
 }
@@ -53,10 +61,12 @@ impl Store {
         make_folders(folder)?;
         let owners = Arc::new(Owners::join(&folder.join("owners"))?);
         owners.sweep();
-        let ledger = Ledger::open(folder, owners.clone())?;
-        let blobs = Blobs::open(folder, ledger.clone(), &owners);
+        let uses = Uses::open(folder, &owners)?;
+        let stay = Mutex::new(Some(uses.stay()?));
+        let ledger = Ledger::open(folder, owners.clone(), uses.clone())?;
+        let blobs = Blobs::open(folder, ledger.clone(), &owners, uses.clone());
         let runs = Runs::new(folder.join("runs"));
-        Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, owners })
+        Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, uses, stay, owners })
     }
 
     /// This process, as an owner of predictions.
@@ -87,6 +97,23 @@ impl Store {
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// True while another process has this store open.
+    pub fn is_shared(&self) -> bool {
+        self.owners.others()
+    }
+
+    /// Says that of all that was found so far only these, keys or files, are needed from now
+    /// on; everything else may be removed. Only the first time counts: what is claimed or
+    /// comes in later is written down by itself. Until then nobody removes anything.
+    pub fn rely_on(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StoreError> {
+        let mut stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
+        if stay.is_some() {
+            self.uses.need(digests)?;
+            *stay = None;
+        }
+        Ok(())
     }
 
     /// Refuses when results could not be stored. Asked before anything is paid for.

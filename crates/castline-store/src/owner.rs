@@ -65,6 +65,12 @@ impl Owners {
         alive
     }
 
+    /// True while there is another one.
+    pub(crate) fn others(&self) -> bool {
+        let mut files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        files.any(|file| *file.file_name().to_string_lossy() != *self.me.0 && is_locked(&file.path()))
+    }
+
     /// Removes the files of the dead. Failing to is no harm.
     pub(crate) fn sweep(&self) {
         for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
@@ -152,8 +158,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (mine, other) = (Owners::join(folder.path()).unwrap(), Owners::join(folder.path()).unwrap());
         let name = other.me().clone();
-        assert!(mine.alive(mine.me()) && mine.alive(&name));
+        assert!(mine.alive(mine.me()) && mine.alive(&name) && mine.others());
         drop(other);
+        assert!(!mine.others());
         assert!(!mine.alive(&name));
         assert!(!mine.alive(&OwnerId::nobody()));
     }

@@ -5,18 +5,27 @@
 //!
 //! Start reading at [`Runs::begin`].
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use castline_core::Digest;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::owner::is_held;
 
 /// The file in a run's folder that asks for it to be canceled.
 const CANCEL: &str = "cancel";
+
+/// The events of a run.
+const JOURNAL: &str = "journal.jsonl";
+/// What a run came to.
+const RECORD: &str = "record.json";
+/// The same in short.
+const SUMMARY: &str = "summary.json";
 
 /// The records of all runs.
 #[derive(Debug, Clone)]
@@ -46,38 +55,69 @@ impl Runs {
         let lock = lock(run, &folder)?;
         // What was asked of an earlier process does not concern this one.
         let _ = fs::remove_file(folder.join(CANCEL));
-        let path = folder.join("journal.jsonl");
+        let path = folder.join(JOURNAL);
         let file = open_whole(&path).map_err(StoreError::file("write", &path))?;
         Ok(Journal { folder, file, lines: Vec::new(), _lock: lock })
     }
 
-    /// The ids of all runs, newest first.
+    /// The ids of all runs, newest first. What is being removed is none.
     pub fn list(&self) -> Result<Vec<String>, StoreError> {
         let failed = || StoreError::file("read", &self.folder);
         let mut runs = Vec::new();
         for folder in fs::read_dir(&self.folder).map_err(failed())? {
-            runs.push(folder.map_err(failed())?.file_name().to_string_lossy().into_owned());
+            let name = folder.map_err(failed())?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                runs.push(name);
+            }
         }
         // A ULID begins with the time of its making.
         runs.sort_unstable_by(|a, b| b.cmp(a));
         Ok(runs)
     }
 
-    /// The events of a run. A last line that was cut off is left out.
-    pub fn events<T: DeserializeOwned>(&self, run: &str) -> Result<Vec<T>, StoreError> {
-        let path = self.of(run).join("journal.jsonl");
-        let text = fs::read(&path).map_err(StoreError::file("read", &path))?;
-        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let lines = text[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        lines
-            .map(|line| serde_json::from_slice(line).map_err(io::Error::from))
-            .collect::<io::Result<_>>()
-            .map_err(StoreError::file("read", &path))
+    /// Hands out the events of a run, one after the other, until `each` answers false. A last
+    /// line that was cut off is left out.
+    pub fn each_event<T: DeserializeOwned>(
+        &self,
+        run: &str,
+        mut each: impl FnMut(T) -> bool,
+    ) -> Result<(), StoreError> {
+        let path = self.of(run).join(JOURNAL);
+        let mut read = || {
+            let mut journal = BufReader::with_capacity(1 << 16, File::open(&path)?);
+            let mut line = Vec::new();
+            while journal.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+                if line.len() > 1 && !each(serde_json::from_slice(&line)?) {
+                    break;
+                }
+                line.clear();
+            }
+            Ok(())
+        };
+        read().map_err(StoreError::file("read", &path))
+    }
+
+    /// Every digest that stands in a run's journal or record, be it a key's or a file's.
+    pub fn digests(&self, run: &str) -> Result<HashSet<Digest>, StoreError> {
+        const SIGN: &str = "sha256:";
+        let mut digests = HashSet::new();
+        for name in [JOURNAL, RECORD] {
+            let path = self.of(run).join(name);
+            let text = match fs::read(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::file("read", &path)(error)),
+            };
+            let text = String::from_utf8_lossy(&text);
+            let whole = |at: usize| -> Option<Digest> { text.get(at..at + SIGN.len() + 64)?.parse().ok() };
+            digests.extend(text.match_indices(SIGN).filter_map(|(at, _)| whole(at)));
+        }
+        Ok(digests)
     }
 
     /// The first event of a run, without reading the others; none when there is none yet.
     pub fn first<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
-        let path = self.of(run).join("journal.jsonl");
+        let path = self.of(run).join(JOURNAL);
         let failed = StoreError::file("read", &path);
         let read = || {
             let mut line = String::new();
@@ -96,13 +136,28 @@ impl Runs {
 
     /// What a run came to; none when it never came to an end.
     pub fn record<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
-        let path = self.of(run).join("record.json");
+        let path = self.of(run).join(RECORD);
         let failed = StoreError::file("read", &path);
         match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(io::Error::from).map_err(failed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// A run in short, as it was kept; none when it was not, or the run has gone on since.
+    pub fn summary<T: DeserializeOwned>(&self, run: &str) -> Option<T> {
+        let folder = self.of(run);
+        let kept: Stamped<T> = serde_json::from_slice(&fs::read(folder.join(SUMMARY)).ok()?).ok()?;
+        (kept.journal_bytes == journal_bytes(&folder)).then_some(kept.summary)
+    }
+
+    /// Keeps a run in short, so that nobody has to read its journal again for that. Failing to
+    /// costs time and nothing else.
+    pub fn keep_summary<T: Serialize>(&self, run: &str, summary: &T) {
+        let folder = self.of(run);
+        let kept = Stamped { journal_bytes: journal_bytes(&folder), summary };
+        let _ = replace(&folder.join(SUMMARY), &kept);
     }
 
     /// True while a process has the run's journal open.
@@ -130,7 +185,30 @@ impl Runs {
         if self.is_going_on(run) {
             return Err(StoreError::RunGoesOn { run: run.to_owned() });
         }
-        fs::remove_dir_all(&folder).map_err(StoreError::file("remove", &folder))
+        // Gone in one step, however long the rest takes.
+        let gone = {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            folder.with_file_name(format!(".{name}.removed"))
+        };
+        fs::rename(&folder, &gone).map_err(StoreError::file("remove", &folder))?;
+        fs::remove_dir_all(&gone).map_err(StoreError::file("remove", &gone))
+    }
+
+    /// Removes what processes left that died while they removed or wrote something.
+    pub(crate) fn sweep(&self) {
+        for folder in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = folder.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                let _ = fs::remove_dir_all(folder.path());
+            } else if !self.is_going_on(&name) {
+                let files = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+                files.filter(|file| file.path().extension().is_some_and(|new| new == "new")).for_each(
+                    |file| {
+                        let _ = fs::remove_file(file.path());
+                    },
+                );
+            }
+        }
     }
 
     /// The folder of a run's files.
@@ -152,7 +230,7 @@ impl Journal {
     pub fn append<T: Serialize>(&mut self, events: &[T]) -> Result<(), StoreError> {
         /// Bytes that are written at once.
         const MANY: usize = 256 * 1024;
-        let path = self.folder.join("journal.jsonl");
+        let path = self.folder.join(JOURNAL);
         self.lines.clear();
         for (number, event) in events.iter().enumerate() {
             serde_json::to_writer(&mut self.lines, event)
@@ -167,15 +245,37 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes down what the run came to, in one step.
-    pub fn finish<T: Serialize>(self, record: &T) -> Result<(), StoreError> {
-        let (new, path) = (self.folder.join("record.json.new"), self.folder.join("record.json"));
-        let write = || {
-            fs::write(&new, serde_json::to_vec(record)?)?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(StoreError::file("write", &path))
+    /// Writes down what the run came to, whole and in short, each in one step.
+    pub fn finish<T: Serialize, S: Serialize>(self, record: &T, summary: &S) -> Result<(), StoreError> {
+        let path = self.folder.join(RECORD);
+        replace(&path, record).map_err(StoreError::file("write", &path))?;
+        let kept = Stamped { journal_bytes: journal_bytes(&self.folder), summary };
+        let path = self.folder.join(SUMMARY);
+        replace(&path, &kept).map_err(StoreError::file("write", &path))
     }
+}
+
+/// A run in short, and how long its journal was then.
+#[derive(Serialize, Deserialize)]
+struct Stamped<T> {
+    journal_bytes: u64,
+    summary: T,
+}
+
+fn journal_bytes(folder: &Path) -> u64 {
+    fs::metadata(folder.join(JOURNAL)).map_or(0, |meta| meta.len())
+}
+
+/// Writes a file in one step: readers see the old one or the new one.
+fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let write = || {
+        let mut file = BufWriter::new(File::create(&new)?);
+        serde_json::to_writer(&mut file, content)?;
+        file.flush()?;
+        fs::rename(&new, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 fn lock(run: &str, folder: &Path) -> Result<File, StoreError> {
@@ -222,12 +322,18 @@ mod tests {
         journal.append(&[1]).unwrap();
         journal.append(&["two"]).unwrap();
         drop(journal);
-        let path = runs.of("01A").join("journal.jsonl");
+        let path = runs.of("01A").join(JOURNAL);
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str("{\"cut\": \"o");
         fs::write(&path, text).unwrap();
 
-        assert_eq!(runs.events::<serde_json::Value>("01A").unwrap().len(), 2);
+        let mut events = Vec::new();
+        runs.each_event("01A", |event: serde_json::Value| {
+            events.push(event);
+            true
+        })
+        .unwrap();
+        assert_eq!(events, [serde_json::json!(1), serde_json::json!("two")]);
         assert_eq!(runs.first("01A").unwrap(), Some(1));
         assert_eq!(runs.first::<u32>("01B").unwrap(), None);
         runs.begin("01A").unwrap().append(&[3]).unwrap();
@@ -262,11 +368,55 @@ mod tests {
     #[test]
     fn runs_are_listed_newest_first_and_unfinished_ones_have_no_record() {
         let (_folder, runs) = runs();
-        runs.begin("01A").unwrap().finish(&"done").unwrap();
+        runs.begin("01A").unwrap().finish(&"done", &"in short").unwrap();
         runs.begin("01B").unwrap();
         assert_eq!(runs.list().unwrap(), ["01B", "01A"]);
         assert_eq!(runs.record::<String>("01A").unwrap().as_deref(), Some("done"));
         assert_eq!(runs.record::<String>("01B").unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_in_short_is_good_until_the_run_goes_on() {
+        let (_folder, runs) = runs();
+        let mut journal = runs.begin("01A").unwrap();
+        journal.append(&1).unwrap();
+        journal.finish(&"all of it", &"in short").unwrap();
+        assert_eq!(runs.summary::<String>("01A").as_deref(), Some("in short"));
+        runs.begin("01A").unwrap().append(&2).unwrap();
+        assert_eq!(runs.summary::<String>("01A"), None);
+        runs.keep_summary("01A", &"both");
+        assert_eq!(runs.summary::<String>("01A").as_deref(), Some("both"));
+        assert_eq!(runs.summary::<u32>("01A"), None, "of another form");
+    }
+
+    #[test]
+    fn every_digest_of_a_journal_is_found() {
+        let (_folder, runs) = runs();
+        let (boat, kite, sky) = (Digest::of(b"boat"), Digest::of(b"kite"), Digest::of(b"sky"));
+        let mut journal = runs.begin("01A").unwrap();
+        journal
+            .append(&serde_json::json!({ "key": boat, "text": format!("a {kite}, and sha256:12") }))
+            .unwrap();
+        journal.finish(&[sky], &()).unwrap();
+        assert_eq!(runs.digests("01A").unwrap(), HashSet::from([boat, kite, sky]));
+        assert_eq!(runs.digests("01B").unwrap(), HashSet::new());
+    }
+
+    #[test]
+    fn what_was_removed_by_half_is_no_run_and_swept() {
+        let (folder, runs) = runs();
+        runs.begin("01A").unwrap();
+        fs::rename(runs.of("01A"), folder.path().join(".01A.removed")).unwrap();
+        let going_on = runs.begin("01B").unwrap();
+        fs::write(runs.of("01B").join("record.1.new"), "half").unwrap();
+        runs.begin("01C").unwrap();
+        fs::write(runs.of("01C").join("record.1.new"), "half").unwrap();
+        assert_eq!(runs.list().unwrap(), ["01C", "01B"]);
+        runs.sweep();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert!(!runs.of("01C").join("record.1.new").exists());
+        assert!(runs.of("01B").join("record.1.new").exists(), "it may be written right now");
+        drop(going_on);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use castline_core::MicroUsd;
 use castline_runner::Wishes;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use jiff::SignedDuration;
 
 use crate::screen::Color;
 
@@ -47,9 +48,11 @@ pub(crate) enum Command {
     Why(Why),
     /// Draw the steps and what goes from one to another
     Graph(Graph),
-    /// Show former runs
+    /// Show, compare and remove former runs
     #[command(subcommand)]
     Runs(Runs),
+    /// Give back what no run refers to any more
+    Gc(Gc),
     /// Show what was spent, by model, workflow or day
     Cost(Cost),
     /// Show what is open or in doubt, and rule on it
@@ -214,12 +217,16 @@ pub(crate) struct Plan {
 
 /// `castline why`
 #[derive(Debug, Args)]
+#[command(override_usage = "castline why [OPTIONS] [FILE] STEP")]
 pub(crate) struct Why {
-    /// The workflow
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
-    /// A step, or one leg of it: `styled[style=linocut]`
-    pub step: String,
+    /// The workflow, without one the project's only workflow; and a step, or one leg of it:
+    /// `styled[style=linocut]`
+    #[arg(value_name = "[FILE] STEP", required = true, num_args = 1..=2, value_hint = ValueHint::FilePath)]
+    pub what: Vec<String>,
+    /// What a former run did: its id, the beginning of it, `last`, or `last~1` for the one before;
+    /// with a file among the runs of that workflow
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["input", "inputs", "provider"])]
+    pub run: Option<String>,
     #[command(flatten)]
     pub inputs: Inputs,
     /// Who would run the models
@@ -265,18 +272,44 @@ pub(crate) enum GraphFormat {
 pub(crate) enum Runs {
     /// List all runs of the project, newest first
     List {
+        /// Only the newest
+        #[arg(short = 'n', long, value_name = "N")]
+        last: Option<usize>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
     /// Show a run again
     Show {
-        /// Its id or the beginning of it
+        /// Its id, the beginning of it, `last`, or `last~1` for the one before
         #[arg(default_value = "last")]
         run: String,
+        /// Only list the legs that have no output, and why
+        #[arg(long, conflicts_with = "json")]
+        failed: bool,
         /// Print one JSON object, as `run --json` does
         #[arg(long)]
         json: bool,
+    },
+    /// Compare two runs leg by leg: inputs, outcomes, pictures
+    Diff(RunsDiff),
+    /// Write the page of a run again, for browsers
+    Report {
+        /// Its id, the beginning of it, `last`, or `last~1` for the one before
+        #[arg(default_value = "last")]
+        run: String,
+        /// The page; without it `report-RUN.html` beside the outputs
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// Put the pictures into the page itself
+        #[arg(long)]
+        embed: bool,
+    },
+    /// Remove the records of runs; what they made stays until `castline gc` finds nobody who needs it
+    Rm {
+        /// Their ids, the beginnings of them, `last`, or `last~1` for the one before
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
     },
     /// Stop a run, whichever process it is in, and its predictions at their providers
     Cancel {
@@ -286,6 +319,56 @@ pub(crate) enum Runs {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `castline runs diff`
+#[derive(Debug, Args)]
+pub(crate) struct RunsDiff {
+    /// A run: its id, the beginning of it, `last`, or `last~1` for the one before
+    #[arg(default_value = "last~1")]
+    pub left: String,
+    /// Another one
+    #[arg(default_value = "last")]
+    pub right: String,
+    /// Only this step
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Write a picture for each pair that differs: left, right, difference
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub pictures: Option<PathBuf>,
+    /// Show every leg that differs and look at every pair of pictures, however many there are
+    #[arg(long)]
+    pub all: bool,
+    /// End with exit code 5 when something differs
+    #[arg(long)]
+    pub check: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline gc`
+#[derive(Debug, Args)]
+pub(crate) struct Gc {
+    /// Remove the records of all but the newest runs too
+    #[arg(long, value_name = "N")]
+    pub keep_runs: Option<usize>,
+    /// Remove the records of runs that are older too: `30d`, `12h`, `2w`; with `--keep-runs` of
+    /// those that are both
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<SignedDuration>,
+    /// Remove results too whose files are still where they were saved; the files stay
+    #[arg(long)]
+    pub saved: bool,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `castline cost`
@@ -554,6 +637,16 @@ impl Plan {
 }
 
 impl Why {
+    /// The file, when it is named.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.what.first().filter(|_| self.what.len() > 1).map(PathBuf::from)
+    }
+
+    /// The step, or the leg.
+    pub(crate) fn step(&self) -> &str {
+        self.what.last().map(String::as_str).unwrap_or_default()
+    }
+
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
         let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
@@ -590,6 +683,22 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number from 1".to_owned())
 }
 
+/// `30d`, `12h`, `2w`, `90m`.
+fn age(text: &str) -> Result<SignedDuration, String> {
+    let text = text.trim();
+    let unit = text.chars().next_back().and_then(|unit| match unit {
+        'm' => Some(60),
+        'h' => Some(60 * 60),
+        'd' => Some(24 * 60 * 60),
+        'w' => Some(7 * 24 * 60 * 60),
+        _ => None,
+    });
+    let number =
+        text.get(..text.len().saturating_sub(1)).and_then(|number| number.trim().parse::<i64>().ok());
+    let seconds = unit.zip(number.filter(|n| *n >= 0)).and_then(|(unit, number)| number.checked_mul(unit));
+    seconds.map(SignedDuration::from_secs).ok_or_else(|| "give an age such as 30d, 12h or 2w".to_owned())
+}
+
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 0.001),
@@ -606,7 +715,6 @@ const LATER: &[(&str, &str)] = &[
     ("apply", "`castline plan` shows what `castline run` will do"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
-    ("gc", "the store keeps everything"),
     ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
@@ -670,6 +778,14 @@ mod tests {
         assert_eq!(duration("200ms"), Ok(std::time::Duration::from_millis(200)));
         assert_eq!(duration("1.5s"), Ok(std::time::Duration::from_millis(1500)));
         assert!(duration("soon").is_err());
+        assert_eq!(age("30d"), Ok(SignedDuration::from_hours(30 * 24)));
+        assert_eq!(
+            [age("2w"), age("90 m")],
+            [Ok(SignedDuration::from_hours(336)), Ok(SignedDuration::from_mins(90))]
+        );
+        for wrong in ["", "d", "30", "-1d", "1y", "9223372036854775807w", "1\u{fc}"] {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

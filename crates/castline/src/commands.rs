@@ -3,8 +3,10 @@
 mod check;
 mod completions;
 mod cost;
+mod diff;
 mod doctor;
 mod explain;
+mod gc;
 mod graph;
 mod init;
 mod ledger;
@@ -36,6 +38,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Why(flags) => why::why(&flags),
         Command::Graph(flags) => graph::graph(&flags),
         Command::Runs(flags) => runs::runs(&flags),
+        Command::Gc(flags) => gc::gc(&flags),
         Command::Cost(flags) => cost::cost(&flags),
         Command::Ledger(flags) => ledger::ledger(&flags),
         Command::Preset(flags) => preset::preset(&flags),

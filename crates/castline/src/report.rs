@@ -3,8 +3,10 @@
 //! A reporter listens; it decides nothing. Each file here is one kind of report.
 
 pub(crate) mod diagnostic;
+pub(crate) mod diff;
 pub(crate) mod entry;
 pub(crate) mod files;
+pub(crate) mod gc;
 pub(crate) mod github;
 pub(crate) mod graph;
 pub(crate) mod html;
@@ -19,3 +21,4 @@ pub(crate) mod terminal;
 #[cfg(test)]
 mod testing;
 pub(crate) mod why;
+pub(crate) mod words;

@@ -90,6 +90,14 @@ pub(crate) fn complaint(message: &str, hint: Option<&str>) -> String {
     text
 }
 
+/// Asks a question that is answered with yes or no; anything but a yes is a no.
+pub(crate) fn confirm(question: &str) -> io::Result<bool> {
+    write!(anstream::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
 /// Writes to stderr while the progress display is out of the way.
 pub(crate) fn above_progress<T>(write: impl FnOnce() -> T) -> T {
     let progress = PROGRESS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();

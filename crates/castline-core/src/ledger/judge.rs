@@ -29,6 +29,9 @@ pub struct View<'a> {
     pub rivals: Rivals,
     /// Another living owner waits for the entry.
     pub wanted: bool,
+    /// The number of the last claim of an entry that was forgotten since; else 0. Creates are
+    /// told apart by these numbers, so that they go on from there.
+    pub forgotten: u64,
     /// Our clock.
     pub now: Timestamp,
 }
@@ -101,7 +104,7 @@ struct Wish<'a> {
 impl Wish<'_> {
     fn judge(&self, entry: Option<&Entry>) -> (Verdict, Option<Entry>) {
         let Some(entry) = entry else {
-            return self.create(1);
+            return self.create(self.view.forgotten + 1);
         };
         let alive = self.view.owner_alive;
         match entry.state {

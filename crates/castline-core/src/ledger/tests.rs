@@ -74,7 +74,15 @@ fn ask(entry: Option<&Entry>, ask: &Ask, claim: &Claim, owner_alive: bool) -> (V
     judge(
         entry,
         ask,
-        &View { claim, owner_alive, accounts: &[], rivals: Rivals::default(), wanted: false, now: at(100) },
+        &View {
+            claim,
+            owner_alive,
+            accounts: &[],
+            rivals: Rivals::default(),
+            wanted: false,
+            forgotten: 0,
+            now: at(100),
+        },
     )
 }
 
@@ -472,6 +480,7 @@ fn a_lost_intent_remembers_since_when_it_is_an_orphan() {
                 accounts: &[],
                 rivals: Rivals::default(),
                 wanted: false,
+                forgotten: 0,
                 now: at(now),
             },
         )
@@ -483,6 +492,23 @@ fn a_lost_intent_remembers_since_when_it_is_an_orphan() {
     let (verdict, _) = later(&first.unwrap(), 300);
     let Verdict::Reconcile { claim, entry } = verdict else { panic!("{verdict:?}") };
     assert_eq!((claim.number, entry.orphaned), (3, Some(at(200))));
+}
+
+#[test]
+fn creates_of_what_was_forgotten_are_counted_on() {
+    let (claim, rivals) = (claim_of("a"), Rivals::default());
+    let view = View {
+        claim: &claim,
+        owner_alive: true,
+        accounts: &[],
+        rivals,
+        wanted: false,
+        forgotten: 4,
+        now: at(100),
+    };
+    let (verdict, entry) = judge(None, &wish(LIVE), &view);
+    let (Verdict::Create(claim), Some(entry)) = (verdict, entry) else { panic!("it is created") };
+    assert_eq!((claim.number, entry.hold.attempt), (5, 5));
 }
 
 #[test]
@@ -549,6 +575,7 @@ fn with_money(account: Held, price: Option<u64>, terms: Terms) -> (Verdict, Opti
             accounts: &[account],
             rivals: Rivals::default(),
             wanted: false,
+            forgotten: 0,
             now: at(100),
         },
     )
@@ -588,6 +615,7 @@ fn what_has_no_price_is_refused_to_whoever_wants_only_what_has_one() {
         accounts: &[],
         rivals: Rivals::default(),
         wanted: false,
+        forgotten: 0,
         now: at(1),
     };
     let (verdict, entry) = judge(None, &asked(None, LIVE), &view);
@@ -770,6 +798,7 @@ impl World {
             accounts: &accounts,
             rivals: Rivals { taken: self.taken, ..Rivals::default() },
             wanted: false,
+            forgotten: 0,
             now: at(self.now),
         };
         let (verdict, after) = judge(self.entry.as_ref(), told, &view);

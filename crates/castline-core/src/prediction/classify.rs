@@ -7,6 +7,8 @@ use castline_spec::workflow::FailureKind;
 
 use crate::request::Failure;
 
+use super::log;
+
 /// Something that an error text is known by.
 enum Sign {
     /// `E1000` as a word of its own.
@@ -43,9 +45,6 @@ const SIGNS: &[(Sign, FailureKind)] = &[
     (Words("keyerror: 'sample'"), FailureKind::Platform),
 ];
 
-/// How many of the last log lines a failure keeps.
-const LOG_LINES: usize = 20;
-
 /// What kind of failure an error text stands for.
 pub fn classify(error: &str) -> FailureKind {
     let lower = error.to_lowercase();
@@ -57,20 +56,13 @@ pub fn classify(error: &str) -> FailureKind {
     SIGNS.iter().find(|(sign, _)| fits(sign)).map_or(FailureKind::Other, |(_, kind)| *kind)
 }
 
-/// The failure that a provider's words make, with the end of the model's log.
+/// The failure that a provider's words make, with what is kept of the model's log.
 pub(crate) fn failure_of(error: Option<&str>, logs: Option<&str>) -> Failure {
-    let logs = logs.and_then(last_lines);
+    let logs = logs.and_then(log::kept);
     match error.map(str::trim).filter(|error| !error.is_empty()) {
-        Some(error) => Failure { kind: classify(error), message: error.to_owned(), logs },
+        Some(error) => Failure { kind: classify(error), message: log::kept(error).unwrap_or_default(), logs },
         None => Failure { kind: FailureKind::Other, message: "failed without a reason".to_owned(), logs },
     }
-}
-
-/// The last lines of a log, none when it is blank.
-pub(crate) fn last_lines(logs: &str) -> Option<String> {
-    let lines: Vec<&str> = logs.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
-    (!last.is_empty()).then(|| last.join("\n"))
 }
 
 #[cfg(test)]
@@ -105,11 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_error_says_so_and_keeps_the_end_of_the_log() {
-        let logs: Vec<String> = (1..=30).map(|n| format!("line {n}")).collect();
-        let failure = failure_of(Some(" "), Some(&logs.join("\n")));
-        assert_eq!(failure.message, "failed without a reason");
-        let kept = failure.logs.unwrap();
-        assert!(kept.starts_with("line 11\n") && kept.ends_with("line 30"), "{kept}");
+    fn an_empty_error_says_so() {
+        let failure = failure_of(Some(" "), Some("loading"));
+        assert_eq!(
+            (failure.message.as_str(), failure.logs.as_deref()),
+            ("failed without a reason", Some("loading"))
+        );
+    }
+
+    #[test]
+    fn an_error_that_is_a_whole_log_is_cut() {
+        let error = format!("{}\nValueError: NSFW", "  File \"model.py\"\n".repeat(10_000));
+        let failure = failure_of(Some(&error), None);
+        assert_eq!(failure.kind, FailureKind::Moderation);
+        assert!(failure.message.len() < 16 * 1024 && failure.message.ends_with("ValueError: NSFW"));
     }
 }

@@ -32,7 +32,7 @@ pub struct Finished {
     /// What counts against the budget: settled, else reserved; none when unpriced or when
     /// nothing was ever asked for. For a reused output this was spent long ago.
     pub cost: Option<MicroUsd>,
-    /// The model's log, when it ran under our eyes.
+    /// What is kept of the model's log, when it ran under our eyes.
     pub logs: Option<String>,
 }
 

@@ -157,6 +157,7 @@ impl Scene {
                 ..self.rivals
             },
             wanted: self.wanted,
+            forgotten: 0,
             now: self.now(),
         };
         let (verdict, after) = judge(self.entry.as_ref(), ask, &view);
@@ -420,6 +421,7 @@ fn a_success_tells_a_journal_all_it_needs() {
         accounts: &[],
         rivals: Rivals::default(),
         wanted: false,
+        forgotten: 0,
         now: scene.now(),
     };
     let (verdict, _) = judge(scene.entry.as_ref(), ask, &view);

@@ -209,6 +209,11 @@ impl World<'_> {
         let plan = &self.scenario.plans[self.processes[id.process].wanted];
         let model = |leg: &LegId| &plan.graph.steps[plan.legs.step(*leg)].callee.model.reference;
         let leg = plan.order().into_iter().find(|leg| model(leg).path() == request.model.path())?;
-        plan.settle(plan.legs.step(leg), request, &self.providers[number].name(), &Observed::of(Some(metrics), output))
+        plan.settle(
+            plan.legs.step(leg),
+            request,
+            &self.providers[number].name(),
+            &Observed::of(Some(metrics), output),
+        )
     }
 }

@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::StoreError;
 use crate::ledger::{FileSeen, Ledger};
 use crate::owner::Owners;
+use crate::uses::Uses;
 use keeper::Keeper;
 
 /// How much of a file tells what it is.
@@ -41,6 +42,7 @@ struct Inner {
     me: OwnerId,
     count: AtomicU64,
     ledger: Ledger,
+    uses: Arc<Uses>,
     /// Blobs that have reached the disk, read when first asked for.
     kept: OnceLock<Arc<Kept>>,
     keeper: OnceLock<Keeper>,
@@ -57,7 +59,7 @@ pub struct Incoming {
 }
 
 impl Blobs {
-    pub(crate) fn open(folder: &Path, ledger: Ledger, owners: &Owners) -> Self {
+    pub(crate) fn open(folder: &Path, ledger: Ledger, owners: &Owners, uses: Arc<Uses>) -> Self {
         let incoming = folder.join("incoming");
         sweep(&incoming, owners);
         Self(Arc::new(Inner {
@@ -66,6 +68,7 @@ impl Blobs {
             me: owners.me().clone(),
             count: AtomicU64::new(0),
             ledger,
+            uses,
             kept: OnceLock::new(),
             keeper: OnceLock::new(),
         }))
@@ -90,7 +93,7 @@ impl Blobs {
     pub fn import(&self, path: &Path) -> Result<Artifact, StoreError> {
         let path = fs::canonicalize(path).map_err(StoreError::file("read", path))?;
         if let Some(artifact) = self.seen(&path)
-            && self.has(&artifact)
+            && self.rely_on(&artifact)?
         {
             return Ok(artifact);
         }
@@ -134,6 +137,16 @@ impl Blobs {
     pub fn has(&self, artifact: &Artifact) -> bool {
         let there = fs::metadata(self.path(artifact)).is_ok_and(|meta| meta.len() == artifact.bytes);
         there && (self.is_kept(&artifact.digest) || self.verify(artifact).is_ok())
+    }
+
+    /// The same, and they stay there for as long as this process lives.
+    pub fn rely_on(&self, artifact: &Artifact) -> Result<bool, StoreError> {
+        let _stay = self.0.uses.stay()?;
+        let there = self.has(artifact);
+        if there {
+            self.0.uses.need([artifact.digest])?;
+        }
+        Ok(there)
     }
 
     /// Reads an artifact; its bytes are what they always were.
@@ -195,9 +208,12 @@ impl Incoming {
         &self.path
     }
 
-    /// Takes the bytes as they are now, under the name of their digest.
+    /// Takes the bytes as they are now, under the name of their digest. They stay there for as
+    /// long as this process lives, referred to or not.
     pub fn finish(self) -> Result<Artifact, StoreError> {
         let artifact = describe(&self.path).map_err(StoreError::file("read", &self.path))?;
+        let _stay = self.blobs.0.uses.stay()?;
+        self.blobs.0.uses.need([artifact.digest])?;
         let place = self.blobs.path(&artifact);
         let same = fs::metadata(&place).is_ok_and(|meta| meta.len() == artifact.bytes);
         // What has reached the disk is not replaced by what has not.

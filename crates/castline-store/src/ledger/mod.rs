@@ -4,7 +4,7 @@
 //!
 //! Start reading at [`Ledger::commit`].
 
-mod rows;
+pub(crate) mod rows;
 mod schema;
 mod watcher;
 mod writer;
@@ -21,9 +21,11 @@ use tokio::sync::oneshot;
 
 use crate::error::StoreError;
 use crate::owner::Owners;
+use crate::uses::Uses;
 
 pub use rows::Brief;
 use rows::RowError;
+pub(crate) use schema::connect;
 use watcher::{Waiter, Watcher};
 pub(crate) use writer::{FileSeen, LinkSeen};
 use writer::{Message, Work, Writer};
@@ -39,6 +41,7 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     owners: Arc<Owners>,
+    uses: Arc<Uses>,
     reader: Mutex<Connection>,
     /// None while it is being closed.
     queue: Option<mpsc::Sender<Message>>,
@@ -54,14 +57,14 @@ struct Watching {
 }
 
 impl Ledger {
-    pub(crate) fn open(folder: &Path, owners: Arc<Owners>) -> Result<Self, StoreError> {
+    pub(crate) fn open(folder: &Path, owners: Arc<Owners>, uses: Arc<Uses>) -> Result<Self, StoreError> {
         let path = folder.join(LEDGER_FILE);
         let writer = Writer::new(schema::open(&path)?, path.clone(), owners.clone());
         let reader = Mutex::new(schema::connect(&path)?);
         let (queue, orders) = mpsc::channel();
         let writer = spawn("castline-ledger", &path, move || writer.run(&orders))?;
         let (queue, writer) = (Some(queue), Some(writer));
-        Ok(Self(Arc::new(Inner { path, owners, reader, queue, writer, watcher: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { path, owners, uses, reader, queue, writer, watcher: OnceLock::new() })))
     }
 
     /// Has these asks judged, in their order, in one transaction. When an intent of a provider
@@ -72,8 +75,12 @@ impl Ledger {
         &self,
         asks: Vec<(Key, Claim, Ask)>,
     ) -> impl Future<Output = Result<Vec<Verdict>, StoreError>> + Send + 'static + use<> {
-        let answer = self.send(Work::Commit(asks));
-        async move { answer.await.map_err(|_| StoreError::Stopped)? }
+        // Whoever removes entries looks for this inside of its transaction: either it comes
+        // later and sees it, or the claim finds the entry gone.
+        let claimed = asks.iter().filter(|(_, _, ask)| matches!(ask, Ask::Claim { .. }));
+        let needed = self.0.uses.need(claimed.map(|(key, _, _)| key.0));
+        let answer = needed.map(|()| self.send(Work::Commit(asks)));
+        async move { answer?.await.map_err(|_| StoreError::Stopped)? }
     }
 
     /// Opens an account, or gives it another limit; none is no limit.
@@ -116,6 +123,18 @@ impl Ledger {
     /// What a plan must know of these keys, in their order; cheaper than the whole entries.
     pub async fn briefs(&self, keys: &[Key]) -> Result<Vec<Option<Brief>>, StoreError> {
         self.read(|db| in_one(db, |db| keys.iter().map(|key| rows::brief(db, key)).collect()))
+    }
+
+    /// Which of these keys had an entry that was removed to make room, in their order.
+    pub async fn forgotten(&self, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+        self.read(|db| {
+            in_one(db, |db| {
+                if !rows::any_forgotten(db)? {
+                    return Ok(vec![false; keys.len()]);
+                }
+                keys.iter().map(|key| Ok(rows::forgotten(db, key)? > 0)).collect()
+            })
+        })
     }
 
     /// An account with its limit and all that is spent and reserved on it. One that was

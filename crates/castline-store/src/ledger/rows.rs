@@ -3,6 +3,8 @@
 //! An entry is kept whole as JSON; the other columns of its row repeat what is searched by,
 //! and its output, so that a plan of thousands of legs reads no more than it needs.
 
+use std::collections::HashSet;
+
 use castline_core::ledger::{Account, Booking, Entry, Held, OwnerId, RunId, State};
 use castline_core::{Digest, Key, MicroUsd, Output, PredictionId, ProviderName};
 use jiff::Timestamp;
@@ -24,6 +26,8 @@ const HOUR: i64 = 60 * 60 * 1000;
 pub(crate) enum RowError {
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("{cause}")]
     Unreadable { key: String, cause: String },
 }
@@ -32,6 +36,7 @@ impl RowError {
     pub(crate) fn into_store(self, doing: &'static str, path: &std::path::Path) -> StoreError {
         match self {
             Self::Sql(cause) => StoreError::database(doing, path)(cause),
+            Self::Store(error) => error,
             Self::Unreadable { key, cause } => StoreError::Unreadable { key, cause },
         }
     }
@@ -69,6 +74,43 @@ pub(crate) fn brief(db: &Connection, key: &Key) -> Result<Option<Brief>, RowErro
         prediction: prediction.map(PredictionId),
         output: output.map(|text| parse(&text, || key.to_string())).transpose()?,
     }))
+}
+
+/// Removes an entry; its creates stay in the books, and are counted on from its last claim.
+pub(crate) fn forget(db: &Connection, key: &Key, claim: u64) -> Result<(), RowError> {
+    let key = &key.0.as_bytes()[..];
+    db.prepare_cached("DELETE FROM entries WHERE key = ?1")?.execute([key])?;
+    db.prepare_cached("INSERT OR REPLACE INTO forgotten (key, claim) VALUES (?1, ?2)")?
+        .execute(params![key, claim.cast_signed()])?;
+    Ok(())
+}
+
+/// The number of the last claim of an entry that was removed; 0 when none was.
+pub(crate) fn forgotten(db: &Connection, key: &Key) -> Result<u64, RowError> {
+    let mut find = db.prepare_cached("SELECT claim FROM forgotten WHERE key = ?1")?;
+    let claim: Option<i64> = find.query_row([&key.0.as_bytes()[..]], |row| row.get(0)).optional()?;
+    Ok(claim.unwrap_or_default().cast_unsigned())
+}
+
+/// True when any entry was ever removed.
+pub(crate) fn any_forgotten(db: &Connection) -> Result<bool, RowError> {
+    Ok(db.query_row("SELECT EXISTS (SELECT 1 FROM forgotten)", [], |row| row.get(0))?)
+}
+
+/// These files are about to be removed: they have not reached the disk any more, and no file
+/// of the user's is known to be one of them.
+pub(crate) fn forget_blobs(db: &Connection, digests: &HashSet<Digest>) -> Result<(), RowError> {
+    for digest in digests {
+        db.prepare_cached("DELETE FROM blobs WHERE digest = ?1")?.execute([&digest.as_bytes()[..]])?;
+    }
+    let mut find = db.prepare_cached("SELECT path, json_extract(artifact, '$.digest') FROM files")?;
+    let rows = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known: Vec<(String, Option<String>)> = rows.collect::<Result<_, _>>()?;
+    let is_gone = |digest: &str| digest.parse().is_ok_and(|digest| digests.contains(&digest));
+    for (path, _) in known.iter().filter(|(_, digest)| digest.as_deref().is_none_or(is_gone)) {
+        db.prepare_cached("DELETE FROM files WHERE path = ?1")?.execute([path])?;
+    }
+    Ok(())
 }
 
 /// State and owner alone, for those who wait.

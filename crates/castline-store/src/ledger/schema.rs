@@ -81,6 +81,10 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO predictions SELECT provider, prediction FROM entries WHERE prediction IS NOT NULL;
 ",
+    "
+    -- Entries that were removed to make room, with the number of their last claim.
+    CREATE TABLE forgotten (key BLOB PRIMARY KEY, claim INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Opens the database, makes it when it is not there, and brings it up to date.
@@ -192,7 +196,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 7, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 7, known: 3, .. }), "{error}");
         assert!(error.hint().unwrap().starts_with("update castline"));
         assert_eq!(version(&Connection::open(&path).unwrap()), 7);
     }

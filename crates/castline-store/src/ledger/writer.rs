@@ -244,11 +244,15 @@ impl Writer {
         let owner_alive = entry.as_ref().is_some_and(|entry| self.owners.alive(&entry.claim.owner));
         let rivals = self.rivals(entry.as_ref(), ask, now)?;
         let wanted = matches!(ask, Ask::Stop) && self.wanted(key, &claim.owner)?;
+        let forgotten = match (&entry, ask) {
+            (None, Ask::Claim { .. }) => rows::forgotten(&self.db, key)?,
+            _ => 0,
+        };
         let claim = match &entry {
             Some(entry) if !matches!(ask, Ask::Claim { .. }) && is_broken(Rule::Claim) => &entry.claim,
             _ => claim,
         };
-        let view = View { claim, owner_alive, accounts: &accounts, rivals, wanted, now };
+        let view = View { claim, owner_alive, accounts: &accounts, rivals, wanted, forgotten, now };
         let (verdict, written) = judge(entry.as_ref(), ask, &view);
         if let Some(written) = written {
             rows::put(&self.db, &written)?;

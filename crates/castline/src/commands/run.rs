@@ -5,7 +5,7 @@
 //! Start reading at [`run`].
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -80,7 +80,7 @@ fn finish(
     terminal: &mut Terminal,
 ) -> Result<(), Trouble> {
     let page = page(flags, record, project, folder);
-    terminal.finish(page.as_deref().map(shown).as_deref());
+    terminal.finish(record, page.as_deref().map(shown).as_deref());
     if flags.json {
         json::print(&json::run(record, project))?;
     }
@@ -93,7 +93,7 @@ fn finish(
 fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
     let terminal = Terminal::new(Box::new(screen::say), project.root.clone());
     if !screen::is_terminal() {
-        return terminal;
+        return terminal.with_milestones();
     }
     let steps = forecast.plan.graph.steps.iter();
     let typical =
@@ -136,12 +136,9 @@ fn may_spend(flags: &Run, job: &Job) -> Result<bool, Trouble> {
         return Ok(true);
     }
     screen::say(&table.draw(screen::talk_width()));
-    let _ = write!(io::stderr(), "Run it? [y/N] ").and_then(|()| io::stderr().flush());
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|e| {
+    screen::confirm("Run it?").map_err(|e| {
         Trouble::usage(format!("cannot read the answer: {e}"), "run it with `--yes` if you mean it")
-    })?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    })
 }
 
 /// Writes `report.html` when there is something new to see, or when it is asked for.

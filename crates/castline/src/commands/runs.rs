@@ -1,46 +1,54 @@
 //! `castline runs`: former runs, from their journals, and the end of one that goes on.
 
+use std::path::Path;
+
 use castline_core::MicroUsd;
 use castline_core::event::RunStatus;
 use castline_core::record::RunRecord;
+use castline_core::results::LegStatus;
+use castline_core::summary::RunSummary;
 use castline_runner::cancel::{self, Canceled, End, Stopped};
-use castline_runner::{Project, Trouble, history};
+use castline_runner::{Project, Trouble, history, shown};
 use jiff::tz::TimeZone;
 
 use super::{project_here, runtime};
 use crate::cli::Runs;
 use crate::exit::Exit;
-use crate::report::json::{self, Counts};
-use crate::report::money;
+use crate::report::plan::counted;
 use crate::report::terminal::Terminal;
+use crate::report::{html, json, money};
 use crate::screen::{self, BAD, DIM, GOOD, WARN, pad, printable};
 
-/// Shows what was and asks nobody, or cancels a run.
+/// Shows, compares and removes what was and asks nobody, or cancels a run.
 pub(crate) fn runs(flags: &Runs) -> Result<Exit, Trouble> {
     let project = project_here()?;
     match flags {
-        Runs::List { json } => list(&project, *json)?,
-        Runs::Show { run, json } => show(&project, run, *json)?,
+        Runs::List { last, json } => list(&project, *last, *json)?,
+        Runs::Show { run, failed: true, .. } => show_failed(&project, run)?,
+        Runs::Show { run, json, .. } => show(&project, run, *json)?,
+        Runs::Diff(flags) => return super::diff::runs_diff(&project, flags),
+        Runs::Report { run, output, embed } => report(&project, run, output.as_deref(), *embed)?,
+        Runs::Rm { runs } => remove(&project, runs)?,
         Runs::Cancel { run, json } => return cancel(&project, run.as_deref(), *json),
     }
     Ok(Exit::Done)
 }
 
-fn list(project: &Project, as_json: bool) -> Result<(), Trouble> {
-    let records = history::runs(project)?;
+fn list(project: &Project, last: Option<usize>, as_json: bool) -> Result<(), Trouble> {
+    let runs = history::runs(project, last.unwrap_or(usize::MAX))?;
     if as_json {
-        return json::print(&json::runs(&records, project));
+        return json::print(&json::runs(&runs, project));
     }
-    if records.is_empty() {
+    if runs.is_empty() {
         screen::say("nothing was run in this project yet");
         return Ok(());
     }
-    screen::data(&table(&records, &TimeZone::system()))
+    screen::data(&table(&runs, &TimeZone::system()))
 }
 
-fn table(records: &[RunRecord], zone: &TimeZone) -> String {
+fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
     let head = ["run", "started", "workflow", "provider", "status", "legs", "cost"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(head).chain(records.iter().map(|record| row(record, zone))).collect();
+    let rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(|run| row(run, zone))).collect();
     let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
     let widths: Vec<_> = (0..7).map(width).collect();
     let line = |row: &[String; 7]| {
@@ -54,20 +62,17 @@ fn table(records: &[RunRecord], zone: &TimeZone) -> String {
     lines.collect()
 }
 
-fn row(record: &RunRecord, zone: &TimeZone) -> [String; 7] {
+fn row(run: &RunSummary, zone: &TimeZone) -> [String; 7] {
     let started =
-        record.started.map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
-    let counts = Counts::of(record);
-    let legs = counts.to_string();
-    let cost = money::paid(record);
+        run.started.map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
     [
-        record.run.clone(),
+        run.run.clone(),
         started.unwrap_or_default(),
-        screen::short(&record.workflow, 24),
-        screen::short(&record.provider, 16),
-        status(record.status).to_owned(),
-        legs,
-        cost,
+        screen::short(&run.workflow, 24),
+        screen::short(&run.provider, 16),
+        status(run.status).to_owned(),
+        run.counts.to_string(),
+        money::paid(&run.provider, &run.totals),
     ]
 }
 
@@ -84,19 +89,80 @@ fn status(status: Option<RunStatus>) -> &'static str {
 
 /// The run again, by the reporter that showed it live.
 fn show(project: &Project, wanted: &str, as_json: bool) -> Result<(), Trouble> {
-    let (record, entries) = history::run(project, wanted)?;
     if as_json {
-        return json::print(&json::run(&record, project));
+        return json::print(&json::run(&history::run(project, wanted)?, project));
     }
     let (lines, heard) = std::sync::mpsc::channel();
     let sink = Box::new(move |line: &str| drop(lines.send(format!("{line}\n"))));
     let mut terminal = Terminal::new(sink, project.root.clone());
-    entries.iter().for_each(|entry| terminal.take(entry));
-    terminal.finish(None);
+    let record = history::replay(project, wanted, |entry| terminal.take(entry))?;
+    terminal.finish(&record, None);
     drop(terminal);
     let started = record.started.map(|at| format!(", {at:.0}")).unwrap_or_default();
     let text: String = heard.iter().collect();
     screen::data(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
+}
+
+/// A line for each leg that should have an output and has none.
+fn show_failed(project: &Project, wanted: &str) -> Result<(), Trouble> {
+    let record = history::run(project, wanted)?;
+    let lines = failed(&record);
+    if lines.is_empty() {
+        screen::say(&format!("no leg of run {} has failed", record.run));
+    }
+    screen::data(&lines)
+}
+
+fn failed(record: &RunRecord) -> String {
+    let word = |status: LegStatus| match status {
+        LegStatus::Succeeded | LegStatus::Skipped | LegStatus::NotRun => None,
+        LegStatus::Failed => Some("failed"),
+        LegStatus::Canceled => Some("canceled"),
+        LegStatus::Expired => Some("expired"),
+        LegStatus::InDoubt => Some("in doubt"),
+        LegStatus::Refused => Some("refused"),
+    };
+    let legs: Vec<_> = record.legs.iter().filter_map(|leg| Some((leg, word(leg.status)?))).collect();
+    let name = |leg: &str| printable(leg);
+    let widest = legs.iter().map(|(leg, _)| screen::columns(&name(&leg.leg.name))).max().unwrap_or(0);
+    let line = |(leg, word): &(&castline_core::record::LegRecord, &str)| {
+        let message = leg.failure.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+        let message = printable(&message.split_whitespace().collect::<Vec<_>>().join(" "));
+        format!("{}   {BAD}{}{BAD:#}   {message}\n", pad(&name(&leg.leg.name), widest), pad(word, 8))
+    };
+    legs.iter().map(line).collect()
+}
+
+/// Writes the page of a run again.
+fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> Result<(), Trouble> {
+    let record = history::run(project, wanted)?;
+    let beside = || project.out().join(&record.workflow).join(format!("report-{}.html", record.run));
+    let file = file.map_or_else(beside, |file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    html::write_former(&record, project, &file, embed).map_err(|e| {
+        let message = format!("cannot write `{}`: {e}", shown(&file));
+        Trouble::usage(message, "give another file with `-o`")
+    })?;
+    screen::data(&format!("{}\n", shown(&file)))
+}
+
+/// Removes the records of runs, all of them or those before the first that cannot be.
+fn remove(project: &Project, wanted: &[String]) -> Result<(), Trouble> {
+    // `last~1` means the same whatever is removed before it.
+    let runs: Result<Vec<_>, _> = wanted.iter().map(|run| Ok(history::run(project, run)?.run)).collect();
+    let runs: std::collections::BTreeSet<_> = runs?.into_iter().collect();
+    for run in &runs {
+        history::remove(project, run)?;
+        screen::say(&format!("removed the record of run {run}"));
+    }
+    screen::say(&format!(
+        "what {} made is still reused; `castline gc` gives back what nobody else needs",
+        if runs.len() == 1 {
+            "it has".to_owned()
+        } else {
+            format!("these {} have", counted(runs.len(), "run"))
+        }
+    ));
+    Ok(())
 }
 
 /// Stops a run and says what became of what was under way.
@@ -187,20 +253,20 @@ mod tests {
 
     #[test]
     fn runs_are_listed_in_columns() {
-        let record = |run: &str, provider: &str, status, cost| RunRecord {
+        let summary = |run: &str, provider: &str, status, cost| RunSummary {
             run: run.to_owned(),
             workflow: "paper-boat".to_owned(),
             provider: provider.to_owned(),
             started: Some("2026-11-02T09:15:02Z".parse().unwrap()),
             status,
             totals: Totals { cost: MicroUsd(cost), ..Totals::default() },
-            ..RunRecord::default()
+            ..RunSummary::default()
         };
-        let records = [
-            record("01K0000000000000000000000B", "replicate", Some(RunStatus::Failed), 123_000),
-            record("01K0000000000000000000000A", "sandbox", None, 0),
+        let runs = [
+            summary("01K0000000000000000000000B", "replicate", Some(RunStatus::Failed), 123_000),
+            summary("01K0000000000000000000000A", "sandbox", None, 0),
         ];
-        let table = table(&records, &TimeZone::UTC);
+        let table = table(&runs, &TimeZone::UTC);
         insta::assert_snapshot!(console::strip_ansi_codes(&table));
     }
 }

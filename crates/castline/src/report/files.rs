@@ -14,6 +14,8 @@ pub(crate) struct Places {
     root: PathBuf,
     store: PathBuf,
     saved: BTreeMap<String, String>,
+    /// What a leg says it has saved counts only when it is among `saved`.
+    only_known: bool,
 }
 
 impl Places {
@@ -24,13 +26,27 @@ impl Places {
         // Outputs come last, so that they win: they are what the user asked for.
         let saved =
             of_legs.chain(of_outputs).map(|s| (s.artifact.digest.to_string(), s.path.clone())).collect();
-        Self { root: project.root.clone(), store: project.store(), saved }
+        Self { root: project.root.clone(), store: project.store(), saved, only_known: false }
+    }
+
+    /// Of a run that others may have written over since: only files that still have the bytes
+    /// that were saved.
+    pub(crate) fn former(project: &Project, record: &RunRecord) -> Self {
+        let mut places = Self::new(project, record);
+        let root = &places.root;
+        places.saved.retain(|digest, path| {
+            std::fs::read(root.join(path)).is_ok_and(|bytes| Digest::of(&bytes).to_string() == *digest)
+        });
+        places.only_known = true;
+        places
     }
 
     /// The file with these bytes, relative to the project: one that was saved for the same
     /// leg or output, else any that was saved, else the one in the store.
     pub(crate) fn path(&self, digest: &str, own: &[SavedRecord]) -> String {
+        let is_known = |path: &String| !self.only_known || self.saved.get(digest) == Some(path);
         let near = own.iter().find(|s| s.artifact.digest.to_string() == digest).map(|s| s.path.clone());
+        let near = near.filter(is_known);
         near.or_else(|| self.saved.get(digest).cloned()).unwrap_or_else(|| self.in_store(digest))
     }
 

@@ -16,6 +16,7 @@ use castline_core::event::RunStatus;
 use castline_core::plain;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
+use castline_core::summary::Counts;
 use castline_runner::Project;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,7 +26,6 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::files::Places;
-use super::json::Counts;
 use super::money;
 use super::plan::{counted, duration};
 use media::{Media, Shelf};
@@ -101,10 +101,13 @@ struct Field {
 
 /// The page as text. `folder` is where it will be; with `embed` it needs no other file.
 pub(crate) fn render(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> String {
-    let shelf = Shelf::new(Places::new(project, record), folder, embed, record);
+    page_of(record, &Shelf::new(Places::new(project, record), folder, embed, record))
+}
+
+fn page_of(record: &RunRecord, shelf: &Shelf) -> String {
     let mut environment = Environment::new();
     environment.set_formatter(|out, _, value| Ok(out.write_str(&escape(&value.to_string()))?));
-    environment.render_str(TEMPLATE, Serde(page(record, &shelf))).expect("the template fits the page")
+    environment.render_str(TEMPLATE, Serde(page(record, shelf))).expect("the template fits the page")
 }
 
 /// Text that is text wherever it stands, between tags and in quotes. The template engine's own
@@ -124,6 +127,19 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// Writes the page of a former run. What was saved for it may be another file by now: only
+/// what still is what it was is shown from there, the rest from the store.
+pub(crate) fn write_former(
+    record: &RunRecord,
+    project: &Project,
+    file: &Path,
+    embed: bool,
+) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let shelf = Shelf::new(Places::former(project, record), folder, embed, record);
+    put(&page_of(record, &shelf), file)
+}
+
 /// Writes the page into a folder, and says where it is.
 pub(crate) fn write(
     record: &RunRecord,
@@ -131,15 +147,22 @@ pub(crate) fn write(
     folder: &Path,
     embed: bool,
 ) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
     let path = folder.join("report.html");
-    let temporary = folder.join(format!(".report.html.{}.tmp", std::process::id()));
-    let text = render(record, project, folder, embed);
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path));
+    put(&render(record, project, folder, embed), &path)?;
+    Ok(path)
+}
+
+/// Writes a page in one step.
+fn put(text: &str, path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.map(|()| path)
+    written
 }
 
 fn page(record: &RunRecord, shelf: &Shelf) -> Page {

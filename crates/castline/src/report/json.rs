@@ -10,7 +10,7 @@ use std::path::Path;
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
 use castline_core::record::{Drift, LegRecord, RunRecord};
-use castline_core::results::LegStatus;
+use castline_core::summary::RunSummary;
 use castline_runner::{Project, Trouble};
 use serde_json::{Value as Json, json};
 
@@ -85,22 +85,23 @@ fn drift(drift: &Drift) -> Json {
 }
 
 /// Many runs, in short.
-pub(crate) fn runs(records: &[RunRecord], project: &Project) -> Json {
-    let runs: Vec<_> = records.iter().map(in_short).collect();
+pub(crate) fn runs(runs: &[RunSummary], project: &Project) -> Json {
+    let runs: Vec<_> = runs.iter().map(in_short).collect();
     json!({ "schema_version": SCHEMA_VERSION, "project": project.root, "runs": runs })
 }
 
-fn in_short(record: &RunRecord) -> Json {
-    let counts = Counts::of(record);
+/// One of them.
+pub(crate) fn in_short(run: &RunSummary) -> Json {
+    let counts = run.counts;
     json!({
-        "run": record.run,
-        "workflow": record.workflow,
-        "file": record.file,
-        "provider": record.provider,
-        "status": record.status,
-        "started": record.started,
-        "elapsed_seconds": record.elapsed_seconds,
-        "legs": record.legs.len(),
+        "run": run.run,
+        "workflow": run.workflow,
+        "file": run.file,
+        "provider": run.provider,
+        "status": run.status,
+        "started": run.started,
+        "elapsed_seconds": run.elapsed_seconds,
+        "legs": counts.legs(),
         "ran": counts.ran,
         "reused": counts.reused,
         "skipped": counts.skipped,
@@ -108,65 +109,8 @@ fn in_short(record: &RunRecord) -> Json {
         "in_doubt": counts.in_doubt,
         "refused": counts.refused,
         "not_run": counts.not_run,
-        "cost_usd": record.totals.cost.usd(),
+        "cost_usd": run.totals.cost.usd(),
     })
-}
-
-/// How the legs of a run ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// With an output that was made in this run.
-    pub ran: usize,
-    /// With an output that was there already.
-    pub reused: usize,
-    /// Skipped.
-    pub skipped: usize,
-    /// Failed, canceled or expired.
-    pub failed: usize,
-    /// Nobody knows whether their creates were received.
-    pub in_doubt: usize,
-    /// The budget did not allow them.
-    pub refused: usize,
-    /// Not run.
-    pub not_run: usize,
-}
-
-impl Counts {
-    /// Of a run.
-    pub(crate) fn of(record: &RunRecord) -> Self {
-        let mut counts = Self::default();
-        for leg in &record.legs {
-            *match leg.status {
-                LegStatus::Succeeded if leg.reused => &mut counts.reused,
-                LegStatus::Succeeded => &mut counts.ran,
-                LegStatus::Skipped => &mut counts.skipped,
-                LegStatus::NotRun => &mut counts.not_run,
-                LegStatus::Failed | LegStatus::Canceled | LegStatus::Expired => &mut counts.failed,
-                LegStatus::InDoubt => &mut counts.in_doubt,
-                LegStatus::Refused => &mut counts.refused,
-            } += 1;
-        }
-        counts
-    }
-}
-
-impl std::fmt::Display for Counts {
-    /// `7 ran, 1 reused`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.ran, "ran"),
-            (self.reused, "reused"),
-            (self.skipped, "skipped"),
-            (self.failed, "failed"),
-            (self.in_doubt, "in doubt"),
-            (self.refused, "refused"),
-            (self.not_run, "not run"),
-        ];
-        let parts: Vec<_> =
-            parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-        f.write_str(if parts.is_empty() { "nothing to do" } else { "" })?;
-        f.write_str(&parts.join(", "))
-    }
 }
 
 /// Writes events, one a line. When it cannot write it says so once and is silent from then on.
@@ -216,7 +160,7 @@ mod tests {
 
     #[test]
     fn runs_are_listed_in_short() {
-        insta::assert_json_snapshot!(runs(&[record()], &project()));
+        insta::assert_json_snapshot!(runs(&[RunSummary::from(&record())], &project()));
     }
 
     #[test]

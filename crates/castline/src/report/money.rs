@@ -1,6 +1,7 @@
 //! What a run cost, in words.
 
 use castline_core::MicroUsd;
+use castline_core::event::Totals;
 use castline_core::price::Estimate;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
@@ -61,10 +62,10 @@ pub(crate) fn range(price: Estimate) -> String {
 }
 
 /// What was paid, in a word.
-pub(crate) fn paid(record: &RunRecord) -> String {
-    match (record.totals.cost, record.totals.unpriced) {
+pub(crate) fn paid(provider: &str, totals: &Totals) -> String {
+    match (totals.cost, totals.unpriced) {
         (MicroUsd::ZERO, 0) => "free".to_owned(),
-        (MicroUsd::ZERO, _) if record.provider == "sandbox" => "free".to_owned(),
+        (MicroUsd::ZERO, _) if provider == "sandbox" => "free".to_owned(),
         (cost, 0) => cost.to_string(),
         (cost, n) => format!("{cost} and {n} unpriced"),
     }
@@ -86,7 +87,6 @@ pub(crate) fn of_leg(leg: &LegRecord) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use castline_core::event::Totals;
     use serde_json::{Value as Json, json};
 
     use super::*;

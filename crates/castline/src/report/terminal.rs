@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Terminal::take`]; the summary is [`Terminal::finish`].
 
+mod failures;
 mod progress;
 mod summary;
 
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use castline_core::event::{Entry, Event, LegRef, StepSummary, StopCause};
-use castline_core::record::Recorder;
 use castline_core::results::LegStatus;
 use castline_core::{Failure, MicroUsd, PredictionId};
 use castline_spec::Name;
@@ -20,10 +20,17 @@ use indexmap::IndexMap;
 
 use super::plan::{about, counted, duration, headline};
 use crate::screen::{self, BAD, DIM, GOOD, HINT, WARN, printable};
+use failures::Failures;
 use progress::Progress;
 
 /// Steps with more legs get one line for all that need none of their own.
 const MOST_LEGS: usize = 12;
+
+/// Steps with more legs get no line for each leg that ran, and few for those that failed.
+const MANY: usize = 100;
+
+/// So many failures of such a step have a line while it goes on.
+const MOST_TOLD: usize = 5;
 
 /// Where lines go.
 pub(crate) type Sink = Box<dyn FnMut(&str) + Send>;
@@ -35,11 +42,14 @@ pub(crate) struct Terminal {
     /// Seconds that a leg of a step takes, where that is known.
     typical: BTreeMap<String, f64>,
     progress: Option<Progress>,
-    recorder: Recorder,
+    /// How many legs each step has.
+    steps: IndexMap<Name, usize>,
     names: usize,
-    failures: Vec<Ended>,
+    failures: Failures,
     /// Legs of large steps that are counted and not listed, by step and word.
     counted: IndexMap<(Name, &'static str), usize>,
+    /// How far each large step is, where that is told from time to time.
+    milestones: Option<IndexMap<Name, usize>>,
     running: IndexMap<String, Started>,
     /// True from an interruption until it is said what that means.
     interrupted: bool,
@@ -58,13 +68,6 @@ struct Started {
     adopted: bool,
 }
 
-/// A leg that ended without an output, and not as the workflow wants it.
-struct Ended {
-    leg: String,
-    status: LegStatus,
-    failure: Failure,
-}
-
 impl Terminal {
     /// A reporter of a project in `root`.
     pub(crate) fn new(sink: Sink, root: PathBuf) -> Self {
@@ -73,10 +76,11 @@ impl Terminal {
             root,
             typical: BTreeMap::new(),
             progress: None,
-            recorder: Recorder::default(),
+            steps: IndexMap::new(),
             names: 0,
-            failures: Vec::new(),
+            failures: Failures::default(),
             counted: IndexMap::new(),
+            milestones: None,
             running: IndexMap::new(),
             interrupted: false,
             stops: None,
@@ -90,9 +94,14 @@ impl Terminal {
         self
     }
 
+    /// Says from time to time how far large steps are: there is nobody who watches.
+    pub(crate) fn with_milestones(mut self) -> Self {
+        self.milestones = Some(IndexMap::new());
+        self
+    }
+
     /// Hears what happened.
     pub(crate) fn take(&mut self, entry: &Entry) {
-        self.recorder.take(entry);
         self.say_interrupted(&entry.event);
         match &entry.event {
             Event::RunStarted { workflow, provider, steps, legs, .. } => {
@@ -127,8 +136,10 @@ impl Terminal {
                 self.show_progress(|progress| progress.heard(leg, status, *fraction));
             }
             Event::AttemptFailed { leg, attempt, failure, .. } => {
-                let words = format!("attempt {attempt} failed: {}", failure.message);
-                self.line(&leg.name, "again", WARN, &words);
+                if self.has_own_line(leg, "again", MOST_TOLD) {
+                    let words = format!("attempt {attempt} failed: {}", screen::short(&failure.message, 200));
+                    self.line(&leg.name, "again", WARN, &words);
+                }
             }
             Event::LegSucceeded { leg, cost, .. } => self.succeeded(leg, *cost, entry.at),
             Event::LegFailed { leg, status, failure, handled, .. } => {
@@ -151,6 +162,7 @@ impl Terminal {
 
     fn begin(&mut self, workflow: &Name, provider: &str, steps: &[StepSummary], legs: usize) {
         self.names = names(steps);
+        self.steps = steps.iter().map(|step| (step.name.clone(), step.legs)).collect();
         self.show_progress(|progress| progress.know(steps));
         self.say(&headline(workflow.as_str(), provider, false));
         self.say(&format!("{DIM}{} in {}{DIM:#}", counted(legs, "leg"), counted(steps.len(), "step")));
@@ -189,21 +201,53 @@ impl Terminal {
         let note = if handled { " (the workflow goes on without it)" } else { "" };
         self.ended_leg(leg, word, style, &format!("{}{note}", screen::short(&failure.message, 200)));
         if !handled {
-            self.failures.push(Ended { leg: leg.name.clone(), status, failure: failure.clone() });
+            self.failures.take(&leg.name, status, failure);
         }
     }
 
     fn ended_leg(&mut self, leg: &LegRef, word: &'static str, style: anstyle::Style, words: &str) {
         self.running.shift_remove(&leg.name);
         self.show_progress(|progress| progress.ended(leg));
-        self.line(&leg.name, word, style, words);
+        let told = if word == "ran" || word == "reused" { 0 } else { MOST_TOLD };
+        if self.has_own_line(leg, word, told) {
+            self.line(&leg.name, word, style, words);
+        }
+        self.pass_milestone(leg);
+    }
+
+    /// Counts a leg of a large step, and says whether it is told all the same, as the first
+    /// `told` of a kind are.
+    fn has_own_line(&mut self, leg: &LegRef, word: &'static str, told: usize) -> bool {
+        if self.legs_of(&leg.step) <= MANY {
+            return true;
+        }
+        let n = self.counted.entry((leg.step.clone(), word)).or_default();
+        *n += 1;
+        *n <= told
+    }
+
+    fn legs_of(&self, step: &Name) -> usize {
+        self.steps.get(step).copied().unwrap_or(1)
+    }
+
+    /// Says how far a large step is, each time that a tenth of it is done.
+    fn pass_milestone(&mut self, leg: &LegRef) {
+        let all = self.legs_of(&leg.step);
+        let Some(milestones) = self.milestones.as_mut().filter(|_| all > MANY) else { return };
+        let done = milestones.entry(leg.step.clone()).or_default();
+        *done += 1;
+        let done = *done;
+        if done * 10 / all > (done - 1) * 10 / all && done < all {
+            let line =
+                format!("  {}   {DIM}{done} of {}{DIM:#}", printable(leg.step.as_str()), counted(all, "leg"));
+            self.say(&line);
+        }
     }
 
     /// A leg that did nothing: a line of its own, or one more of many.
     fn count_or_say(&mut self, leg: &LegRef, word: &'static str, words: &str) {
         self.show_progress(|progress| progress.ended(leg));
-        let legs = self.recorder.record.steps.iter().find(|s| s.name == leg.step).map_or(1, |s| s.legs);
-        if legs > MOST_LEGS {
+        if self.legs_of(&leg.step) > MOST_LEGS {
             *self.counted.entry((leg.step.clone(), word)).or_default() += 1;
             return;
         }
@@ -212,7 +256,7 @@ impl Terminal {
 
     fn say_counted(&mut self) {
         for ((step, word), n) in std::mem::take(&mut self.counted) {
-            let legs = self.recorder.record.steps.iter().find(|s| s.name == step).map_or(n, |s| s.legs);
+            let legs = self.steps.get(&step).copied().unwrap_or(n);
             self.line(step.as_str(), word, style_of(word), &format!("{n} of {}", counted(legs, "leg")));
         }
     }
@@ -331,8 +375,10 @@ impl Started {
 
 fn style_of(word: &str) -> anstyle::Style {
     match word {
-        "reused" => GOOD,
+        "reused" | "ran" => GOOD,
         "skipped" => HINT,
+        "failed" | "in doubt" | "expired" | "refused" => BAD,
+        "again" | "canceled" => WARN,
         _ => DIM,
     }
 }

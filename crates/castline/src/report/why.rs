@@ -3,28 +3,36 @@
 
 use std::fmt::Write as _;
 
+use castline_core::summary::RunSummary;
 use castline_runner::why::{Explanation, Nearest};
 use serde_json::{Value as Json, json};
 
-use super::json::SCHEMA_VERSION;
+use super::json::{SCHEMA_VERSION, in_short};
 use crate::screen::{BAD, BOLD, DIM, GOOD, printable};
 
 /// The explanations as people read them.
 pub(crate) fn draw(explanations: &[Explanation]) -> String {
-    explanations.iter().map(draw_one).collect::<Vec<_>>().join("\n")
+    explanations.iter().map(|one| draw_one(one, false)).collect::<Vec<_>>().join("\n")
 }
 
-fn draw_one(explanation: &Explanation) -> String {
+/// The same of a former run, each with all that it has sent.
+pub(crate) fn draw_then(run: &RunSummary, explanations: &[Explanation]) -> String {
+    let started = run.started.map(|at| format!(", {at:.0}")).unwrap_or_default();
+    let head = format!("{DIM}run {} of {}{started}{DIM:#}\n", run.run, printable(&run.workflow));
+    let legs: Vec<_> = explanations.iter().map(|one| draw_one(one, true)).collect();
+    format!("{head}{}", legs.join("\n"))
+}
+
+fn draw_one(explanation: &Explanation, whole: bool) -> String {
     let Explanation { leg, verdict, key, ingredients, nearest } = explanation;
     let mut text = format!("{BOLD}{}{BOLD:#} {}\n", printable(leg), printable(verdict));
     if let Some(key) = key {
         let _ = writeln!(text, "  {DIM}key {key}{DIM:#}");
     }
-    match nearest {
-        Some(nearest) => text.push_str(&difference(nearest)),
-        None if ingredients.is_empty() => {}
-        None => text.push_str(&list(ingredients.iter().map(|(path, value)| (path.as_str(), value.as_str())))),
+    if !ingredients.is_empty() && (whole || nearest.is_none()) {
+        text.push_str(&list(ingredients.iter().map(|(path, value)| (path.as_str(), value.as_str()))));
     }
+    text.push_str(&nearest.as_ref().map(difference).unwrap_or_default());
     text
 }
 
@@ -53,6 +61,13 @@ fn list<'a>(ingredients: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> St
 /// A value on one line, all of it: a difference may be anywhere.
 fn shown(value: &str) -> String {
     printable(&value.replace('\n', "\\n"))
+}
+
+/// `why --run --json`.
+pub(crate) fn json_then(run: &RunSummary, explanations: &[Explanation]) -> Json {
+    let mut object = json(explanations);
+    object["run"] = in_short(run);
+    object
 }
 
 /// `why --json`.

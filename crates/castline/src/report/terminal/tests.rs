@@ -1,9 +1,10 @@
 use std::sync::mpsc::channel;
 
+use castline_core::record::RunRecord;
 use serde_json::json;
 
 use super::Terminal;
-use crate::report::testing::{entry, events, leg, project, request, step};
+use crate::report::testing::{entry, events, leg, project, record, request, step};
 
 /// What a reporter says of events, and at the end.
 fn said(entries: &[castline_core::event::Entry], finish: bool) -> String {
@@ -12,7 +13,7 @@ fn said(entries: &[castline_core::event::Entry], finish: bool) -> String {
         Terminal::new(Box::new(move |line| tell.send(line.to_owned()).unwrap()), project().root);
     entries.iter().for_each(|entry| terminal.take(entry));
     if finish {
-        terminal.finish(Some("out/boat/report.html"));
+        terminal.finish(&RunRecord::of(entries.to_vec()), Some("out/boat/report.html"));
     }
     drop(terminal);
     let lines: Vec<_> = told.iter().collect();
@@ -45,6 +46,37 @@ fn legs_that_did_nothing_are_counted_when_a_step_has_many() {
         "totals": { "cost": 40000, "would_cost": 40000, "saved": 117_000, "unpriced": 1 },
     });
     let all = std::iter::once(started).chain((0..39).map(reused)).chain([failed, ended]);
+    let entries: Vec<_> = all.enumerate().map(|(seq, event)| entry(seq, event)).collect();
+
+    insta::assert_snapshot!(said(&entries, true));
+}
+
+#[test]
+fn a_run_of_very_many_legs_is_told_in_short() {
+    let started = json!({
+        "type": "run-started", "run": "r", "workflow": "many", "file": "many.yaml", "provider": "replicate",
+        "castline_version": "0.1.0", "legs": 1000, "steps": [step("picture", "flux-schnell", &["n"], 1000, &[])],
+    });
+    let leg = |n: usize| leg("picture", &json!({ "n": n }));
+    let ended = |n: usize| match n % 100 {
+        7 => json!({
+            "type": "leg-failed", "leg": leg(n), "status": "failed", "prediction": null, "cost": 0, "handled": false,
+            "failure": { "kind": "platform", "message": format!("prediction interrupted after {n} steps (code: PA)") },
+        }),
+        8 => json!({
+            "type": "leg-failed", "leg": leg(n), "status": "failed", "prediction": null, "cost": 0, "handled": false,
+            "failure": { "kind": "moderation", "message": "flagged as sensitive (E005)", "logs": "seed 4\nflagged" },
+        }),
+        _ => json!({
+            "type": "leg-succeeded", "leg": leg(n), "output": "x", "prediction": null, "cost": 3000,
+            "estimate": null, "predict_seconds": null,
+        }),
+    };
+    let over = json!({
+        "type": "run-ended", "status": "failed", "elapsed_seconds": 400.0,
+        "totals": { "cost": 2_940_000, "would_cost": 2_940_000, "saved": 0, "unpriced": 0 },
+    });
+    let all = std::iter::once(started).chain((0..1000).map(ended)).chain([over]);
     let entries: Vec<_> = all.enumerate().map(|(seq, event)| entry(seq, event)).collect();
 
     insta::assert_snapshot!(said(&entries, true));
@@ -113,7 +145,7 @@ fn text_from_a_model_cannot_steer_the_terminal() {
     let mut terminal =
         Terminal::new(Box::new(move |line| tell.send(line.to_owned()).unwrap()), project().root);
     events().iter().for_each(|entry| terminal.take(entry));
-    terminal.finish(None);
+    terminal.finish(&record(), None);
     drop(terminal);
     told.iter().for_each(|line| terminal_codes.push_str(&line));
 

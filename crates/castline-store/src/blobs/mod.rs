@@ -118,7 +118,7 @@ impl Blobs {
     /// answer given what was read.
     pub fn look_at(&self, path: &Path) -> Option<impl FnOnce(Artifact) + use<>> {
         let (look, ledger, path) = (Look::at(path).ok()?, self.0.ledger.clone(), path.to_owned());
-        look.is_settled().then(|| {
+        look.is_settled().then_some({
             move |artifact| {
                 if Look::at(&path).is_ok_and(|again| again == look) {
                     ledger.remember(look.seen(path.to_string_lossy().into_owned(), artifact));

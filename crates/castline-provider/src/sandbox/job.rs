@@ -209,7 +209,7 @@ impl Job {
         let mut asked = format!("{}\n{index}\n", self.model.path());
         let films = self.output.kind == OutputKind::Video;
         let counts = |name: &str| {
-            !WITHOUT_INFLUENCE.contains(&name) && !(films && WITHOUT_INFLUENCE_ON_FILMS.contains(&name))
+            !(WITHOUT_INFLUENCE.contains(&name) || films && WITHOUT_INFLUENCE_ON_FILMS.contains(&name))
         };
         for (name, value) in self.fields.iter().filter(|(name, _)| counts(name)) {
             let json = value.to_json(&mut |artifact| artifact.digest.to_string().into());

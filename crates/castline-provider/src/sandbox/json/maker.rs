@@ -188,7 +188,7 @@ impl<'a> Maker<'a> {
         if let Some(options) = keys.get("enum").and_then(Json::as_array) {
             return self.option(options, &keys, place);
         }
-        match self.kind(&keys, place) {
+        match kind(&keys, place) {
             "object" => self.object(&keys, place),
             "array" => self.array(&keys, place),
             "integer" => self.number(&keys, true, place),
@@ -221,22 +221,6 @@ impl<'a> Maker<'a> {
         Ok(fine[(offset + place.turn) % fine.len()].clone())
     }
 
-    /// The type, by what is said of it; null only where nothing else may be, or as a last try.
-    fn kind<'k>(&self, keys: &'k Keys, place: &Place) -> &'k str {
-        let mut types: Vec<&str> = match keys.get("type") {
-            Some(Json::String(one)) => vec![one],
-            Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
-            _ => return implied(keys),
-        };
-        types.sort_by_key(|t| *t == "null");
-        if place.depth > DEEP {
-            types.sort_by_key(|t| ["object", "array"].contains(t));
-        }
-        let last =
-            types.len() - usize::from(types.len() > 1 && types.contains(&"null") && place.again < TRIES / 2);
-        types.get(place.again % last.max(1)).copied().unwrap_or("string")
-    }
-
     fn number(&self, keys: &Keys, integer: bool, place: &Place) -> Result<Json, Dead> {
         number::number(keys, place, integer, &mut self.common(place, "number")).map_err(|why| place.dead(why))
     }
@@ -247,8 +231,8 @@ impl<'a> Maker<'a> {
             (count("minProperties").unwrap_or(0), count("maxProperties").unwrap_or(usize::MAX));
         let declared = keys.get("properties").and_then(Json::as_object);
         let mut wanted: Vec<String> = declared.into_iter().flat_map(Map::keys).cloned().collect();
-        self.add_required(keys, &mut wanted);
-        let needed = |name: &str| self.needs(keys, name);
+        add_required(keys, &mut wanted);
+        let needed = |name: &str| needs(keys, name);
         let required = wanted.iter().filter(|name| needed(name)).count();
         if required > most {
             return Err(place.dead(format!("it needs {required} properties and may have {most}")));
@@ -274,30 +258,6 @@ impl<'a> Maker<'a> {
         Ok(Json::Object(made))
     }
 
-    /// What is required, and what that requires in turn.
-    fn add_required(&self, keys: &Keys, wanted: &mut Vec<String>) {
-        let required = keys.get("required").and_then(Json::as_array);
-        let dependent = keys.get("dependentRequired").and_then(Json::as_object);
-        let lists = dependent.into_iter().flat_map(|map| map.values()).filter_map(Json::as_array);
-        let names = required.into_iter().chain(lists).flatten().filter_map(Json::as_str);
-        for name in names.map(str::to_owned).collect::<Vec<_>>() {
-            if !wanted.contains(&name) && self.needs(keys, &name) {
-                wanted.push(name);
-            }
-        }
-    }
-
-    /// True when a property must be there, given that all that can be made is.
-    fn needs(&self, keys: &Keys, name: &str) -> bool {
-        let names = |list: &Json| list.as_array().is_some_and(|list| list.iter().any(|n| n == name));
-        let dependent = keys.get("dependentRequired").and_then(Json::as_object);
-        requires(keys, name)
-            || dependent.into_iter().flatten().any(|(by, list)| {
-                names(list)
-                    && (requires(keys, by) || keys.get("properties").is_some_and(|p| p.get(by).is_some()))
-            })
-    }
-
     /// The value of a property, by everything that speaks of it.
     fn property(&self, keys: &Keys, name: &str, place: &Place) -> Result<Json, Dead> {
         let place = place.property(name);
@@ -312,8 +272,7 @@ impl<'a> Maker<'a> {
             all.extend(keys.get("additionalProperties"));
         }
         match all.as_slice() {
-            [] => self.value(&json!({ "type": "string" }), &place),
-            [Json::Bool(true)] => self.value(&json!({ "type": "string" }), &place),
+            [] | [Json::Bool(true)] => self.value(&json!({ "type": "string" }), &place),
             [one] => self.value(one, &place),
             several => self.value(&json!({ "allOf": several }), &place),
         }
@@ -361,15 +320,16 @@ impl<'a> Maker<'a> {
         let patterns = keys.get("patternProperties").and_then(Json::as_object).into_iter().flatten();
         let closed = keys.get("additionalProperties") == Some(&Json::Bool(false));
         let mut dice = self.own(place).fork(&nth.to_string());
-        let name = match patterns.map(|(pattern, _)| pattern).nth(if nth % 2 == 0 { 0 } else { nth / 2 }) {
-            Some(pattern) => pattern::text(pattern, 2, &mut dice)?,
-            None if closed => return None,
-            None => match (keys.get("propertyNames"), NAMES.get(nth)) {
-                (Some(names), _) => self.value(names, &place.other(nth)).ok()?.as_str()?.to_owned(),
-                (None, Some(name)) => (*name).to_owned(),
-                (None, None) => format!("detail_{nth}"),
-            },
-        };
+        let name =
+            match patterns.map(|(pattern, _)| pattern).nth(if nth.is_multiple_of(2) { 0 } else { nth / 2 }) {
+                Some(pattern) => pattern::text(pattern, 2, &mut dice)?,
+                None if closed => return None,
+                None => match (keys.get("propertyNames"), NAMES.get(nth)) {
+                    (Some(names), _) => self.value(names, &place.other(nth)).ok()?.as_str()?.to_owned(),
+                    (None, Some(name)) => (*name).to_owned(),
+                    (None, None) => format!("detail_{nth}"),
+                },
+            };
         let named = keys.get("propertyNames").is_none_or(|names| self.takes(names, &json!(name)));
         named.then_some(name)
     }
@@ -479,6 +439,45 @@ impl<'a> Maker<'a> {
             .or_insert_with(|| JsonSchema::new(self.shapes.alone(schema)).ok());
         check.as_ref().is_none_or(|check| check.misfit(value).is_none())
     }
+}
+
+/// What is required, and what that requires in turn.
+fn add_required(keys: &Keys, wanted: &mut Vec<String>) {
+    let required = keys.get("required").and_then(Json::as_array);
+    let dependent = keys.get("dependentRequired").and_then(Json::as_object);
+    let lists = dependent.into_iter().flat_map(|map| map.values()).filter_map(Json::as_array);
+    let names = required.into_iter().chain(lists).flatten().filter_map(Json::as_str);
+    for name in names.map(str::to_owned).collect::<Vec<_>>() {
+        if !wanted.contains(&name) && needs(keys, &name) {
+            wanted.push(name);
+        }
+    }
+}
+
+/// True when a property must be there, given that all that can be made is.
+fn needs(keys: &Keys, name: &str) -> bool {
+    let names = |list: &Json| list.as_array().is_some_and(|list| list.iter().any(|n| n == name));
+    let dependent = keys.get("dependentRequired").and_then(Json::as_object);
+    requires(keys, name)
+        || dependent.into_iter().flatten().any(|(by, list)| {
+            names(list) && (requires(keys, by) || keys.get("properties").is_some_and(|p| p.get(by).is_some()))
+        })
+}
+
+/// The type, by what is said of it; null only where nothing else may be, or as a last try.
+fn kind<'k>(keys: &'k Keys, place: &Place) -> &'k str {
+    let mut types: Vec<&str> = match keys.get("type") {
+        Some(Json::String(one)) => vec![one],
+        Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
+        _ => return implied(keys),
+    };
+    types.sort_by_key(|t| *t == "null");
+    if place.depth > DEEP {
+        types.sort_by_key(|t| ["object", "array"].contains(t));
+    }
+    let last =
+        types.len() - usize::from(types.len() > 1 && types.contains(&"null") && place.again < TRIES / 2);
+    types.get(place.again % last.max(1)).copied().unwrap_or("string")
 }
 
 /// Short texts that were asked for again get a letter or a number.

@@ -99,7 +99,8 @@ fn on_grid(limits: &Limits, range: (f64, f64), grid: f64, place: &Place, dice: &
         return None;
     }
     let count = ((last - first).min(1e9) as u64) + 1;
-    let stride = STRIDES.into_iter().find(|stride| count % stride != 0 || *stride == 1).unwrap_or(1);
+    let stride =
+        STRIDES.into_iter().find(|stride| !count.is_multiple_of(*stride) || *stride == 1).unwrap_or(1);
     let offset = dice.below(count as usize) as u64;
     let nth = (offset + place.turn as u64 * stride) % count;
     let value = rounded((first + nth as f64) * grid, grid);
@@ -125,7 +126,9 @@ impl Limits {
     fn of(keys: &Keys) -> Self {
         let get = |key: &str| keys.get(key).and_then(Json::as_f64);
         let tighter = |open: Option<f64>, closed: Option<f64>, up: bool| match (open, closed) {
-            (Some(open), Some(closed)) if open == closed || (open > closed) == up => Some((open, true)),
+            (Some(open), Some(closed)) if (up && open >= closed) || (!up && open <= closed) => {
+                Some((open, true))
+            }
             (_, Some(closed)) => Some((closed, false)),
             (open, None) => open.map(|open| (open, true)),
         };
@@ -136,8 +139,8 @@ impl Limits {
     }
 
     fn take(&self, value: f64) -> bool {
-        self.low.is_none_or(|(low, out)| value > low || (!out && value == low))
-            && self.high.is_none_or(|(high, out)| value < high || (!out && value == high))
+        self.low.is_none_or(|(low, out)| value > low || (!out && value >= low))
+            && self.high.is_none_or(|(high, out)| value < high || (!out && value <= high))
     }
 
     /// The part of a range that is taken.

@@ -84,14 +84,14 @@ impl<'a> Shapes<'a> {
         for combination in ["anyOf", "oneOf"] {
             let branches = listed(map, combination);
             if !branches.is_empty() {
-                keys = self.branch(keys, branches, plain, choose, depth)?;
+                keys = self.branch(&keys, branches, plain, choose, depth)?;
             }
         }
         if let Some(condition) = map.get("if") {
             let truth = Json::Bool(true);
             let (then, other) = (map.get("then").unwrap_or(&truth), map.get("else").unwrap_or(&truth));
             let yes = json!({ "allOf": [condition, then] });
-            keys = self.branch(keys, &[yes, other.clone()], plain, choose, depth)?;
+            keys = self.branch(&keys, &[yes, other.clone()], plain, choose, depth)?;
         }
         for (name, more) in map.get("dependentSchemas").and_then(Json::as_object).into_iter().flatten() {
             if keys.get("properties").is_some_and(|p| p.get(name).is_some()) || requires(&keys, name) {
@@ -105,7 +105,7 @@ impl<'a> Shapes<'a> {
     /// unless the value is to be plain.
     fn branch(
         self,
-        keys: Keys,
+        keys: &Keys,
         branches: &[Json],
         plain: bool,
         choose: Choose<'_>,
@@ -226,7 +226,7 @@ fn both(key: &str, ours: Json, theirs: Json) -> Result<Json, String> {
         }
         "multipleOf" => multiple(ours, theirs),
         "uniqueItems" => json!(ours == true || theirs == true),
-        "required" => union(ours, theirs),
+        "required" => union(&ours, &theirs),
         "properties" | "patternProperties" | "dependentRequired" | "dependentSchemas" => {
             maps(key == "dependentRequired", ours, theirs)
         }
@@ -279,7 +279,7 @@ fn multiple(ours: Json, theirs: Json) -> Json {
     }
 }
 
-fn union(ours: Json, theirs: Json) -> Json {
+fn union(ours: &Json, theirs: &Json) -> Json {
     let mut all = ours.as_array().cloned().unwrap_or_default();
     for one in theirs.as_array().into_iter().flatten() {
         if !all.contains(one) {
@@ -294,7 +294,7 @@ fn maps(lists: bool, ours: Json, theirs: Json) -> Json {
     for (name, theirs) in theirs {
         let together = match ours.get(&name).cloned() {
             None => theirs,
-            Some(ours) if lists => union(ours, theirs),
+            Some(ours) if lists => union(&ours, &theirs),
             Some(ours) => json!({ "allOf": [ours, theirs] }),
         };
         ours.insert(name, together);

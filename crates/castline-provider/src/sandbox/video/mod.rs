@@ -77,12 +77,11 @@ fn filmed(job: &Job, sources: &Sources) -> Result<Film, Fault> {
     let free = first.is_none() && last.is_none();
     let from = match (first, &last) {
         (Some(first), _) => picture::cover(&first, canvas.width, canvas.height, 0.5, 0.5),
-        (None, Some(_)) => scene::draw(canvas.width, canvas.height, job.prompt(), &dice),
         (None, None) if !sources.pictures.is_empty() => {
             let pictures: Vec<_> = sources.pictures.iter().map(|s| sources::bare(&s.picture)).collect();
             edit::edit(&job.fields, job.prompt(), &pictures, canvas, &dice)
         }
-        (None, None) => scene::draw(canvas.width, canvas.height, job.prompt(), &dice),
+        (None, _) => scene::draw(canvas.width, canvas.height, job.prompt(), &dice),
     };
     let to = last.map(|last| picture::cover(&last, canvas.width, canvas.height, 0.5, 0.5));
     let camera = Camera::of(job.prompt(), job.fields.flag("camera_fixed"), free, &dice);

@@ -115,7 +115,8 @@ fn durable_write(folder: &Path) -> Result<f64, Wrong> {
 /// Everything, for programs.
 pub(crate) fn json(machine: &Machine, outcomes: &[Outcome]) -> Result<(), Wrong> {
     let all = json!({ "schema_version": SCHEMA_VERSION, "machine": machine, "rows": outcomes });
-    Ok(println!("{}", serde_json::to_string_pretty(&all)?))
+    println!("{}", serde_json::to_string_pretty(&all)?);
+    Ok(())
 }
 
 /// A line for each row, and under it what was aimed at.

@@ -379,10 +379,10 @@ mod tests {
     fn a_run_in_short_is_good_until_the_run_goes_on() {
         let (_folder, runs) = runs();
         let mut journal = runs.begin("01A").unwrap();
-        journal.append(&1).unwrap();
+        journal.append(&[1]).unwrap();
         journal.finish(&"all of it", &"in short").unwrap();
         assert_eq!(runs.summary::<String>("01A").as_deref(), Some("in short"));
-        runs.begin("01A").unwrap().append(&2).unwrap();
+        runs.begin("01A").unwrap().append(&[2]).unwrap();
         assert_eq!(runs.summary::<String>("01A"), None);
         runs.keep_summary("01A", &"both");
         assert_eq!(runs.summary::<String>("01A").as_deref(), Some("both"));
@@ -395,7 +395,7 @@ mod tests {
         let (boat, kite, sky) = (Digest::of(b"boat"), Digest::of(b"kite"), Digest::of(b"sky"));
         let mut journal = runs.begin("01A").unwrap();
         journal
-            .append(&serde_json::json!({ "key": boat, "text": format!("a {kite}, and sha256:12") }))
+            .append(&[serde_json::json!({ "key": boat, "text": format!("a {kite}, and sha256:12") })])
             .unwrap();
         journal.finish(&[sky], &()).unwrap();
         assert_eq!(runs.digests("01A").unwrap(), HashSet::from([boat, kite, sky]));

@@ -236,7 +236,15 @@ impl Store {
             _ => claim,
         };
         let wanted_seen = wanted && !self.is_planted(Bug::NobodyWaits);
-        let view = View { claim: own, owner_alive, accounts: &accounts, rivals, wanted: wanted_seen, now };
+        let view = View {
+            claim: own,
+            owner_alive,
+            accounts: &accounts,
+            rivals,
+            wanted: wanted_seen,
+            forgotten: 0,
+            now,
+        };
         let shown = before.as_deref().filter(|entry| {
             let forgotten = self.is_planted(Bug::ForgottenIntent) && entry.state == State::Intended;
             !forgotten || owner_alive || !matches!(ask, Ask::Claim { .. })

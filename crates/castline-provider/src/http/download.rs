@@ -196,13 +196,11 @@ impl<'a> Sink<'a> {
     }
 
     async fn write(&mut self) -> Result<(), CallFault> {
-        let file = match &mut self.file {
-            Some((file, _)) => file,
-            None => {
-                let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(self.to).await?;
-                &mut self.file.insert((file, Unfinished(Some(self.to.to_owned())))).0
-            }
-        };
+        if self.file.is_none() {
+            let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(self.to).await?;
+            self.file = Some((file, Unfinished(Some(self.to.to_owned()))));
+        }
+        let (file, _) = self.file.as_mut().expect("opened before");
         file.write_all(&self.waiting).await?;
         self.waiting.clear();
         Ok(())

@@ -28,12 +28,11 @@ pub(crate) fn gc(flags: &Gc) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     };
     if flags.dry_run {
-        match flags.json {
-            true => json::print(&report::json(&survey, &project, false))?,
-            false => {
-                screen::data(&report::draw(&survey))?;
-                screen::say("nothing was removed: this was a dry run");
-            }
+        if flags.json {
+            json::print(&report::json(&survey, &project, false))?;
+        } else {
+            screen::data(&report::draw(&survey))?;
+            screen::say("nothing was removed: this was a dry run");
         }
         return Ok(Exit::Done);
     }

@@ -1,5 +1,7 @@
 //! What is given back, before and after: runs, results with what they cost, files.
 
+use std::fmt::Write as _;
+
 use castline_core::MicroUsd;
 use castline_core::ledger::Spent;
 use castline_runner::Project;
@@ -26,13 +28,14 @@ pub(crate) fn draw(collected: &Collected) -> String {
     };
     let mut text: String = rows.iter().map(line).collect();
     if *others > 0 {
-        text.push_str(&format!("{} that failed or never began goes too\n", counted(*others, "prediction")));
+        let _ = writeln!(text, "{} that failed or never began goes too", counted(*others, "prediction"));
     }
     if collected.saved > 0 {
-        text.push_str(&format!(
-            "{} of removed runs still stand where they were saved, and keep their results; `--saved` removes these too\n",
+        let _ = writeln!(
+            text,
+            "{} of removed runs still stand where they were saved, and keep their results; `--saved` removes these too",
             counted(collected.saved, "file")
-        ));
+        );
     }
     text
 }

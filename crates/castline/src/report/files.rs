@@ -18,6 +18,17 @@ pub(crate) struct Places {
     only_known: bool,
 }
 
+/// What was saved for one leg or output, by digest: an output may be a list of thousands.
+pub(crate) struct Own<'a>(BTreeMap<String, &'a str>);
+
+impl<'a> Own<'a> {
+    /// From their records; of the same bytes the first counts.
+    pub(crate) fn of(saved: &'a [SavedRecord]) -> Self {
+        let last_first = saved.iter().rev();
+        Self(last_first.map(|s| (s.artifact.digest.to_string(), s.path.as_str())).collect())
+    }
+}
+
 impl Places {
     /// Of a run of a project.
     pub(crate) fn new(project: &Project, record: &RunRecord) -> Self {
@@ -43,10 +54,9 @@ impl Places {
 
     /// The file with these bytes, relative to the project: one that was saved for the same
     /// leg or output, else any that was saved, else the one in the store.
-    pub(crate) fn path(&self, digest: &str, own: &[SavedRecord]) -> String {
+    pub(crate) fn path(&self, digest: &str, own: &Own<'_>) -> String {
         let is_known = |path: &String| !self.only_known || self.saved.get(digest) == Some(path);
-        let near = own.iter().find(|s| s.artifact.digest.to_string() == digest).map(|s| s.path.clone());
-        let near = near.filter(is_known);
+        let near = own.0.get(digest).map(|path| (*path).to_owned()).filter(is_known);
         near.or_else(|| self.saved.get(digest).cloned()).unwrap_or_else(|| self.in_store(digest))
     }
 
@@ -62,14 +72,18 @@ impl Places {
 
     /// A value in which every file has its `path`.
     pub(crate) fn with_paths(&self, value: &Json, own: &[SavedRecord]) -> Json {
+        self.with_own(value, &Own::of(own))
+    }
+
+    fn with_own(&self, value: &Json, own: &Own<'_>) -> Json {
         match value {
-            Json::Array(items) => items.iter().map(|item| self.with_paths(item, own)).collect(),
+            Json::Array(items) => items.iter().map(|item| self.with_own(item, own)).collect(),
             Json::Object(map) => {
                 let mut out = Map::new();
                 if let Some(digest) = digest_of(map) {
                     out.insert("path".to_owned(), self.path(digest, own).into());
                 }
-                out.extend(map.iter().map(|(k, v)| (k.clone(), self.with_paths(v, own))));
+                out.extend(map.iter().map(|(k, v)| (k.clone(), self.with_own(v, own))));
                 Json::Object(out)
             }
             other => other.clone(),

@@ -11,7 +11,7 @@ use castline_spec::schema::MediaKind;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::report::files::{Places, digest_of};
+use crate::report::files::{Own, Places, digest_of};
 
 /// A file as the template shows it.
 #[derive(Debug, Serialize)]
@@ -65,12 +65,12 @@ impl Shelf {
 
     /// Every file in a value.
     pub(super) fn media(&self, value: &Json, own: &[SavedRecord]) -> Vec<Media> {
-        let mut found = Vec::new();
-        each_file(value, &mut |digest, file| found.push(self.one(digest, file, own)));
+        let (mut found, own) = (Vec::new(), Own::of(own));
+        each_file(value, &mut |digest, file| found.push(self.one(digest, file, &own)));
         found
     }
 
-    fn one(&self, digest: &str, file: &serde_json::Map<String, Json>, own: &[SavedRecord]) -> Media {
+    fn one(&self, digest: &str, file: &serde_json::Map<String, Json>, own: &Own<'_>) -> Media {
         let text = |key: &str| file.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
         let number = |key: &str| file.get(key).and_then(Json::as_u64);
         let media_type = MediaType::new(text("media_type"));

@@ -115,12 +115,12 @@ mod tests {
         };
         let runs = vec!["01A".to_owned(), "01B".to_owned()];
         let collected = Collected { runs, runs_kept: 5, saved: 7, sweep, ..Collected::default() };
-        insta::assert_snapshot!(draw(&collected), @r"
-                       removed                            kept
-        runs           2                                  5
-        results        340                                72
-          which cost   3.40 USD and 2 of unknown price    nothing
-        files          512 (1.2 GiB)                      1 (700 bytes)
+        insta::assert_snapshot!(draw(&collected), @"
+                       removed                           kept
+        runs           2                                 5
+        results        340                               72
+          which cost   3.40 USD and 2 of unknown price   nothing
+        files          512 (1.2 GiB)                     1 (700 bytes)
         4 predictions that failed or never began goes too
         7 files of removed runs still stand where they were saved, and keep their results; `--saved` removes these too
         ");

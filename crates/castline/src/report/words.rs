@@ -100,7 +100,10 @@ mod tests {
     fn what_is_far_from_a_change_is_left_out() {
         let (head, tail) = ("one two three ".repeat(20), " four five six".repeat(20));
         let shown = plain(&format!("{head}boat{tail}"), &format!("{head}kite{tail}"));
-        assert_eq!(shown, "...e one two three one two three [-boat-]{+kite+} four five six four five six f...");
+        assert_eq!(
+            shown,
+            "...e one two three one two three [-boat-]{+kite+} four five six four five six f..."
+        );
     }
 
     #[test]

@@ -112,6 +112,25 @@ pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &O
     Sheet::new(input, Some(observed)).total(rules).map(|price| price.max)
 }
 
+/// What a rule says, for people: `0.003 USD per image if input.go_fast`. Equal words are equal
+/// prices; when and where a price was read does not count.
+pub fn words(rule: &PriceRule) -> String {
+    let mut text = match rule.usd_min == rule.usd_max {
+        true => format!("{} USD per {}", rule.usd_max, rule.per),
+        false => format!("{} to {} USD per {}", rule.usd_min, rule.usd_max, rule.per),
+    };
+    if let Some(quantity) = &rule.quantity {
+        text.push_str(&format!(" of {}", quantity.value));
+    }
+    if rule.per_run_usd > 0.0 {
+        text.push_str(&format!(" and {} USD per run", rule.per_run_usd));
+    }
+    if let Some(condition) = &rule.condition {
+        text.push_str(&format!(" if {}", condition.value));
+    }
+    text
+}
+
 /// Why [`estimate`] knows no price.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Gap<'a> {

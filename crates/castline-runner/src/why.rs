@@ -5,7 +5,7 @@ use std::path::Path;
 
 use castline_core::Key;
 use castline_core::forecast::{Fate, Forecast};
-use castline_core::key::Ingredients;
+use castline_core::key::{Difference, Ingredients, differences};
 use castline_core::ledger::{Entry, State};
 use castline_core::legs::LegId;
 use castline_core::plan::Ready;
@@ -42,13 +42,14 @@ pub struct Nearest {
     pub key: Key,
     /// When it was asked.
     pub when: Timestamp,
-    /// Path, value then, value now.
-    pub changed: Vec<(String, Option<String>, Option<String>)>,
+    /// In which ingredients.
+    pub changed: Vec<Difference>,
 }
 
 /// Explains every leg of a step, or the one leg `STEP[axis=value]`.
 pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Explanation>, Trouble> {
     let job = Job::plan(file, wishes).await?;
+    job.check_offline()?;
     let Some(forecast) = job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     let legs = legs(&forecast, wanted)?;
     let mut explanations = Vec::new();
@@ -118,9 +119,7 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
 }
 
 fn ingredients(ready: &Ready) -> IndexMap<String, String> {
-    let request = &ready.request;
-    Ingredients { realm: &request.realm, model: &request.model, input: &request.input, draw: &request.draw }
-        .explain()
+    Ingredients::from(&ready.request).explain()
 }
 
 /// The former request with the fewest differences; of equals the newest.
@@ -129,23 +128,8 @@ fn nearest(ready: &Ready, now: &IndexMap<String, String>, former: &[Entry]) -> O
         .iter()
         .filter(|entry| entry.key() != ready.request.key && entry.state == State::Succeeded)
         .map(|entry| {
-            let r = &entry.request;
-            let then =
-                Ingredients { realm: &r.realm, model: &r.model, input: &r.input, draw: &r.draw }.explain();
-            Nearest { key: r.key, when: entry.intended, changed: differences(&then, now) }
+            let then = Ingredients::from(&*entry.request).explain();
+            Nearest { key: entry.request.key, when: entry.intended, changed: differences(&then, now) }
         })
         .min_by_key(|nearest| nearest.changed.len())
-}
-
-fn differences(
-    then: &IndexMap<String, String>,
-    now: &IndexMap<String, String>,
-) -> Vec<(String, Option<String>, Option<String>)> {
-    let mut paths: Vec<&String> = now.keys().collect();
-    paths.extend(then.keys().filter(|p| !now.contains_key(*p)));
-    paths
-        .into_iter()
-        .filter(|path| then.get(*path) != now.get(*path))
-        .map(|path| (path.clone(), then.get(path).cloned(), now.get(path).cloned()))
-        .collect()
 }

@@ -5,10 +5,11 @@
 use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
-use castline_core::forecast::{Fate, Forecast, Why};
+use castline_core::bill::{Bill, Price};
+use castline_core::forecast::{Fate, Forecast, Why, Word};
 use castline_core::graph::Proofs;
 use castline_core::legs::LegId;
-use castline_core::plan::{Expected, Plan, PriceFrom};
+use castline_core::plan::{Plan, PriceFrom};
 use castline_core::price::Estimate;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -32,7 +33,7 @@ pub(crate) struct Table {
     /// How many inputs of its steps are known to fit.
     proofs: Proofs,
     rows: Vec<Row>,
-    total: Total,
+    total: Bill,
     seconds: f64,
 }
 
@@ -51,54 +52,21 @@ struct Row {
     provider: Option<String>,
 }
 
-/// What a leg would do, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Word {
-    Reused,
-    Run,
-    Always,
-    Same,
-    Later,
-    Skip,
-    Broken,
-    Out,
+/// How people see a word.
+pub(crate) trait Seen {
+    /// For people.
+    fn text(self) -> &'static str;
+    /// Its color.
+    fn style(self) -> anstyle::Style;
 }
 
-/// What a leg can cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Price {
-    /// Nothing, ever.
-    Free,
-    /// So much at the provider's or preset's price.
-    Known(Estimate),
-    /// Nobody knows.
-    Unpriced,
-    /// It depends on what comes first.
-    Later,
-    /// It does not run.
-    None,
-}
-
-/// What all legs together can cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Total {
-    min: MicroUsd,
-    max: MicroUsd,
-    unpriced: usize,
-}
-
-impl Word {
-    /// As people see it.
+impl Seen for Word {
     fn text(self) -> &'static str {
         match self {
             Self::Reused => "reused",
-            Self::Run => "run",
-            Self::Always => "always",
-            Self::Same => "same",
             Self::Later => "later",
-            Self::Skip => "skip",
             Self::Broken => "wrong",
-            Self::Out => "out",
+            other => other.as_str(),
         }
     }
 
@@ -110,10 +78,25 @@ impl Word {
             Self::Same | Self::Later | Self::Skip | Self::Out => DIM,
         }
     }
+}
 
-    /// True when a prediction may come of it.
-    fn may_run(self) -> bool {
-        matches!(self, Self::Run | Self::Always | Self::Later)
+/// A price for people; empty for what does not run.
+pub(crate) fn price_text(price: Price) -> String {
+    match price {
+        Price::Free => "free".to_owned(),
+        Price::Known(e) => range(e),
+        Price::Unpriced => "unpriced".to_owned(),
+        Price::Later => "price later".to_owned(),
+        Price::None => String::new(),
+    }
+}
+
+/// `0.04 to 0.08 USD and 2 unpriced`.
+pub(crate) fn bill_text(bill: Bill) -> String {
+    let price = Estimate { min: bill.min, max: bill.max };
+    match bill.unpriced {
+        0 => range(price),
+        n => format!("{} and {n} unpriced", range(price)),
     }
 }
 
@@ -127,7 +110,7 @@ impl Table {
             file: plan.graph.source.name.to_string(),
             provider: plan.routing.chosen.name.to_string(),
             live: plan.routing.all().any(|route| route.bills),
-            total: Total::of(&rows),
+            total: rows.iter().map(|row| (row.word, row.price)).collect(),
             seconds: longest_path(plan, &rows),
             proofs: plan.graph.proofs(),
             rows,
@@ -201,7 +184,7 @@ impl Table {
 
     /// What it costs and how long it takes.
     fn bill(&self) -> String {
-        let cost = self.total.text();
+        let cost = bill_text(self.total);
         let time = if self.seconds > 0.0 { format!(", {}", about(self.seconds)) } else { String::new() };
         match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
             (_, false) => format!("{} to pay", MicroUsd::ZERO),
@@ -275,22 +258,18 @@ impl Row {
         let plan = &forecast.plan;
         let step = &plan.graph.steps[plan.legs.step(leg)];
         let fate = forecast.fate(leg);
-        let ready = match fate {
-            Fate::Hit(ready, _) | Fate::Run(ready, _) | Fate::Same(ready, _) => Some(ready),
-            Fate::Skip(_) | Fate::Upstream | Fate::Broken | Fate::Out => None,
-        };
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
         let values = plan.legs.values(leg).into_iter();
         Self {
             step: step.name.to_string(),
             name: screen::printable(&plan.leg_name(leg)),
             leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
-            word: word(fate),
+            word: fate.word(),
             why: why(forecast, leg),
-            price: price(forecast, leg),
+            price: Price::of(forecast, leg),
             from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
             bills: route.is_some_and(|route| route.bills),
-            key: ready.map(|r| r.request.key.to_string()),
+            key: fate.ready().map(|r| r.request.key.to_string()),
             model: step.callee.model.reference.to_string(),
             provider: route.map(|route| route.name.to_string()),
         }
@@ -299,50 +278,27 @@ impl Row {
     /// What it can cost, and whether the project says so.
     fn price_text(&self) -> String {
         match (self.price, self.from) {
-            (Price::Known(_), Some(PriceFrom::Project)) => format!("{} (yours)", self.price.text()),
-            _ => self.price.text(),
+            (Price::Known(_), Some(PriceFrom::Project)) => format!("{} (yours)", price_text(self.price)),
+            _ => price_text(self.price),
         }
     }
 
     fn json(&self) -> Json {
-        let (min, max) = match self.price {
-            Price::Known(e) => (Some(e.min.usd()), Some(e.max.usd())),
-            Price::Free | Price::None => (Some(0.0), Some(0.0)),
-            Price::Unpriced | Price::Later => (None, None),
-        };
-        let fate = match self.word {
-            Word::Reused => "hit",
-            Word::Later => "upstream",
-            Word::Broken => "broken",
-            other => other.text(),
-        };
+        let price = self.price.estimate();
         json!({
             "step": self.step,
             "leg": self.leg,
             "name": self.name,
-            "fate": fate,
+            "fate": self.word,
             "why": self.why,
             "key": self.key,
             "model": self.model,
             "provider": self.provider,
             "bills": self.bills,
-            "min_usd": min,
-            "max_usd": max,
+            "min_usd": price.map(|price| price.min.usd()),
+            "max_usd": price.map(|price| price.max.usd()),
             "price_from": self.from.filter(|_| matches!(self.price, Price::Known(_))),
         })
-    }
-}
-
-fn word(fate: &Fate) -> Word {
-    match fate {
-        Fate::Hit(..) => Word::Reused,
-        Fate::Run(_, Why::Always) => Word::Always,
-        Fate::Run(..) => Word::Run,
-        Fate::Same(..) => Word::Same,
-        Fate::Upstream => Word::Later,
-        Fate::Skip(_) => Word::Skip,
-        Fate::Broken => Word::Broken,
-        Fate::Out => Word::Out,
     }
 }
 
@@ -373,64 +329,6 @@ fn after(forecast: &Forecast, leg: LegId) -> String {
         .iter()
         .map(|(step, n)| if *n == 1 { (*step).to_owned() } else { format!("{n} legs of {step}") });
     format!("after {}", steps.collect::<Vec<_>>().join(", "))
-}
-
-fn price(forecast: &Forecast, leg: LegId) -> Price {
-    match forecast.fate(leg) {
-        Fate::Run(ready, _) => match ready.estimate {
-            Some(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
-            Some(estimate) => Price::Known(estimate),
-            None => Price::Unpriced,
-        },
-        Fate::Upstream => match forecast.plan.expect(leg) {
-            Expected::Known(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
-            Expected::Known(estimate) => Price::Known(estimate),
-            Expected::Unpriced => Price::Unpriced,
-            Expected::Later => Price::Later,
-        },
-        Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Price::None,
-    }
-}
-
-impl Price {
-    fn text(self) -> String {
-        match self {
-            Self::Free => "free".to_owned(),
-            Self::Known(e) => range(e),
-            Self::Unpriced => "unpriced".to_owned(),
-            Self::Later => "price later".to_owned(),
-            Self::None => String::new(),
-        }
-    }
-}
-
-impl Total {
-    /// What certainly runs makes the least; what may run, the most.
-    fn of(rows: &[Row]) -> Self {
-        let mut total = Self::default();
-        for row in rows.iter().filter(|row| row.word.may_run()) {
-            match row.price {
-                Price::Known(e) => {
-                    total.min += if row.word == Word::Later { MicroUsd::ZERO } else { e.min };
-                    total.max += e.max;
-                }
-                Price::Unpriced | Price::Later => total.unpriced += 1,
-                Price::Free | Price::None => {}
-            }
-        }
-        total
-    }
-
-    fn price(self) -> Estimate {
-        Estimate { min: self.min, max: self.max }
-    }
-
-    fn text(self) -> String {
-        match self.unpriced {
-            0 => range(self.price()),
-            n => format!("{} and {n} unpriced", range(self.price())),
-        }
-    }
 }
 
 /// The seconds of the longest chain of legs that may run.
@@ -525,9 +423,9 @@ fn note(rows: &[&Row]) -> String {
 fn price_of_group(members: &[&Row]) -> String {
     if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_))
     {
-        return members[0].price.text();
+        return price_text(members[0].price);
     }
-    let mut total = Total::default();
+    let mut total = Bill::default();
     for row in members {
         match row.price {
             Price::Known(e) => {
@@ -539,8 +437,8 @@ fn price_of_group(members: &[&Row]) -> String {
         }
     }
     match members.iter().all(|row| row.from == Some(PriceFrom::Project)) {
-        true => format!("{} (yours)", total.text()),
-        false => total.text(),
+        true => format!("{} (yours)", bill_text(total)),
+        false => bill_text(total),
     }
 }
 

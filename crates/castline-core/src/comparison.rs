@@ -100,9 +100,13 @@ impl Comparison {
         let mut renamed: BTreeMap<_, _> =
             gone.iter().filter_map(|(place, side)| Some((side.recipe.key()?, place.clone()))).collect();
         let mut legs = Vec::new();
+        let words = Words { before: &old.stand_ins, now: &new.stand_ins };
         for (was, side) in pairs {
             let change = match was {
-                Some(was) => change(before.fate(was.id).word(), &was, now.fate(side.id).word(), &side),
+                Some(was) => {
+                    let change = change(before.fate(was.id).word(), &was, now.fate(side.id).word(), &side);
+                    words.of(change)
+                }
                 None => match side.recipe.key().and_then(|key| renamed.remove(&key)) {
                     Some(place) => {
                         let was = gone.shift_remove(&place).expect("a place is renamed once");
@@ -160,3 +164,44 @@ fn change(word_before: Word, before: &Side<'_>, word: Word, now: &Side<'_>) -> C
         _ => Change::Unknown,
     }
 }
+
+/// Words for the outputs of legs that have still to run.
+struct Words<'a> {
+    before: &'a BTreeMap<String, String>,
+    now: &'a BTreeMap<String, String>,
+}
+
+impl Words<'_> {
+    fn of(&self, change: Change) -> Change {
+        let Change::Changed(mut changed) = change else { return change };
+        for difference in &mut changed {
+            difference.before = difference.before.take().map(|text| self.instead(text));
+            difference.now = difference.now.take().map(|text| self.instead(text));
+        }
+        Change::Changed(changed)
+    }
+
+    /// With words where the digests of stand-ins are.
+    fn instead(&self, mut text: String) -> String {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(DIGEST).map(|at| from + at) {
+            let end = text.len().min(at + DIGEST.len() + 64);
+            let digest = text.get(at..end).unwrap_or_default();
+            let words = match (self.before.get(digest), self.now.get(digest)) {
+                (Some(_), Some(leg)) => format!("(what `{leg}` gives)"),
+                (Some(leg), None) => format!("(what `{leg}` would give)"),
+                (None, Some(leg)) => format!("(what `{leg}` gives now)"),
+                (None, None) => {
+                    from = at + DIGEST.len();
+                    continue;
+                }
+            };
+            text.replace_range(at..end, &words);
+            from = at + words.len();
+        }
+        text
+    }
+}
+
+/// What a digest begins with.
+const DIGEST: &str = "sha256:";

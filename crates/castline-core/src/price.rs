@@ -4,6 +4,7 @@
 //! Start reading at [`estimate`]; [`settle`] reads the same rules with what was [`Observed`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::ops::Add;
 
 use castline_spec::preset::PriceRule;
@@ -120,13 +121,13 @@ pub fn words(rule: &PriceRule) -> String {
         false => format!("{} to {} USD per {}", rule.usd_min, rule.usd_max, rule.per),
     };
     if let Some(quantity) = &rule.quantity {
-        text.push_str(&format!(" of {}", quantity.value));
+        let _ = write!(text, " of {}", quantity.value);
     }
     if rule.per_run_usd > 0.0 {
-        text.push_str(&format!(" and {} USD per run", rule.per_run_usd));
+        let _ = write!(text, " and {} USD per run", rule.per_run_usd);
     }
     if let Some(condition) = &rule.condition {
-        text.push_str(&format!(" if {}", condition.value));
+        let _ = write!(text, " if {}", condition.value);
     }
     text
 }

@@ -59,7 +59,13 @@ fn edit(world: &World, before: &str, now: &str) -> String {
     }
     let bill = |bill: &Bill| format!("{} to {} and {}", bill.min, bill.max, bill.unpriced);
     let Comparison { before, now, edit, .. } = &compared;
-    lines.push(format!("{} kept; edit {}; {} after {}", compared.count("kept"), bill(edit), bill(now), bill(before)));
+    lines.push(format!(
+        "{} kept; edit {}; {} after {}",
+        compared.count("kept"),
+        bill(edit),
+        bill(now),
+        bill(before)
+    ));
     lines.join("\n")
 }
 
@@ -72,21 +78,43 @@ fn done(text: &str) -> World {
 #[test]
 fn an_edit_is_told_leg_by_leg_before_anything_ran() {
     let now = boat().replace("claymation", "gouache").replace("Redo as {{", "Redo it as {{");
-    insta::assert_snapshot!(edit(&World::default(), &boat(), &now), @"");
+    insta::assert_snapshot!(edit(&World::default(), &boat(), &now), @r#"
+    styled[style=linocut] (upstream) changed input.prompt: Some("Redo as linocut.") -> Some("Redo it as linocut.")
+    styled[style=gouache] (upstream) added
+    sheet (upstream) changed input.pictures: Some("[\"(what `styled[style=linocut]` gives)\",\"(what `styled[style=claymation]` gives)\"]") -> Some("[\"(what `styled[style=linocut]` gives)\",\"(what `styled[style=gouache]` gives)\"]")
+    styled[style=claymation] (upstream) dropped
+    1 kept; edit 0.00 USD to 0.10 USD and 0; 0.01 USD to 0.11 USD and 0 after 0.01 USD to 0.11 USD and 0
+    "#);
 }
 
 #[test]
 fn what_reads_a_changed_leg_changes_in_what_it_reads() {
     let now = boat().replace("A paper boat.", "A tin boat.");
-    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @"");
+    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @r#"
+    draft (run) changed input.prompt: Some("A paper boat.") -> Some("A tin boat.")
+    styled[style=linocut] (upstream) changed input.picture: Some("sha256:3dcc006abc0bc4395d1fe0506c13008bbd5a7d03b81651318bc1955bdfc233cc") -> Some("(what `draft` gives)")
+    styled[style=claymation] (upstream) changed input.picture: Some("sha256:3dcc006abc0bc4395d1fe0506c13008bbd5a7d03b81651318bc1955bdfc233cc") -> Some("(what `draft` gives)")
+    sheet (upstream) changed input.pictures: Some("[\"sha256:5210bc94284fd26d6e6f3294e7f5a358e88c6720ee66e4290739ec00639fb298\",\"sha256:c4380555f03ae27aafe9deb8584a89f00114218483fd2078a3da379b7d34c521\"]") -> Some("[\"(what `styled[style=linocut]` gives)\",\"(what `styled[style=claymation]` gives)\"]")
+    0 kept; edit 0.01 USD to 0.11 USD and 0; 0.01 USD to 0.11 USD and 0 after 0.00 USD to 0.00 USD and 0
+    "#);
+}
+
+#[test]
+fn what_reads_a_changed_leg_changes_before_anything_ran_too() {
+    let now = boat().replace("A paper boat.", "A tin boat.").replace("[linocut, claymation]", "[linocut]");
+    insta::assert_snapshot!(edit(&World::default(), &boat(), &now), @"");
 }
 
 #[test]
 fn comments_order_and_names_cost_nothing() {
     let now = boat().replace("draft", "sketch").replace("steps:", "# ours\nsteps:");
-    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @"");
+    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @"
+    sketch (hit) was draft
+    3 kept; edit 0.00 USD to 0.00 USD and 0; 0.00 USD to 0.00 USD and 0 after 0.00 USD to 0.00 USD and 0
+    ");
     assert_eq!(edit(&World::default(), &boat(), &boat().replace("{ style:", "{  style:")), {
-        let compared = Comparison::of(&forecast(&World::default(), &boat()), &forecast(&World::default(), &boat()));
+        let compared =
+            Comparison::of(&forecast(&World::default(), &boat()), &forecast(&World::default(), &boat()));
         let bill = |bill: &Bill| format!("{} to {} and {}", bill.min, bill.max, bill.unpriced);
         let Comparison { before, now, .. } = &compared;
         format!("4 kept; edit 0.00 USD to 0.00 USD and 0; {} after {}", bill(now), bill(before))
@@ -96,13 +124,22 @@ fn comments_order_and_names_cost_nothing() {
 #[test]
 fn legs_that_come_and_go_are_added_and_dropped() {
     let now = boat().replace("[linocut, claymation]", "[linocut, gouache, fresco]");
-    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @"");
+    insta::assert_snapshot!(edit(&done(&boat()), &boat(), &now), @r#"
+    styled[style=gouache] (run) added
+    styled[style=fresco] (run) added
+    sheet (upstream) changed input.pictures: Some("[\"sha256:5210bc94284fd26d6e6f3294e7f5a358e88c6720ee66e4290739ec00639fb298\",\"sha256:c4380555f03ae27aafe9deb8584a89f00114218483fd2078a3da379b7d34c521\"]") -> Some("[\"sha256:5210bc94284fd26d6e6f3294e7f5a358e88c6720ee66e4290739ec00639fb298\",\"(what `styled[style=gouache]` gives)\",\"(what `styled[style=fresco]` gives)\"]")
+    styled[style=claymation] (hit) dropped
+    2 kept; edit 0.08 USD to 0.10 USD and 0; 0.08 USD to 0.10 USD and 0 after 0.00 USD to 0.00 USD and 0
+    "#);
 }
 
 #[test]
 fn a_leg_that_is_skipped_now_is_another_thing() {
     let now = boat().replace("    uses: sheet", "    if: 1 > 2\n    uses: sheet");
-    insta::assert_snapshot!(edit(&World::default(), &boat(), &now), @"");
+    insta::assert_snapshot!(edit(&World::default(), &boat(), &now), @"
+    sheet (skip) was upstream
+    3 kept; edit 0.00 USD to 0.00 USD and 0; 0.01 USD to 0.09 USD and 0 after 0.01 USD to 0.11 USD and 0
+    ");
 }
 
 /// A plan of this text in a project that says `prices`.
@@ -135,7 +172,11 @@ fn frozen(world: &World, text: &str) -> Frozen {
 }
 
 fn lines(moved: &[Moved]) -> String {
-    moved.iter().map(|m| format!("{}{m}", if m.is_money() { "$ " } else { "" })).collect::<Vec<_>>().join("\n")
+    moved
+        .iter()
+        .map(|m| format!("{}{m}", if m.is_money() { "$ " } else { "" }))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -180,14 +221,23 @@ fn what_moved_is_named_and_money_apart() {
     now.files.insert("photo.png".to_owned(), Digest::of(b"another"));
     now.lock = json!({ "castline": 1, "models": { "a/b": "v2" } });
     now.providers.get_mut("test").unwrap().insert("base_url".to_owned(), "http://localhost".to_owned());
-    insta::assert_snapshot!(lines(&before.moved(&now)), @"");
+    insta::assert_snapshot!(lines(&before.moved(&now)), @"
+    castline is 1.1.0, and the plan was made by castline 1.0.0
+    `photo.png` was sha256:55c64d0fcd6f and is sha256:ae448ac86c4e
+    `models.a/b` in castline.lock was `v1` and is `v2`
+    `base_url` of the provider `test` is `http://localhost`, and was not set
+    $ the price of `styled` was 0.04 USD per image and is 0.05 USD per image
+    ");
 }
 
 #[test]
 fn a_changed_request_is_named_with_its_fields() {
     let before = frozen(&done(&boat()), &boat());
     let now = frozen(&done(&boat()), &boat().replace("A paper boat.", "A tin boat."));
-    insta::assert_snapshot!(lines(&before.moved(&now)), @"");
+    insta::assert_snapshot!(lines(&before.moved(&now)), @"
+    `boat.yaml` was sha256:77a94a588f89 and is sha256:0c9af4d77066
+    `draft` is another request: `input.prompt` was `A paper boat.` and is `A tin boat.`
+    ");
 }
 
 #[test]
@@ -197,7 +247,7 @@ fn what_was_counted_as_there_and_is_gone_is_money() {
     let draft = before.legs.iter().find(|leg| leg.name == "draft").unwrap().key.unwrap();
     let mut lost = world.clone();
     lost.ledger.remove(&draft);
-    insta::assert_snapshot!(lines(&before.moved(&frozen(&lost, &boat()))), @"");
+    insta::assert_snapshot!(lines(&before.moved(&frozen(&lost, &boat()))), @"$ `draft` was to be reused, and is not there any more: no earlier request had these inputs");
 }
 
 #[test]

@@ -253,7 +253,8 @@ impl Job {
         })
     }
 
-    fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
+    /// Refuses what would run at a provider that takes money, and nobody knows how much.
+    pub(crate) fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
         let graph = &forecast.plan.graph;
         let unpriced = |leg: &LegId| match forecast.fate(*leg) {
             Fate::Run(ready, _) => ready.bills && ready.estimate.is_none(),

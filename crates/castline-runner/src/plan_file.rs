@@ -3,7 +3,7 @@
 //!
 //! Start reading at [`freeze`], then [`thaw`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,8 +24,8 @@ use crate::wishes::Wishes;
 /// So many things that moved are named.
 const MOST: usize = 20;
 
-/// A plan for a file at that place. It is there when every leg can run and every version of a
-/// model is known.
+/// A plan for a file at that place. It is there when every leg can run, every version of a model
+/// is known, and its budget has room for what certainly runs.
 pub fn freeze(job: &Job, to: &Path) -> Result<Frozen, Trouble> {
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics.clone())) };
     if forecast.found.has_errors() {
@@ -37,7 +37,15 @@ pub fn freeze(job: &Job, to: &Path) -> Result<Frozen, Trouble> {
             "leave `--offline` out once, so that it is pinned in castline.lock",
         ));
     }
+    job.check_priced(forecast)?;
     let plan = frozen(job, forecast, seen_from(&parent(&absolute(to)), &job.project.root))?;
+    let (budget, needed) = (plan.budget.map(|budget| budget.usd.0), job.live_cost().min);
+    if let Some(budget) = budget.filter(|budget| *budget < needed) {
+        return Err(Trouble::Refused {
+            message: format!("this plan costs at least {needed}, and its budget is {budget}"),
+            hint: Some(format!("raise it with `--budget {}`", needed.usd())),
+        });
+    }
     let text = plan.to_text();
     match providers::tokens(&job.project).iter().find(|(_, token)| text.contains(token.as_str())) {
         None => Ok(plan),
@@ -51,17 +59,21 @@ pub fn freeze(job: &Job, to: &Path) -> Result<Frozen, Trouble> {
 /// Writes a plan: the whole file or nothing.
 pub fn write(plan: &Frozen, to: &Path) -> Result<(), Trouble> {
     let failed = |e: &dyn std::fmt::Display| {
-        let message = format!("the plan cannot be written to `{}`: {e}", shown(to));
+        let message = format!("the plan cannot be written to `{}`: {e}", to.display());
         Trouble::usage(message, "give a file in a folder that exists with `-o`")
     };
+    let folder = parent(&absolute(to));
     if to.is_dir() {
         return Err(failed(&"it is a folder"));
+    }
+    if !folder.is_dir() {
+        return Err(failed(&format!("there is no folder `{}`", shown(&folder))));
     }
     let mut new = tempfile::Builder::new();
     // It is as much for others as the project is.
     #[cfg(unix)]
     new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = new.tempfile_in(parent(&absolute(to))).map_err(|e| failed(&e))?;
+    let mut file = new.tempfile_in(&folder).map_err(|e| failed(&e))?;
     file.write_all(plan.to_text().as_bytes()).map_err(|e| failed(&e))?;
     file.persist(to).map_err(|e| failed(&e.error))?;
     Ok(())
@@ -118,7 +130,7 @@ pub async fn thaw(from: &Path, flags: &Wishes) -> Result<(Job, Frozen), Trouble>
         _ => moved_on_disk(&plan, &file),
     };
     if !moved.is_empty() {
-        return Err(refused(from, &plan, &moved));
+        return Err(refused(from, &file, &moved));
     }
     let mut job = again?;
     if job.forecast.is_none() {
@@ -223,9 +235,8 @@ fn moved_on_disk(plan: &Frozen, workflow: &Path) -> Vec<Moved> {
     moved.map(|(path, before, now)| Moved::File { path: path.clone(), before: Some(*before), now }).collect()
 }
 
-fn refused(from: &Path, plan: &Frozen, moved: &[Moved]) -> Trouble {
+fn refused(from: &Path, workflow: &Path, moved: &[Moved]) -> Trouble {
     let name = shown(from);
-    let what: BTreeSet<_> = moved.iter().map(Moved::is_money).collect();
     let head = match moved.len() {
         1 => format!("`{name}` is not applied: something has moved since it was made"),
         n => format!("`{name}` is not applied: {n} things have moved since it was made"),
@@ -235,11 +246,11 @@ fn refused(from: &Path, plan: &Frozen, moved: &[Moved]) -> Trouble {
         lines.push(format!("  and {} more", moved.len() - MOST));
     }
     let message = format!("{head}\n{}", lines.join("\n"));
-    let hint = format!("put it back as it was, or make a new plan with `castline plan {} -o`", plan.file);
-    if what.contains(&false) {
-        Trouble::usage(message, hint)
-    } else {
-        Trouble::Refused { message, hint: Some(hint) }
+    let hint =
+        format!("put back what moved, or make a new plan with `castline plan {} -o {name}`", shown(workflow));
+    match moved.iter().all(Moved::is_money) {
+        true => Trouble::Refused { message, hint: Some(hint) },
+        false => Trouble::usage(message, hint),
     }
 }
 

@@ -226,8 +226,7 @@ impl Objects {
         ask.flush()?;
         let mut head = String::new();
         self.answers.read_line(&mut head)?;
-        let bytes = head.trim_end().rsplit_once(" blob ").or_else(|| head.trim_end().split_once(" blob "));
-        let bytes: Option<u64> = bytes.and_then(|(_, bytes)| bytes.parse().ok());
+        let bytes = head.trim_end().split_once(" blob ").and_then(|(_, bytes)| bytes.parse::<u64>().ok());
         let bytes = bytes.ok_or_else(|| std::io::Error::other(format!("git has no object {id}")))?;
         let mut content = vec![0; bytes as usize];
         self.answers.read_exact(&mut content)?;

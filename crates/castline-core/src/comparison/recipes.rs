@@ -27,6 +27,8 @@ use crate::value::Value;
 pub(super) struct Recipes {
     /// By the legs' numbers.
     pub(super) legs: Vec<Recipe>,
+    /// The leg whose output each stand-in is for, by the stand-in's digest.
+    pub(super) stand_ins: BTreeMap<String, String>,
 }
 
 /// What a leg would send.
@@ -36,7 +38,7 @@ pub(super) enum Recipe {
     Known {
         /// Its key; one that contains stand-ins is no key of the ledger.
         key: Key,
-        /// What it is made of, with words for stand-ins.
+        /// What it is made of, stand-ins among it.
         ingredients: IndexMap<String, String>,
     },
     /// Nothing.
@@ -65,7 +67,7 @@ impl Recipes {
             legs[leg.0] = match (forecast.fate(leg), forecast.results.get(leg)) {
                 (Fate::Hit(ready, _), Some(result)) => {
                     work.results.set(leg, result.clone());
-                    work.known(ready)
+                    known(ready)
                 }
                 (Fate::Skip(_), _) => work.skip(leg),
                 (fate, _) => match fate.ready() {
@@ -74,14 +76,14 @@ impl Recipes {
                 },
             };
         }
-        Self { legs }
+        Self { legs, stand_ins: work.stand_ins }
     }
 }
 
 struct Work<'a> {
     plan: &'a Plan,
     results: Arc<Results>,
-    /// Words for what stands in.
+    /// See [`Recipes::stand_ins`].
     stand_ins: BTreeMap<String, String>,
 }
 
@@ -100,7 +102,7 @@ impl Work<'_> {
     }
 
     fn runs(&mut self, leg: LegId, ready: &Ready) -> Recipe {
-        let recipe = self.known(ready);
+        let recipe = known(ready);
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         let output = self.stand_in(leg, ready);
         let result = output.and_then(|output| LegResult::succeeded(step, &ready.request.input, &output).ok());
@@ -110,18 +112,12 @@ impl Work<'_> {
         recipe
     }
 
-    fn known(&self, ready: &Ready) -> Recipe {
-        let explained = Ingredients::from(&ready.request).explain();
-        let ingredients = explained.into_iter().map(|(path, value)| (path, self.in_words(value))).collect();
-        Recipe::Known { key: ready.request.key, ingredients }
-    }
-
     /// What the request gives; none where nothing can stand in for it.
     fn stand_in(&mut self, leg: LegId, ready: &Ready) -> Option<Output> {
         let shape = ready.request.output;
         let mut digest = |n: u64| {
             let digest = Digest::of(format!("{} gives {n}", ready.request.key).as_bytes());
-            self.stand_ins.insert(digest.to_string(), format!("(what `{}` gives)", self.plan.leg_name(leg)));
+            self.stand_ins.insert(digest.to_string(), self.plan.leg_name(leg));
             digest
         };
         let kind = match shape.kind {
@@ -145,26 +141,12 @@ impl Work<'_> {
         let raw = if shape.many { Value::List((0..count).map(file).collect()) } else { file(0) };
         Some(Output { raw })
     }
+}
 
-    /// With words where the digests of stand-ins are.
-    fn in_words(&self, mut text: String) -> String {
-        let mut from = 0;
-        while let Some(at) = text[from..].find(DIGEST).map(|at| from + at) {
-            let end = text.len().min(at + DIGEST.len() + 64);
-            from = match text.get(at..end).and_then(|digest| self.stand_ins.get(digest)) {
-                Some(words) => {
-                    text.replace_range(at..end, words);
-                    at + words.len()
-                }
-                None => at + DIGEST.len(),
-            };
-        }
-        text
-    }
+fn known(ready: &Ready) -> Recipe {
+    let ingredients = Ingredients::from(&ready.request).explain();
+    Recipe::Known { key: ready.request.key, ingredients }
 }
 
 /// No request asks for more.
 const MOST_FILES: u64 = 100;
-
-/// What a digest begins with.
-const DIGEST: &str = "sha256:";

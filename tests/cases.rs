@@ -165,6 +165,7 @@ fn stable(text: &str, folder: &Path) -> String {
         (r#"("bytes": )\d+"#, "$1[BYTES]"),
         (r#"("castline": )"[^"]*""#, "$1[VERSION]"),
         (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
+        (r#"draw: "[0-9a-z]{6}""#, r#"draw: "[DRAW]""#),
         (r"sandbox-\d+", "[PREDICTION]"),
         (r"std-\d+", "[PREDICTION]"),
     ];

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use castline_spec::Name;
 use indexmap::IndexMap;
-use serde_json::Value as Json;
 
 use crate::bill::{Bill, Price};
 use crate::event::LegRef;
@@ -139,14 +138,10 @@ fn compared(forecast: &Forecast, side: Side<'_>, change: Change) -> Compared {
 fn sides<'a>(forecast: &Forecast, recipes: &'a Recipes) -> IndexMap<(Name, String), Side<'a>> {
     let side = |id| {
         let leg = leg_ref(&forecast.plan, id);
-        let place = (leg.step.clone(), Json::from_iter(leg.leg.clone().into_iter().map(named)).to_string());
+        let place = (leg.step.clone(), serde_json::to_string(&leg.leg).unwrap_or_default());
         (place, Side { id, leg, recipe: &recipes.legs[id.0] })
     };
     (0..forecast.plan.legs.len()).map(LegId).map(side).collect()
-}
-
-fn named((axis, value): (Name, Json)) -> (String, Json) {
-    (axis.to_string(), value)
 }
 
 fn change(word_before: Word, before: &Side<'_>, word: Word, now: &Side<'_>) -> Change {

@@ -116,10 +116,9 @@ pub fn settle(rules: &[PriceRule], input: &IndexMap<String, Value>, observed: &O
 /// What a rule says, for people: `0.003 USD per image if input.go_fast`. Equal words are equal
 /// prices; when and where a price was read does not count.
 pub fn words(rule: &PriceRule) -> String {
-    let mut text = match rule.usd_min == rule.usd_max {
-        true => format!("{} USD per {}", rule.usd_max, rule.per),
-        false => format!("{} to {} USD per {}", rule.usd_min, rule.usd_max, rule.per),
-    };
+    let (min, max) = (rule.usd_min.to_string(), rule.usd_max.to_string());
+    let usd = if min == max { max } else { format!("{min} to {max}") };
+    let mut text = format!("{usd} USD per {}", rule.per);
     if let Some(quantity) = &rule.quantity {
         let _ = write!(text, " of {}", quantity.value);
     }

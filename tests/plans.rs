@@ -31,7 +31,7 @@ impl Project {
     fn live(server: &Server, more: &str, workflow: &str) -> Self {
         let base_url = server.base_url();
         let provider = format!(
-            "local: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN, list_lag: 0s }}"
+            "local: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN, list_lag: 1s }}"
         );
         let document = format!("provider: local\nproviders:\n  {provider}\n{more}");
         Self::new(&[("castline.yaml", &document), ("flow.yaml", workflow)])

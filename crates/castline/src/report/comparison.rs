@@ -143,8 +143,9 @@ fn draw_leg(leg: &Compared, names: usize, words: usize, prices: usize) -> String
         _ => String::new(),
     };
     let line = format!(
-        "  {style}{sign}{style:#} {BOLD}{}{BOLD:#}   {}   {}{price}   {DIM}{note}{DIM:#}",
-        screen::pad(&name(leg), names),
+        "  {style}{sign}{style:#} {BOLD}{}{BOLD:#}{}   {}   {}{price}   {DIM}{note}{DIM:#}",
+        name(leg),
+        " ".repeat(names - screen::columns(&name(leg))),
         screen::pad(word, words),
         " ".repeat(prices - screen::columns(&price)),
     );

@@ -4,7 +4,9 @@
 //! they left. The folder is copied somewhere empty, the commands run there one after the other,
 //! and the transcript is compared. `CASTLINE_ACCEPT=1` writes it anew, except in CI.
 //!
-//! A line of `commands` is `castline ...`, or `replace FILE OLD => NEW`, or `remove FILE`.
+//! A line of `commands` is `castline ...` or `git ...`, or one of
+//! `replace FILE OLD => NEW`, `remove FILE`, `print FILE`,
+//! `flip FILE` (its last byte becomes another one), `cut FILE BYTES` (only so many stay).
 
 mod common;
 
@@ -72,6 +74,21 @@ fn perform(line: &str, folder: &Path, found: &mut String) -> Result<(), Failed> 
             Ok(())
         }
         "remove" => Ok(fs::remove_file(folder.join(rest))?),
+        "print" => {
+            found.push_str(&stable(&fs::read_to_string(folder.join(rest))?, folder));
+            Ok(())
+        }
+        "flip" => {
+            let mut bytes = fs::read(folder.join(rest))?;
+            *bytes.last_mut().ok_or("an empty file has no byte")? ^= 1;
+            Ok(fs::write(folder.join(rest), bytes)?)
+        }
+        "cut" => {
+            let (file, bytes) = rest.split_once(' ').ok_or("cut FILE BYTES")?;
+            let file = fs::File::options().write(true).open(folder.join(file))?;
+            Ok(file.set_len(bytes.parse()?)?)
+        }
+        "git" => git(rest, folder),
         _ => Err(format!("`{word}` is no command of a case").into()),
     }
 }
@@ -106,6 +123,21 @@ fn castline(arguments: &str, folder: &Path, found: &mut String) -> Result<(), Fa
     Ok(())
 }
 
+/// Git as somebody whose settings nobody knows.
+fn git(arguments: &str, folder: &Path) -> Result<(), Failed> {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"])
+        .args(split(arguments))
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("git {arguments}: {}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}
+
 /// Splits at blanks outside of single quotes.
 fn split(arguments: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -135,7 +167,9 @@ fn stable(text: &str, folder: &Path) -> String {
         (r#"("(?:(?:elapsed|predict)_)?seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
         (r"\b\d+(\.\d+)? ?(ms|s)\b", "[DURATION]"),
         (r#"("bytes(?:_kept)?": )\d+"#, "$1[BYTES]"),
+        (r#"("castline": )"[^"]*""#, "$1[VERSION]"),
         (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
+        (r#"draw: "[0-9a-z]{6}""#, r#"draw: "[DRAW]""#),
         (r"sandbox-\d+", "[PREDICTION]"),
         (r"std-\d+", "[PREDICTION]"),
     ];

@@ -36,6 +36,84 @@ pub enum Fate {
     Out,
 }
 
+/// A fate in a word, as JSON has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    /// Its output is in the ledger.
+    #[serde(rename = "hit")]
+    Reused,
+    /// It runs.
+    Run,
+    /// It runs, because its step says `cache: false`.
+    Always,
+    /// Another leg sends the same request.
+    Same,
+    /// Whether it runs is known once others have run.
+    #[serde(rename = "upstream")]
+    Later,
+    /// How many legs there are is known once others have run.
+    Deferred,
+    /// It does not run.
+    Skip,
+    /// Its values do not fit.
+    Broken,
+    /// It takes no part.
+    Out,
+}
+
+impl Word {
+    /// As JSON has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reused => "hit",
+            Self::Run => "run",
+            Self::Always => "always",
+            Self::Same => "same",
+            Self::Later => "upstream",
+            Self::Deferred => "deferred",
+            Self::Skip => "skip",
+            Self::Broken => "broken",
+            Self::Out => "out",
+        }
+    }
+
+    /// Of all legs of a step that are not known yet.
+    pub fn of_step(forecast: &Forecast, step: usize) -> Self {
+        let part = &forecast.plan.choices.steps;
+        if part.is_empty() || part.contains(&step) { Self::Deferred } else { Self::Out }
+    }
+
+    /// True when a prediction may come of it.
+    pub fn may_run(self) -> bool {
+        matches!(self, Self::Run | Self::Always | Self::Later | Self::Deferred)
+    }
+}
+
+impl Fate {
+    /// In a word.
+    pub fn word(&self) -> Word {
+        match self {
+            Self::Hit(..) => Word::Reused,
+            Self::Run(_, Why::Always) => Word::Always,
+            Self::Run(..) => Word::Run,
+            Self::Same(..) => Word::Same,
+            Self::Upstream => Word::Later,
+            Self::Skip(_) => Word::Skip,
+            Self::Broken => Word::Broken,
+            Self::Out => Word::Out,
+        }
+    }
+
+    /// Its request, where that is known.
+    pub fn ready(&self) -> Option<&Ready> {
+        match self {
+            Self::Hit(ready, _) | Self::Run(ready, _) | Self::Same(ready, _) => Some(ready),
+            Self::Skip(_) | Self::Upstream | Self::Broken | Self::Out => None,
+        }
+    }
+}
+
 /// Why a leg runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {

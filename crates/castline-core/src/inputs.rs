@@ -29,6 +29,54 @@ pub struct Inputs {
     pub found: Diagnostics,
 }
 
+/// What was given, so that it can be kept: `place` is told the document and the path of each
+/// file, and answers with the path to keep.
+pub fn kept(
+    graph: &Graph,
+    given: &IndexMap<String, Given>,
+    place: &mut dyn FnMut(&str, &str) -> String,
+) -> IndexMap<String, Json> {
+    let keep = |(name, given): (&String, &Given)| {
+        let mut place = |path: &str| place(&given.document, path);
+        (name.clone(), with_paths(schema_of(graph, name), &given.value, &mut place))
+    };
+    given.iter().map(keep).collect()
+}
+
+/// What [`kept`] kept, as if it were given now: `place` answers with where a kept path leads.
+pub fn given_again(
+    graph: &Graph,
+    kept: &IndexMap<String, Json>,
+    place: &mut dyn FnMut(&str) -> String,
+) -> IndexMap<String, Given> {
+    let again = |(name, value): (&String, &Json)| {
+        let value = with_paths(schema_of(graph, name), value, place);
+        (name.clone(), Given { value, document: String::new() })
+    };
+    kept.iter().map(again).collect()
+}
+
+fn schema_of<'a>(graph: &'a Graph, input: &str) -> &'a Json {
+    graph.input_fields.get(input).map_or(&Json::Null, |field| &field.schema)
+}
+
+/// The value with another path wherever the schema takes media.
+fn with_paths(schema: &Json, json: &Json, place: &mut dyn FnMut(&str) -> String) -> Json {
+    match (MediaKind::of_schema(schema), json) {
+        (Some(_), Json::String(path)) => place(path).into(),
+        (None, Json::Array(items)) => {
+            let each = schema.get("items").unwrap_or(&Json::Null);
+            items.iter().map(|item| with_paths(each, item, place)).collect()
+        }
+        (None, Json::Object(map)) => {
+            let property =
+                |key: &str| schema.get("properties").and_then(|p| p.get(key)).unwrap_or(&Json::Null);
+            map.iter().map(|(key, item)| (key.clone(), with_paths(property(key), item, place))).collect()
+        }
+        _ => json.clone(),
+    }
+}
+
 impl Inputs {
     /// Puts given values and defaults together. With `complete`, a required input without a
     /// value is a finding.

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::digest::Digest;
 use crate::model::{ModelRef, Realm};
-use crate::request::Key;
+use crate::request::{Key, Request};
 use crate::value::Value;
 
 /// Raised when the canonical form changes.
@@ -28,6 +28,12 @@ pub struct Ingredients<'a> {
     pub draw: &'a [Value],
 }
 
+impl<'a> From<&'a Request> for Ingredients<'a> {
+    fn from(request: &'a Request) -> Self {
+        Self { realm: &request.realm, model: &request.model, input: &request.input, draw: &request.draw }
+    }
+}
+
 impl Ingredients<'_> {
     /// The key.
     pub fn key(&self) -> Key {
@@ -44,6 +50,30 @@ impl Ingredients<'_> {
         walk(self, &mut |path, value| drop(lines.insert(path.to_owned(), plain(&value))));
         lines
     }
+}
+
+/// What a key is made of that is not the same in two of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The ingredient, `input.prompt`.
+    pub path: String,
+    /// Its value then; none where it was not there.
+    pub before: Option<String>,
+    /// Its value now.
+    pub now: Option<String>,
+}
+
+/// What is different between two explanations of [`Ingredients::explain`], in the order of
+/// the newer one.
+pub fn differences(before: &IndexMap<String, String>, now: &IndexMap<String, String>) -> Vec<Difference> {
+    let gone = before.keys().filter(|path| !now.contains_key(*path));
+    let differ = |path: &&String| before.get(*path) != now.get(*path);
+    let difference = |path: &String| Difference {
+        path: path.clone(),
+        before: before.get(path).cloned(),
+        now: now.get(path).cloned(),
+    };
+    now.keys().chain(gone).filter(differ).map(difference).collect()
 }
 
 /// Our own name for one attempt at a key: 26 characters of lower-case base32, as providers

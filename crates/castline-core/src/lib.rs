@@ -6,13 +6,16 @@
 //!
 //! Start reading at [`run::Run::handle`] for a run, at [`ledger::judge`] for money.
 
+pub mod bill;
 pub mod callee;
+pub mod comparison;
 pub mod digest;
 pub mod ebml;
 pub mod event;
 pub mod field;
 pub mod files;
 pub mod forecast;
+pub mod frozen;
 pub mod graph;
 pub mod inputs;
 pub mod key;

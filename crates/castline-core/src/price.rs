@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::ops::Add;
 use std::sync::LazyLock;
 
@@ -147,6 +148,24 @@ pub fn settle<'a>(
     observed: &'a Observed,
 ) -> Option<MicroUsd> {
     Sheet::new(input.into(), Some(observed)).total(rules).map(|price| price.max)
+}
+
+/// What a rule says, for people: `0.003 USD per image if input.go_fast`. Equal words are equal
+/// prices; when and where a price was read does not count.
+pub fn words(rule: &PriceRule) -> String {
+    let (min, max) = (rule.usd_min.to_string(), rule.usd_max.to_string());
+    let usd = if min == max { max } else { format!("{min} to {max}") };
+    let mut text = format!("{usd} USD per {}", rule.per);
+    if let Some(quantity) = &rule.quantity {
+        let _ = write!(text, " of {}", quantity.value);
+    }
+    if rule.per_run_usd > 0.0 {
+        let _ = write!(text, " and {} USD per run", rule.per_run_usd);
+    }
+    if let Some(condition) = &rule.condition {
+        let _ = write!(text, " if {}", condition.value);
+    }
+    text
 }
 
 /// Why [`estimate`] knows no price.

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use castline_core::event::LegRef;
+use castline_core::key::{Difference, differences};
 use castline_core::record::{LegRecord, RunRecord, SavedRecord};
 use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
@@ -26,7 +27,7 @@ use crate::history;
 use crate::job::existing_store;
 use crate::project::Project;
 use crate::trouble::Trouble;
-use crate::why::{Change, differences, ingredients_of};
+use crate::why::ingredients_of;
 
 /// So many pairs of pictures are looked at when nobody asks for more.
 pub const MOST_PAIRS: usize = 200;
@@ -73,7 +74,7 @@ pub struct LegDiff {
     /// What it was on the right.
     pub right: Option<Side>,
     /// What was sent, where it differs: path, left, right.
-    pub changed: Vec<Change>,
+    pub changed: Vec<Difference>,
     /// What came, where it differs.
     pub outputs: Vec<OutputDiff>,
 }
@@ -398,7 +399,8 @@ mod tests {
     fn inputs_are_compared_field_by_field() {
         let diff = of(&json!({ "request": request("boat", 1) }), &json!({ "request": request("kite", 2) }));
         let changed = diff.unwrap().changed;
-        assert_eq!(changed, [("input.prompt".to_owned(), Some("boat".to_owned()), Some("kite".to_owned()))]);
+        let (path, text) = ("input.prompt".to_owned(), |text: &str| Some(text.to_owned()));
+        assert_eq!(changed, [Difference { path, before: text("boat"), now: text("kite") }]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use castline_core::files::{FileContent, FileRef, Files};
 use castline_core::{Artifact, Digest, MediaType};
 use castline_store::Store;
 
-use crate::project::{Project, parent, shown};
+use crate::project::{Project, clean, parent, shown};
 
 /// Texts that are read into templates are smaller.
 const MOST_TEXT: u64 = 1 << 20;
@@ -23,15 +23,7 @@ pub(crate) fn is_inside(root: &Path, path: &Path) -> bool {
 }
 
 fn without_dots(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut clean = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            std::path::Component::ParentDir => drop(clean.pop()),
-            std::path::Component::CurDir => {}
-            other => clean.push(other),
-        }
-    }
+    let clean = clean(path);
     // The folder that is there may be reached through a link.
     match (clean.parent().and_then(|p| p.canonicalize().ok()), clean.file_name()) {
         (Some(parent), Some(name)) => parent.join(name),
@@ -42,9 +34,20 @@ fn without_dots(path: &Path) -> PathBuf {
 /// Loads everything that was asked for and is missing. True when there was something. What a
 /// store remembers of a file need not be read.
 pub(crate) fn load_missing(files: &Files, project: &Project, store: Option<&Store>) -> bool {
+    load_fetched(files, project, store, &|_| {})
+}
+
+/// The same where `fetch` first puts a file into its place, if it can.
+pub(crate) fn load_fetched(
+    files: &Files,
+    project: &Project,
+    store: Option<&Store>,
+    fetch: &dyn Fn(&Path),
+) -> bool {
     let missing = files.take_missing();
     let any = !missing.is_empty();
     for file in missing {
+        fetch(&path_of(&file));
         let content = load(&file, project, store);
         files.add(file, content);
     }

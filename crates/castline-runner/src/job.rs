@@ -20,8 +20,9 @@ use castline_spec::diagnostic::did_you_mean;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Source, Workflow};
 use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
+use serde_json::Value as Json;
 
-use crate::files::load_missing;
+use crate::files::load_fetched;
 use crate::lock::Lock;
 use crate::project::{Project, read};
 use crate::providers;
@@ -47,6 +48,27 @@ pub struct Job {
     /// Keys that were created before and whose outcome is still open, or whose files are to be
     /// fetched again: their money is reserved or spent already.
     pub(crate) paid: BTreeSet<Key>,
+    /// The documents that were read.
+    pub(crate) documents: Vec<Source>,
+    /// What was given for inputs.
+    pub(crate) given: IndexMap<String, Given>,
+    /// The account of its money, where that is not its own: that of the plan that it applies.
+    pub(crate) account: Option<String>,
+}
+
+/// What a plan is made from, besides its file, the flags and the project.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Basis<'a> {
+    /// What a plan's file keeps of the inputs, instead of the flags.
+    pub(crate) given: Option<&'a IndexMap<String, Json>>,
+    /// Makes the draws, instead of an id of its own.
+    pub(crate) draws: Option<&'a str>,
+    /// Puts a file into its place before it is read.
+    pub(crate) fetch: Option<&'a dyn Fn(&Path)>,
+    /// The store that is asked, instead of the project's; none in it where nothing was run yet.
+    pub(crate) store: Option<&'a Option<Store>>,
+    /// Inputs and steps that the flags name and the workflow has not are left out.
+    pub(crate) lenient: bool,
 }
 
 /// What was found in a workflow.
@@ -143,6 +165,20 @@ impl Job {
     }
 
     async fn plan_with(file: &Path, wishes: &Wishes, missing: Missing) -> Result<Self, Trouble> {
+        Self::plan_on(&Basis::default(), file, wishes, missing).await
+    }
+
+    /// The same as [`Job::plan`], from what is known already.
+    pub(crate) async fn plan_again(basis: &Basis<'_>, file: &Path, wishes: &Wishes) -> Result<Self, Trouble> {
+        Self::plan_on(basis, file, wishes, Missing::Error).await
+    }
+
+    async fn plan_on(
+        basis: &Basis<'_>,
+        file: &Path,
+        wishes: &Wishes,
+        missing: Missing,
+    ) -> Result<Self, Trouble> {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
         let loaded = match read(file) {
@@ -156,32 +192,45 @@ impl Job {
             settle(&mut found);
             return Ok(Self::without_forecast(project, run, found, wishes));
         };
-        let given = crate::given::read(&loaded.workflow, &wishes.input_files, &wishes.inputs)?;
+        let given = loaded.given(&project, wishes, basis)?;
         let routing = providers::routing(&project, wishes)?;
-        let choices = choices(&loaded.graph, wishes, &run, &project)?;
-        let store = existing_store(&project)?;
-        let planned = loaded.plan(&project, store.as_ref(), &given, &routing, &choices, missing);
+        let draws = basis.draws.unwrap_or(&run);
+        let choices = match basis.lenient {
+            true => choices(&loaded.graph, &wishes.known_to(&loaded.graph)?, draws, &project)?,
+            false => choices(&loaded.graph, wishes, draws, &project)?,
+        };
+        let fetch = basis.fetch.unwrap_or(&|_| {});
+        let own = if basis.store.is_none() { existing_store(&project)? } else { None };
+        let store = basis.store.map_or(own.as_ref(), Option::as_ref);
+        let planned = loaded.plan_fetched(&project, store, &given, &routing, &choices, missing, fetch);
         found.extend(planned.found);
         let mut job = Self::without_forecast(project, run, found, wishes);
-        job.store = store;
         job.graph = Some(loaded.graph);
+        job.documents = loaded.documents;
+        job.given = given;
         if let Some(plan) = planned.plan {
-            job.forecast(&plan).await?;
+            job.forecast(&plan, store, fetch).await?;
         }
         settle(&mut job.diagnostics);
+        job.store = own;
         Ok(job)
     }
 
     /// What each leg would do. Values are looked at on the way; with errors there is no forecast,
     /// and nobody asks a ledger.
-    async fn forecast(&mut self, plan: &Arc<Plan>) -> Result<(), Trouble> {
+    async fn forecast(
+        &mut self,
+        plan: &Arc<Plan>,
+        store: Option<&Store>,
+        fetch: &dyn Fn(&Path),
+    ) -> Result<(), Trouble> {
         if self.diagnostics.has_errors() {
-            self.diagnostics.extend(without_ledger(plan, &self.project, self.store.as_ref()));
+            self.diagnostics.extend(without_ledger(plan, &self.project, store));
             return Ok(());
         }
         let mut asked = loop {
-            let asked = forecast(plan.clone(), self.store.as_ref()).await?;
-            if !load_missing(&plan.files, &self.project, self.store.as_ref()) {
+            let asked = forecast(plan.clone(), store).await?;
+            if !load_fetched(&plan.files, &self.project, store, fetch) {
                 break asked;
             }
         };
@@ -215,6 +264,9 @@ impl Job {
             store: None,
             missing: Vec::new(),
             paid: BTreeSet::new(),
+            documents: Vec::new(),
+            given: IndexMap::new(),
+            account: None,
         }
     }
 
@@ -360,6 +412,7 @@ fn answer(brief: Option<Brief>, store: Option<&Store>) -> Answer {
 struct Loaded {
     workflow: Workflow,
     graph: Arc<Graph>,
+    documents: Vec<Source>,
 }
 
 /// What a required input without a value is.
@@ -398,10 +451,29 @@ fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<L
     found.extend(findings);
     // Of a document with mistakes nothing can be planned.
     let graph = graph.filter(|_| !found.has_errors())?;
-    Some(Loaded { workflow, graph: Arc::new(graph) })
+    let presets = catalog.found.values().map(|preset| preset.source.clone());
+    let documents = std::iter::once(workflow.source.clone()).chain(presets).collect();
+    Some(Loaded { workflow, graph: Arc::new(graph), documents })
 }
 
 impl Loaded {
+    /// The values for inputs.
+    fn given(
+        &self,
+        project: &Project,
+        wishes: &Wishes,
+        basis: &Basis<'_>,
+    ) -> Result<IndexMap<String, Given>, Trouble> {
+        if let Some(kept) = basis.given {
+            // What stood on the command line may be anywhere.
+            let place = &mut |path: &str| project.root.join(path).to_string_lossy().into_owned();
+            return Ok(castline_core::inputs::given_again(&self.graph, kept, place));
+        }
+        let mut given = crate::given::read(&self.workflow, &wishes.input_files, &wishes.inputs)?;
+        given.retain(|name, _| !basis.lenient || self.graph.inputs.contains_key(name.as_str()));
+        Ok(given)
+    }
+
     /// Plans against given inputs. Files that documents name are loaded as they turn up.
     fn plan(
         &self,
@@ -412,10 +484,24 @@ impl Loaded {
         choices: &Choices,
         missing: Missing,
     ) -> Planned {
+        self.plan_fetched(project, store, given, routing, choices, missing, &|_| {})
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a plan with everything that it comes from")]
+    fn plan_fetched(
+        &self,
+        project: &Project,
+        store: Option<&Store>,
+        given: &IndexMap<String, Given>,
+        routing: &Routing,
+        choices: &Choices,
+        missing: Missing,
+        fetch: &dyn Fn(&Path),
+    ) -> Planned {
         let files = Arc::new(Files::default());
         loop {
             let planned = self.plan_with(&files, given, routing, choices, missing);
-            if !load_missing(&files, project, store) {
+            if !load_fetched(&files, project, store, fetch) {
                 return planned;
             }
         }
@@ -458,7 +544,7 @@ fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) ->
             }
             asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));
         }
-        if !load_missing(&plan.files, project, store) {
+        if !load_fetched(&plan.files, project, store, &|_| {}) {
             forecast.found.condense();
             return forecast.found;
         }

@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`Job::plan`], then [`Job::run`].
 
+pub mod against;
 pub mod cancel;
 pub mod cost;
 pub mod diff;
@@ -22,9 +23,11 @@ mod limiter;
 mod local;
 mod lock;
 mod output;
+pub mod plan_file;
 pub mod presets;
 mod project;
 pub mod providers;
+mod revision;
 mod trouble;
 pub mod trust;
 mod uploads;

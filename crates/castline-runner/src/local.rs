@@ -144,15 +144,50 @@ impl Job {
     /// for and what has no price.
     pub async fn check_money(&self) -> Result<(), Trouble> {
         let Some(forecast) = &self.forecast else { return Ok(()) };
-        if self.wishes.offline && forecast.plan.order().iter().any(|leg| runs_live(forecast.fate(*leg))) {
-            return Err(Trouble::usage(
-                "`--offline`, and some legs would ask a live provider".to_owned(),
-                "run on the sandbox with `--provider sandbox`, or without `--offline`",
-            ));
-        }
+        self.check_offline()?;
         self.check_priced(forecast)?;
         self.check_run(forecast)?;
+        self.check_applied(forecast).await?;
         self.check_day(forecast).await
+    }
+
+    /// Refuses, with `--offline`, what would ask a live provider.
+    pub fn check_offline(&self) -> Result<(), Trouble> {
+        let Some(forecast) = self.forecast.as_ref().filter(|_| self.wishes.offline) else { return Ok(()) };
+        let asks = |leg: &LegId| match forecast.fate(*leg) {
+            Fate::Upstream => bills(forecast, forecast.plan.legs.step(*leg)),
+            fate => runs_live(fate),
+        };
+        let Some(first) = forecast.plan.order().into_iter().find(asks) else { return Ok(()) };
+        Err(Trouble::usage(
+            format!("`--offline`, and `{}` would ask a live provider", forecast.plan.leg_name(first)),
+            "choose the sandbox with `--provider sandbox`, or leave `--offline` out",
+        ))
+    }
+
+    /// Refuses what a plan has no room for any more: what it was applied for before is spent.
+    async fn check_applied(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let budget = providers::budget(&self.project, &self.wishes, is_live(forecast));
+        let (Some(_), Some(budget)) = (&self.account, budget) else { return Ok(()) };
+        let held = match &self.store {
+            Some(store) => store.ledger().spent(&self.account()).await.map_err(crate::ledger::trouble)?.held,
+            None => MicroUsd::ZERO,
+        };
+        let (left, needed) = (budget.saturating_sub(held), cost_of(forecast, &self.paid).min);
+        if needed <= left {
+            return Ok(());
+        }
+        Err(Trouble::Refused {
+            message: format!(
+                "what is left of this plan costs at least {needed}, and {left} of its {budget} are left"
+            ),
+            hint: Some("make a new plan with `castline plan -o`: what is finished is reused".to_owned()),
+        })
+    }
+
+    /// The account of the run's money.
+    fn account(&self) -> Account {
+        Account::Run(RunId::from(self.account.as_deref().unwrap_or(&self.run)))
     }
 
     /// Refuses what the run's budget has no room for.
@@ -161,7 +196,7 @@ impl Job {
         let Some(budget) = providers::budget(&self.project, &self.wishes, is_live(forecast)) else {
             return Ok(());
         };
-        if cost.min > budget && !self.wishes.partial {
+        if cost.min > budget && !self.wishes.partial && self.account.is_none() {
             return Err(Trouble::Refused {
                 message: format!("this run costs at least {}, and its budget is {budget}", cost.min),
                 hint: Some(format!(
@@ -222,7 +257,8 @@ impl Job {
         })
     }
 
-    fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
+    /// Refuses what would run at a provider that takes money, and nobody knows how much.
+    pub(crate) fn check_priced(&self, forecast: &Forecast) -> Result<(), Trouble> {
         let graph = &forecast.plan.graph;
         let unpriced = |leg: &LegId| match forecast.fate(*leg) {
             Fate::Run(ready, _) => ready.bills && ready.estimate.is_none(),
@@ -281,7 +317,7 @@ impl Job {
 
     async fn open_accounts(&self, store: &Store, forecast: &Forecast) -> Result<Vec<Account>, Trouble> {
         let live = is_live(forecast);
-        let run = Account::Run(RunId::from(self.run.as_str()));
+        let run = self.account();
         let mut accounts = Vec::new();
         if let Some(limit) = providers::budget(&self.project, &self.wishes, live).filter(|_| live) {
             store.ledger().open_account(&run, Some(limit)).await.map_err(crate::ledger::trouble)?;
@@ -318,11 +354,15 @@ async fn paid_since(store: &Store, forecast: &Forecast) -> Result<BTreeSet<Key>,
     Ok(keys.into_iter().zip(briefs).filter(|(_, brief)| is_paid(brief)).map(|(key, _)| key).collect())
 }
 
+/// True when the provider of a step takes money.
+pub(crate) fn bills(forecast: &Forecast, step: usize) -> bool {
+    let model = &forecast.plan.graph.steps[step].callee.model;
+    forecast.plan.routing.route(model, &model.reference).is_ok_and(|route| route.bills)
+}
+
 /// True when the provider of a step takes money, and its price will not be known either.
 fn is_unpriced(forecast: &Forecast, step: usize) -> bool {
-    let model = &forecast.plan.graph.steps[step].callee.model;
-    let bills = forecast.plan.routing.route(model, &model.reference).is_ok_and(|route| route.bills);
-    bills && forecast.plan.expect(step) == Expected::Unpriced
+    bills(forecast, step) && forecast.plan.expect(step) == Expected::Unpriced
 }
 
 fn runs_live(fate: &Fate) -> bool {

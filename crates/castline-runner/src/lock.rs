@@ -50,6 +50,11 @@ impl Lock {
         Ok(lock)
     }
 
+    /// All that is pinned, as a plan keeps it.
+    pub(crate) fn pins(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("a lock is plain data")
+    }
+
     /// Pins the latest versions of these models, which the providers are asked for, and
     /// writes the lock. Returns what is new.
     pub(crate) async fn pin(

@@ -1,6 +1,6 @@
 //! The project around a workflow: its folder, its settings, its places on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
 
@@ -59,6 +59,24 @@ impl Project {
 /// The folder that a path is in.
 pub(crate) fn parent(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// A path from the root.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A path from the root without `.` and `..`, by the names alone: links are not followed.
+pub(crate) fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in absolute(path).components() {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 /// A path as messages show it: relative to where the user stands, where that is shorter.

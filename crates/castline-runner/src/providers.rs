@@ -110,6 +110,31 @@ pub(crate) fn described(project: &Project) -> Vec<Described> {
     std::iter::once(sandbox).chain(own).chain(built_in).collect()
 }
 
+/// The settings of a provider that decide where requests go and whose cache the results belong
+/// to. Of a token only the name of its variable is among them.
+pub(crate) fn deciding_settings(project: &Project, route: &Route) -> BTreeMap<String, String> {
+    let declared = project.document.as_ref();
+    let own = declared.and_then(|d| d.providers.get(&*route.name.0));
+    let realm = match &route.realm {
+        Realm::Public => "public",
+        Realm::Sandbox(_) | Realm::Std(_) => "local",
+        Realm::Own(_) => "own",
+    };
+    let mut settings = BTreeMap::from([("realm".to_owned(), realm.to_owned())]);
+    if let Some(described) = described(project).into_iter().find(|d| d.name == *route.name.0) {
+        settings.insert("kind".to_owned(), described.kind.to_owned());
+        settings.extend(described.base_url.map(|url| ("base_url".to_owned(), url)));
+        settings.extend(described.token_env.map(|variable| ("token_env".to_owned(), variable)));
+    }
+    if let Some(models) = own.map(|own| own.models.join(", ")).filter(|models| !models.is_empty()) {
+        settings.insert("models".to_owned(), models);
+    }
+    if route.bills && declared.is_some_and(|d| d.retry_lost) {
+        settings.insert("when_lost".to_owned(), "retry".to_owned());
+    }
+    settings
+}
+
 /// The tokens that are set, with their variables. A short one would be found in innocent
 /// words.
 pub(crate) fn tokens(project: &Project) -> Vec<(String, String)> {

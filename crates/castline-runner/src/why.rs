@@ -7,7 +7,7 @@ use std::path::Path;
 
 use castline_core::event::RequestRecord;
 use castline_core::forecast::{Fate, Forecast};
-use castline_core::key::Ingredients;
+use castline_core::key::{Difference, Ingredients, differences};
 use castline_core::ledger::{Entry, State};
 use castline_core::legs::LegId;
 use castline_core::plan::Ready;
@@ -50,16 +50,14 @@ pub struct Nearest {
     pub key: Key,
     /// When it was asked.
     pub when: Timestamp,
-    /// What differs: path, value then, value now.
-    pub changed: Vec<Change>,
+    /// In which ingredients.
+    pub changed: Vec<Difference>,
 }
-
-/// A path of what was sent with its value on either side, none where it is not there.
-pub type Change = (String, Option<String>, Option<String>);
 
 /// Explains every leg of a step, or the one leg `STEP[axis=value]`.
 pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Explanation>, Trouble> {
     let job = Job::plan(file, wishes).await?;
+    job.check_offline()?;
     let Some(forecast) = job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     let legs = legs(&forecast, wanted)?;
     let mut explanations = Vec::new();
@@ -129,9 +127,7 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
 }
 
 fn ingredients(ready: &Ready) -> IndexMap<String, String> {
-    let request = &ready.request;
-    Ingredients { realm: &request.realm, model: &request.model, input: &request.input, draw: &request.draw }
-        .explain()
+    Ingredients::from(&ready.request).explain()
 }
 
 /// The former request with the fewest differences; of equals the newest.
@@ -165,17 +161,6 @@ pub(crate) fn ingredients_of(record: &RequestRecord) -> IndexMap<String, String>
     let known = ingredients.explain().into_iter();
     lines.extend(known.filter(|(path, _)| path != "realm" && path != "format"));
     lines
-}
-
-/// What differs of two requests, path by path.
-pub(crate) fn differences(then: &IndexMap<String, String>, now: &IndexMap<String, String>) -> Vec<Change> {
-    let mut paths: Vec<&String> = now.keys().collect();
-    paths.extend(then.keys().filter(|p| !now.contains_key(*p)));
-    paths
-        .into_iter()
-        .filter(|path| then.get(*path) != now.get(*path))
-        .map(|path| (path.clone(), then.get(path).cloned(), now.get(path).cloned()))
-        .collect()
 }
 
 /// Explains every leg of a step, or the one leg `STEP[axis=value]`, of a former run: its id, the

@@ -4,6 +4,9 @@
 use std::path::PathBuf;
 
 use castline_core::MicroUsd;
+use castline_core::graph::Graph;
+
+use crate::trouble::Trouble;
 
 /// What flags and the environment ask for; none where they are silent.
 #[derive(Debug, Clone, Default)]
@@ -41,5 +44,24 @@ impl Wishes {
     pub fn allows_unpriced(&self, step: &str) -> bool {
         let named = |steps: &Vec<String>| steps.is_empty() || steps.iter().any(|s| s == step);
         self.allow_unpriced.as_ref().is_some_and(named)
+    }
+
+    /// The same without steps that a workflow does not have. It is an error when `--only` or
+    /// `--until` then name none: that would be all of them.
+    pub(crate) fn known_to(&self, graph: &Graph) -> Result<Self, Trouble> {
+        let has = |step: &String| graph.names.contains_key(step.split('[').next().unwrap_or_default());
+        let mut known = self.clone();
+        known.only.retain(has);
+        known.until = known.until.filter(has);
+        known.reroll.retain(has);
+        let asks = |wishes: &Self| !wishes.only.is_empty() || wishes.until.is_some();
+        if asks(self) && !asks(&known) {
+            let named = self.only.iter().chain(&self.until).map(|step| format!("`{step}`"));
+            return Err(Trouble::usage(
+                format!("workflow `{}` has no step {}", graph.name, named.collect::<Vec<_>>().join(" or ")),
+                "leave `--only` and `--until` out to compare all steps",
+            ));
+        }
+        Ok(known)
     }
 }

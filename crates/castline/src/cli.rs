@@ -42,8 +42,10 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Report every mistake in workflows at once
     Check(Check),
-    /// Show what a run would do and what it costs
-    Plan(Plan),
+    /// Show what a run would do and what it costs, and keep it in a file to be applied
+    Plan(Box<Plan>),
+    /// Run exactly what a plan says that `plan -o` wrote
+    Apply(Box<Apply>),
     /// Say why a step would run, or be reused
     Why(Why),
     /// Draw the steps and what goes from one to another
@@ -124,32 +126,29 @@ pub(crate) struct Selection {
     /// Another draw for a step or some of its legs
     #[arg(long, value_name = "STEP[axis=value]")]
     pub reroll: Vec<String>,
+    #[command(flatten)]
+    pub offline: Offline,
 }
 
-/// `castline run`
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// The workflow; without one the project's only workflow
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
-    #[command(flatten)]
-    pub inputs: Inputs,
-    #[command(flatten)]
-    pub overrides: Overrides,
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Go as far as the budget does
-    #[arg(long)]
-    pub partial: bool,
-    /// Run what has no known price: this step, or every one
-    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub allow_unpriced: Vec<String>,
-    /// Start nothing more after the first failure
-    #[arg(long)]
-    pub fail_fast: bool,
+/// Whether live providers may be asked.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Offline {
     /// Refuse when a leg would ask a live provider
     #[arg(long)]
     pub offline: bool,
+}
+
+/// What may run without a known price.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Unpriced {
+    /// Run what has no known price: this step, or every one
+    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub allow_unpriced: Vec<String>,
+}
+
+/// What is asked before a run and said after it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Talk {
     /// Do not ask before money is spent
     #[arg(short, long)]
     pub yes: bool,
@@ -168,6 +167,30 @@ pub(crate) struct Run {
     /// Write one JSON event a line while it happens; `-` for stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub events: Option<PathBuf>,
+}
+
+/// `castline run`
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The workflow; without one the project's only workflow
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Go as far as the budget does
+    #[arg(long)]
+    pub partial: bool,
+    #[command(flatten)]
+    pub unpriced: Unpriced,
+    /// Start nothing more after the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 /// `castline check`
@@ -210,9 +233,41 @@ pub(crate) struct Plan {
     /// Who would run the models
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
+    /// Write the plan into a file, for `castline apply`
+    #[arg(short, long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The most that applying the written plan may spend, instead of its total
+    #[arg(long, value_name = "USD", value_parser = usd, requires = "output")]
+    pub budget: Option<MicroUsd>,
+    #[command(flatten)]
+    pub unpriced: Unpriced,
+    /// Compare with the workflow at a revision of git, or with another file
+    #[arg(long, value_name = "REV|FILE", value_hint = ValueHint::FilePath, conflicts_with = "output")]
+    pub against: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `castline apply`
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// What `castline plan -o` wrote
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// Most predictions in flight
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub parallel: Option<usize>,
+    /// The folder of outputs
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub offline: Offline,
+    /// Start nothing more after the first failure
+    #[arg(long)]
+    pub fail_fast: bool,
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 /// `castline why`
@@ -229,6 +284,8 @@ pub(crate) struct Why {
     pub run: Option<String>,
     #[command(flatten)]
     pub inputs: Inputs,
+    #[command(flatten)]
+    pub selection: Selection,
     /// Who would run the models
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -251,6 +308,8 @@ pub(crate) struct Graph {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub inputs: Inputs,
+    #[command(flatten)]
+    pub selection: Selection,
     /// Who would run the models
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -588,6 +647,18 @@ impl Selection {
         wishes.only.clone_from(&self.only);
         wishes.until.clone_from(&self.until);
         wishes.reroll.clone_from(&self.reroll);
+        wishes.offline = self.offline.offline;
+    }
+}
+
+impl Unpriced {
+    /// Steps that may run without a price; an empty list for all of them.
+    fn steps(&self) -> Option<Vec<String>> {
+        match self.allow_unpriced.as_slice() {
+            [] => None,
+            steps if steps.iter().any(String::is_empty) => Some(Vec::new()),
+            steps => Some(steps.to_vec()),
+        }
     }
 }
 
@@ -605,8 +676,7 @@ impl Run {
     pub(crate) fn wishes(&self) -> Wishes {
         let mut wishes = Wishes {
             partial: self.partial,
-            allow_unpriced: self.allow_unpriced(),
-            offline: self.offline,
+            allow_unpriced: self.unpriced.steps(),
             fail_fast: self.fail_fast,
             ..Wishes::default()
         };
@@ -615,24 +685,33 @@ impl Run {
         self.selection.put(&mut wishes);
         wishes
     }
-
-    /// Steps that may run without a price; an empty list for all of them.
-    fn allow_unpriced(&self) -> Option<Vec<String>> {
-        match self.allow_unpriced.as_slice() {
-            [] => None,
-            steps if steps.iter().any(String::is_empty) => Some(Vec::new()),
-            steps => Some(steps.to_vec()),
-        }
-    }
 }
 
 impl Plan {
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
-        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
+        let mut wishes = Wishes {
+            provider: self.provider.clone(),
+            budget: self.budget,
+            allow_unpriced: self.unpriced.steps(),
+            ..Wishes::default()
+        };
         self.inputs.put(&mut wishes);
         self.selection.put(&mut wishes);
         wishes
+    }
+}
+
+impl Apply {
+    /// What the flags ask for: how it is run. What is run, the plan says.
+    pub(crate) fn wishes(&self) -> Wishes {
+        Wishes {
+            parallel: self.parallel,
+            out: self.out.clone(),
+            offline: self.offline.offline,
+            fail_fast: self.fail_fast,
+            ..Wishes::default()
+        }
     }
 }
 
@@ -651,6 +730,7 @@ impl Why {
     pub(crate) fn wishes(&self) -> Wishes {
         let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
         self.inputs.put(&mut wishes);
+        self.selection.put(&mut wishes);
         wishes
     }
 }
@@ -660,6 +740,7 @@ impl Graph {
     pub(crate) fn wishes(&self) -> Wishes {
         let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
         self.inputs.put(&mut wishes);
+        self.selection.put(&mut wishes);
         wishes
     }
 
@@ -712,7 +793,6 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 /// Commands of a later version, each with what to do until then. They are refused by name.
 const LATER: &[(&str, &str)] = &[
     ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
-    ("apply", "`castline plan` shows what `castline run` will do"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
     ("library", "put presets into the project's folder `presets`"),

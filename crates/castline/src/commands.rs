@@ -1,5 +1,6 @@
 //! What each command does; one file each.
 
+mod apply;
 mod check;
 mod completions;
 mod cost;
@@ -35,6 +36,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Run(flags) => run::run(&flags),
         Command::Check(flags) => check::check(&flags, verbose),
         Command::Plan(flags) => plan::plan(&flags),
+        Command::Apply(flags) => apply::apply(&flags),
         Command::Why(flags) => why::why(&flags),
         Command::Graph(flags) => graph::graph(&flags),
         Command::Runs(flags) => runs::runs(&flags),

@@ -2,6 +2,7 @@
 //!
 //! A reporter listens; it decides nothing. Each file here is one kind of report.
 
+pub(crate) mod comparison;
 pub(crate) mod diagnostic;
 pub(crate) mod diff;
 pub(crate) mod entry;

@@ -30,5 +30,6 @@ pub(crate) fn graph(flags: &Graph) -> Result<Exit, Trouble> {
             Trouble::usage(format!("cannot write `{}`: {e}", shown(file)), "give another file with `-o`")
         })?,
     }
+    job.check_offline()?;
     Ok(Exit::Done)
 }

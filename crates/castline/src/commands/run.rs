@@ -20,7 +20,7 @@ use castline_core::results::LegStatus;
 use castline_runner::{Job, Listener, Project, Trouble, shown};
 
 use super::{runtime, show, workflow_file};
-use crate::cli::Run;
+use crate::cli::{Run, Talk};
 use crate::exit::Exit;
 use crate::report::json::{self, Lines};
 use crate::report::plan::Table;
@@ -49,42 +49,52 @@ pub(crate) fn run(flags: &Run) -> Result<Exit, Trouble> {
 
 async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
     let (job, pinned) = Job::plan_to_run(file, &flags.wishes()).await?;
-    for (model, version) in &pinned {
+    say_pinned(&pinned);
+    carry_out(job, &flags.talk).await
+}
+
+/// Says which versions were pinned.
+pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
+    for (model, version) in pinned {
         screen::say(&format!("pinned {model} to version {version} in castline.lock"));
     }
+}
+
+/// Asks where money is spent, runs, and reports.
+pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
     log::hide_tokens_of(&job.project);
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     show(&job.diagnostics);
     job.check_money().await?;
-    if !may_spend(flags, &job)? {
+    if !may_spend(talk, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
     let (project, folder) = (job.project.clone(), job.out_folder(forecast));
-    let lines = flags.events.as_deref().map(Lines::open).transpose()?;
+    let lines = talk.events.as_deref().map(Lines::open).transpose()?;
     let (listener, reporters) = begin(terminal(&project, forecast), lines);
     let (interrupt, signal) = signals::listen();
     let record = job.run(listener, interrupt).await;
     let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
     let record = record.inspect_err(|_| screen::set_progress(None))?;
-    finish(flags, &record, &project, &folder, &mut terminal)?;
+    finish(talk, &record, &project, &folder, &mut terminal)?;
     Ok(exit(&record, signal.get().copied()))
 }
 
 /// Everything that is said and written when the run is over.
 fn finish(
-    flags: &Run,
+    talk: &Talk,
     record: &RunRecord,
     project: &Project,
     folder: &Path,
     terminal: &mut Terminal,
 ) -> Result<(), Trouble> {
-    let page = page(flags, record, project, folder);
+    let page = page(talk, record, project, folder);
     terminal.finish(record, page.as_deref().map(shown).as_deref());
-    if flags.json {
+    if talk.json {
         json::print(&json::run(record, project))?;
     }
-    match page.filter(|_| flags.open) {
+    match page.filter(|_| talk.open) {
         Some(page) => open(&page),
         None => Ok(()),
     }
@@ -126,13 +136,13 @@ fn begin(mut terminal: Terminal, mut lines: Option<Lines>) -> (Listener, JoinHan
 
 /// On a terminal a live run shows its price and asks, above an amount. Elsewhere nobody could
 /// answer, and the budget decides.
-fn may_spend(flags: &Run, job: &Job) -> Result<bool, Trouble> {
+fn may_spend(talk: &Talk, job: &Job) -> Result<bool, Trouble> {
     let (Some(forecast), cost) = (&job.forecast, job.live_cost()) else { return Ok(true) };
     let limits = job.project.document.as_ref().map(|d| &d.limits);
     let own = limits.and_then(|l| MicroUsd::from_usd(l.confirm_above_usd.as_ref()?.value));
     let table = Table::of(forecast);
     let asks = job.is_live() && cost.max.max(table.most()) > own.unwrap_or(ASK_ABOVE);
-    if flags.yes || !asks || !screen::is_terminal() || !io::stdin().is_terminal() {
+    if talk.yes || !asks || !screen::is_terminal() || !io::stdin().is_terminal() {
         return Ok(true);
     }
     screen::say(&table.draw(screen::talk_width()));
@@ -142,13 +152,13 @@ fn may_spend(flags: &Run, job: &Job) -> Result<bool, Trouble> {
 }
 
 /// Writes `report.html` when there is something new to see, or when it is asked for.
-fn page(flags: &Run, record: &RunRecord, project: &Project, folder: &Path) -> Option<PathBuf> {
+fn page(talk: &Talk, record: &RunRecord, project: &Project, folder: &Path) -> Option<PathBuf> {
     let news = record.legs.iter().any(|leg| !leg.reused && leg.status != LegStatus::NotRun);
     let page = folder.join("report.html");
-    if !(news || flags.report || flags.embed || flags.open) {
+    if !(news || talk.report || talk.embed || talk.open) {
         return page.is_file().then_some(page);
     }
-    match html::write(record, project, folder, flags.embed) {
+    match html::write(record, project, folder, talk.embed) {
         Ok(page) => Some(page),
         Err(e) => {
             screen::warn(&format!("`{}` was not written: {e}", shown(&page)));

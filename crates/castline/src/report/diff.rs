@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
+use castline_core::key::Difference;
 use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
 use castline_runner::diff::{Diff, LegDiff, OutputDiff, Side};
@@ -81,7 +82,7 @@ fn draw_leg(leg: &LegDiff) -> String {
         (None, None) => return String::new(),
     };
     let mut rows: Vec<(String, String)> = Vec::new();
-    for (path, before, now) in &leg.changed {
+    for Difference { path, before, now } in &leg.changed {
         let value = match (before, now) {
             (Some(before), Some(now)) => words::difference(before, now),
             (Some(before), None) => format!("only on the left: {}", screen::short(before, 120)),
@@ -228,7 +229,7 @@ fn leg_json(leg: &LegDiff) -> Json {
         "left": leg.left.as_ref().map(side_json),
         "right": leg.right.as_ref().map(side_json),
         "changed": changed
-            .map(|(path, left, right)| json!({ "path": path, "left": left, "right": right }))
+            .map(|d| json!({ "path": d.path, "left": d.before, "right": d.now }))
             .collect::<Vec<_>>(),
         "outputs": leg.outputs.iter().map(output_json).collect::<Vec<_>>(),
     })

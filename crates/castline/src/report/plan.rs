@@ -5,10 +5,11 @@
 use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
-use castline_core::forecast::{Fate, Forecast, Why};
+use castline_core::bill::{Bill, Many, ONE, Price};
+use castline_core::forecast::{Fate, Forecast, Why, Word};
 use castline_core::graph::Proofs;
 use castline_core::legs::LegId;
-use castline_core::plan::{Expected, Plan, PriceFrom};
+use castline_core::plan::{Plan, PriceFrom};
 use castline_core::price::Estimate;
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -32,7 +33,7 @@ pub(crate) struct Table {
     /// How many inputs of its steps are known to fit.
     proofs: Proofs,
     rows: Vec<Row>,
-    total: Total,
+    total: Bill,
     seconds: f64,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Table {
 struct Row {
     step: String,
     /// How many legs, at least and at most.
-    legs: (usize, Option<usize>),
+    legs: Many,
     name: String,
     leg: Json,
     word: Word,
@@ -53,58 +54,21 @@ struct Row {
     provider: Option<String>,
 }
 
-/// What a leg would do, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Word {
-    Reused,
-    Run,
-    Always,
-    Same,
-    Later,
-    Deferred,
-    Skip,
-    Broken,
-    Out,
+/// How people see a word.
+pub(crate) trait Seen {
+    /// For people.
+    fn text(self) -> &'static str;
+    /// Its color.
+    fn style(self) -> anstyle::Style;
 }
 
-/// What a leg can cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Price {
-    /// Nothing, ever.
-    Free,
-    /// So much at the provider's or preset's price.
-    Known(Estimate),
-    /// Nobody knows.
-    Unpriced,
-    /// It depends on what comes first.
-    Later,
-    /// It does not run.
-    None,
-}
-
-/// What all legs together can cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Total {
-    min: MicroUsd,
-    max: MicroUsd,
-    unpriced: usize,
-    /// True when a step may have any number of legs; they are not in `max`.
-    unbounded: bool,
-}
-
-impl Word {
-    /// As people see it.
+impl Seen for Word {
     fn text(self) -> &'static str {
         match self {
             Self::Reused => "reused",
-            Self::Run => "run",
-            Self::Always => "always",
-            Self::Same => "same",
             Self::Later => "later",
-            Self::Deferred => "deferred",
-            Self::Skip => "skip",
             Self::Broken => "wrong",
-            Self::Out => "out",
+            other => other.as_str(),
         }
     }
 
@@ -116,10 +80,28 @@ impl Word {
             Self::Same | Self::Later | Self::Deferred | Self::Skip | Self::Out => DIM,
         }
     }
+}
 
-    /// True when a prediction may come of it.
-    fn may_run(self) -> bool {
-        matches!(self, Self::Run | Self::Always | Self::Later | Self::Deferred)
+/// A price for people; empty for what does not run.
+pub(crate) fn price_text(price: Price) -> String {
+    match price {
+        Price::Free => "free".to_owned(),
+        Price::Known(e) => range(e),
+        Price::Unpriced => "unpriced".to_owned(),
+        Price::Later => "price later".to_owned(),
+        Price::None => String::new(),
+    }
+}
+
+/// `0.04 to 0.08 USD and 2 unpriced`.
+pub(crate) fn bill_text(bill: Bill) -> String {
+    let known = match bill.unbounded {
+        true => format!("from {}, no upper bound", bill.min),
+        false => range(Estimate { min: bill.min, max: bill.max }),
+    };
+    match bill.unpriced {
+        0 => known,
+        n => format!("{known} and {n} unpriced"),
     }
 }
 
@@ -135,7 +117,7 @@ impl Table {
             file: plan.graph.source.name.to_string(),
             provider: plan.routing.chosen.name.to_string(),
             live: plan.routing.all().any(|route| route.bills),
-            total: Total::of(&rows),
+            total: rows.iter().map(|row| (row.word, row.price, row.legs)).collect(),
             seconds: longest_path(plan, &rows),
             proofs: plan.graph.proofs(),
             rows,
@@ -162,7 +144,7 @@ impl Table {
     /// The most that it can cost, as far as prices are known.
     pub(crate) fn most(&self) -> MicroUsd {
         let billed = self.rows.iter().filter(|row| row.bills && row.word.may_run());
-        billed.filter_map(|row| row.range().map(|e| e.max)).sum()
+        billed.filter_map(|row| row.price.of_legs(row.legs).map(|e| e.max)).sum()
     }
 
     /// The legs of each step that has some.
@@ -209,7 +191,7 @@ impl Table {
 
     /// What it costs and how long it takes.
     fn bill(&self) -> String {
-        let cost = self.total.text();
+        let cost = bill_text(self.total);
         let time = if self.seconds > 0.0 { format!(", {}", about(self.seconds)) } else { String::new() };
         match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
             (_, false) => format!("{} to pay", MicroUsd::ZERO),
@@ -284,23 +266,19 @@ impl Row {
         let plan = &forecast.plan;
         let step = &plan.graph.steps[plan.legs.step(leg)];
         let fate = forecast.fate(leg);
-        let ready = match fate {
-            Fate::Hit(ready, _) | Fate::Run(ready, _) | Fate::Same(ready, _) => Some(ready),
-            Fate::Skip(_) | Fate::Upstream | Fate::Broken | Fate::Out => None,
-        };
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
         let values = plan.legs.values(leg).into_iter();
         Self {
             step: step.name.to_string(),
-            legs: (1, Some(1)),
+            legs: ONE,
             name: screen::printable(&plan.leg_name(leg)),
             leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
-            word: word(fate),
+            word: fate.word(),
             why: why(forecast, leg),
-            price: price(forecast, leg),
+            price: Price::of(forecast, leg),
             from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
             bills: route.is_some_and(|route| route.bills),
-            key: ready.map(|r| r.request.key.to_string()),
+            key: fate.ready().map(|r| r.request.key.to_string()),
             model: step.callee.model.reference.to_string(),
             provider: route.map(|route| route.name.to_string()),
         }
@@ -319,15 +297,14 @@ impl Row {
             (least, Some(most)) if least == most => counted(most, "leg"),
             (_, Some(most)) => format!("at most {}", counted(most, "leg")),
         };
-        let part = plan.choices.steps.is_empty() || plan.choices.steps.contains(&number);
         Self {
             step: step.name.to_string(),
             legs,
             name: format!("{}[{}]", step.name, axes.join(",")),
             leg: json!({}),
-            word: if part { Word::Deferred } else { Word::Out },
+            word: Word::of_step(forecast, number),
             why: Some(format!("{many}, after {}", sources.join(", "))),
-            price: if part { expected(plan.expect(number)) } else { Price::None },
+            price: Price::of_step(forecast, number),
             from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
             bills: route.is_some_and(|route| route.bills),
             key: None,
@@ -336,20 +313,12 @@ impl Row {
         }
     }
 
-    /// What all of it can cost; none when that is not known. What has no upper bound counts at
-    /// its least.
-    fn range(&self) -> Option<Estimate> {
-        let Price::Known(one) = self.price else { return None };
-        let (least, most) = self.legs;
-        Some(Estimate { min: one.min * least as u64, max: one.max * most.unwrap_or(least) as u64 })
-    }
-
     /// What it can cost, and whether the project says so.
     fn price_text(&self) -> String {
-        let text = match (self.range(), self.legs.1) {
-            (Some(range), Some(_)) => super::money::range(range),
-            (Some(_), None) => format!("{} a leg", self.price.text()),
-            (None, _) => self.price.text(),
+        let text = match (self.price, self.legs.1) {
+            (Price::Known(_), Some(_)) => self.price.of_legs(self.legs).map(range).unwrap_or_default(),
+            (Price::Known(_), None) => format!("{} a leg", price_text(self.price)),
+            (other, _) => price_text(other),
         };
         match (self.price, self.from) {
             (Price::Known(_), Some(PriceFrom::Project)) => format!("{text} (yours)"),
@@ -358,49 +327,22 @@ impl Row {
     }
 
     fn json(&self) -> Json {
-        let (min, max) = match self.price {
-            Price::Known(_) => {
-                let all = self.range().unwrap_or(Estimate::NOTHING);
-                (Some(all.min.usd()), self.legs.1.map(|_| all.max.usd()))
-            }
-            Price::Free | Price::None => (Some(0.0), Some(0.0)),
-            Price::Unpriced | Price::Later => (None, None),
-        };
-        let fate = match self.word {
-            Word::Reused => "hit",
-            Word::Later => "upstream",
-            Word::Broken => "broken",
-            Word::Deferred => "deferred",
-            other => other.text(),
-        };
+        let price = self.price.of_legs(self.legs);
         json!({
             "step": self.step,
             "leg": self.leg,
             "name": self.name,
             "legs": { "min": self.legs.0, "max": self.legs.1 },
-            "fate": fate,
+            "fate": self.word,
             "why": self.why,
             "key": self.key,
             "model": self.model,
             "provider": self.provider,
             "bills": self.bills,
-            "min_usd": min,
-            "max_usd": max,
+            "min_usd": price.map(|price| price.min.usd()),
+            "max_usd": price.filter(|_| self.legs.1.is_some()).map(|price| price.max.usd()),
             "price_from": self.from.filter(|_| matches!(self.price, Price::Known(_))),
         })
-    }
-}
-
-fn word(fate: &Fate) -> Word {
-    match fate {
-        Fate::Hit(..) => Word::Reused,
-        Fate::Run(_, Why::Always) => Word::Always,
-        Fate::Run(..) => Word::Run,
-        Fate::Same(..) => Word::Same,
-        Fate::Upstream => Word::Later,
-        Fate::Skip(_) => Word::Skip,
-        Fate::Broken => Word::Broken,
-        Fate::Out => Word::Out,
     }
 }
 
@@ -435,74 +377,6 @@ fn after(forecast: &Forecast, leg: LegId) -> String {
         .iter()
         .map(|(step, n)| if *n == 1 { (*step).to_owned() } else { format!("{n} legs of {step}") });
     format!("after {}", steps.chain(late).collect::<Vec<_>>().join(", "))
-}
-
-fn price(forecast: &Forecast, leg: LegId) -> Price {
-    match forecast.fate(leg) {
-        Fate::Run(ready, _) => match ready.estimate {
-            Some(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
-            Some(estimate) => Price::Known(estimate),
-            None => Price::Unpriced,
-        },
-        Fate::Upstream => expected(forecast.plan.expect(forecast.plan.legs.step(leg))),
-        Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Price::None,
-    }
-}
-
-fn expected(expected: Expected) -> Price {
-    match expected {
-        Expected::Known(Estimate { max: MicroUsd::ZERO, .. }) => Price::Free,
-        Expected::Known(estimate) => Price::Known(estimate),
-        Expected::Unpriced => Price::Unpriced,
-        Expected::Later => Price::Later,
-    }
-}
-
-impl Price {
-    fn text(self) -> String {
-        match self {
-            Self::Free => "free".to_owned(),
-            Self::Known(e) => range(e),
-            Self::Unpriced => "unpriced".to_owned(),
-            Self::Later => "price later".to_owned(),
-            Self::None => String::new(),
-        }
-    }
-}
-
-impl Total {
-    /// What certainly runs makes the least; what may run, the most.
-    fn of(rows: &[Row]) -> Self {
-        let mut total = Self::default();
-        for row in rows.iter().filter(|row| row.word.may_run()) {
-            match (row.range(), row.price) {
-                (Some(e), _) => {
-                    let certain = !matches!(row.word, Word::Later | Word::Deferred);
-                    total.min += if certain { e.min } else { MicroUsd::ZERO };
-                    total.max += e.max;
-                    total.unbounded |= row.legs.1.is_none();
-                }
-                (None, Price::Unpriced | Price::Later) => total.unpriced += 1,
-                (None, _) => {}
-            }
-        }
-        total
-    }
-
-    fn price(self) -> Estimate {
-        Estimate { min: self.min, max: self.max }
-    }
-
-    fn text(self) -> String {
-        let known = match self.unbounded {
-            true => format!("from {}, no upper bound", self.min),
-            false => range(self.price()),
-        };
-        match self.unpriced {
-            0 => known,
-            n => format!("{known} and {n} unpriced"),
-        }
-    }
 }
 
 /// The seconds of the longest chain of legs that may run.
@@ -611,22 +485,24 @@ fn note(rows: &[&Row]) -> String {
 fn price_of_group(members: &[&Row]) -> String {
     if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_))
     {
-        return members[0].price.text();
+        return price_text(members[0].price);
     }
-    let mut total = Total::default();
+    let mut total = Bill::default();
     for row in members {
         match row.price {
-            Price::Known(e) => {
-                total.min += e.min;
-                total.max += e.max;
+            Price::Known(_) => {
+                let all = row.price.of_legs(row.legs).unwrap_or(Estimate::NOTHING);
+                total.min += all.min;
+                total.max += all.max;
+                total.unbounded |= row.legs.1.is_none();
             }
             Price::Unpriced | Price::Later => total.unpriced += 1,
             Price::Free | Price::None => {}
         }
     }
     match members.iter().all(|row| row.from == Some(PriceFrom::Project)) {
-        true => format!("{} (yours)", total.text()),
-        false => total.text(),
+        true => format!("{} (yours)", bill_text(total)),
+        false => bill_text(total),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use castline_core::key::Difference;
 use castline_core::summary::RunSummary;
 use castline_runner::why::{Explanation, Nearest};
 use serde_json::{Value as Json, json};
@@ -39,16 +40,24 @@ fn draw_one(explanation: &Explanation, whole: bool) -> String {
 /// What is different now, path by path.
 fn difference(nearest: &Nearest) -> String {
     let mut text = format!("  the nearest earlier request, of {:.0}, differs in\n", nearest.when);
-    for (path, before, now) in &nearest.changed {
-        let _ = writeln!(text, "    {BOLD}{}{BOLD:#}", printable(path));
-        let side = |sign: &str, style: anstyle::Style, value: &Option<String>| {
-            let value = value.as_deref().map_or_else(|| "(not there)".to_owned(), shown);
-            format!("      {style}{sign} {value}{style:#}\n")
-        };
-        text.push_str(&side("-", BAD, before));
-        text.push_str(&side("+", GOOD, now));
-    }
+    nearest.changed.iter().for_each(|changed| text.push_str(&change(changed, 4)));
     text
+}
+
+/// One ingredient with both of its values, so many columns to the right.
+pub(crate) fn change(changed: &Difference, indent: usize) -> String {
+    let space = " ".repeat(indent);
+    let side = |sign: &str, style: anstyle::Style, value: &Option<String>| {
+        let value = value.as_deref().map_or_else(|| "(not there)".to_owned(), shown);
+        format!("{space}  {style}{sign} {value}{style:#}\n")
+    };
+    let (before, now) = (side("-", BAD, &changed.before), side("+", GOOD, &changed.now));
+    format!("{space}{BOLD}{}{BOLD:#}\n{before}{now}", printable(&changed.path))
+}
+
+/// The same as JSON has it.
+pub(crate) fn change_json(changed: &Difference) -> Json {
+    json!({ "path": changed.path, "before": changed.before, "now": changed.now })
 }
 
 fn list<'a>(ingredients: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
@@ -78,13 +87,10 @@ pub(crate) fn json(explanations: &[Explanation]) -> Json {
 
 fn one_json(explanation: &Explanation) -> Json {
     let nearest = explanation.nearest.as_ref().map(|nearest| {
-        let changed = nearest.changed.iter();
         json!({
             "key": nearest.key,
             "when": nearest.when,
-            "changed": changed
-                .map(|(path, before, now)| json!({ "path": path, "before": before, "now": now }))
-                .collect::<Vec<_>>(),
+            "changed": nearest.changed.iter().map(change_json).collect::<Vec<_>>(),
         })
     });
     json!({
@@ -128,12 +134,12 @@ mod tests {
             key: castline_core::Key(castline_core::Digest::of(b"x")),
             when: "2026-11-02T09:15:02Z".parse().unwrap(),
             changed: vec![
-                (
-                    "input.prompt".to_owned(),
-                    Some("Redo as linocut.".to_owned()),
-                    Some("Redo as bauhaus.".to_owned()),
-                ),
-                ("draw".to_owned(), None, Some("[1]".to_owned())),
+                Difference {
+                    path: "input.prompt".to_owned(),
+                    before: Some("Redo as linocut.".to_owned()),
+                    now: Some("Redo as bauhaus.".to_owned()),
+                },
+                Difference { path: "draw".to_owned(), before: None, now: Some("[1]".to_owned()) },
             ],
         };
         let drawn = draw(&[explanation(Some(nearest))]);

@@ -1,0 +1,289 @@
+//! Plans in files: `castline plan -o` writes one, `castline apply` reads it, plans anew, and
+//! goes on only when nothing has moved.
+//!
+//! Start reading at [`freeze`], then [`thaw`].
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use castline_core::bill::{Bill, ONE, Price};
+use castline_core::files::FileContent;
+use castline_core::forecast::{Forecast, Word};
+use castline_core::frozen::{BadPlan, Budget, BudgetFrom, Chosen, Frozen, Moved, SCHEMA_VERSION, Usd};
+use castline_core::{Digest, plain};
+
+use crate::job::{Basis, Job};
+use crate::local::{bills, is_live};
+use crate::lock::Lock;
+use crate::project::{Project, absolute, clean, parent, shown};
+use crate::providers;
+use crate::trouble::Trouble;
+use crate::wishes::Wishes;
+
+/// So many things that moved are named.
+const MOST: usize = 20;
+
+/// A plan for a file at that place. It is there when every leg can run, every version of a model
+/// is known, and its budget has room for what certainly runs.
+pub fn freeze(job: &Job, to: &Path) -> Result<Frozen, Trouble> {
+    let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics.clone())) };
+    if forecast.found.has_errors() {
+        return Err(Trouble::Diagnostics(forecast.found.clone()));
+    }
+    if let Some((model, provider)) = forecast.plan.unpinned().first() {
+        return Err(Trouble::usage(
+            format!("`{}` runs by a version that `{provider}` has not been asked for yet", model.path()),
+            "leave `--offline` out once, so that it is pinned in castline.lock",
+        ));
+    }
+    job.check_priced(forecast)?;
+    let plan = frozen(job, forecast, seen_from(&parent(&absolute(to)), &job.project.root))?;
+    let (budget, needed) = (plan.budget.map(|budget| budget.usd.0), job.live_cost().min);
+    if let Some(budget) = budget.filter(|budget| *budget < needed) {
+        return Err(Trouble::Refused {
+            message: format!("this plan costs at least {needed}, and its budget is {budget}"),
+            hint: Some(format!("raise it with `--budget {}`", needed.usd())),
+        });
+    }
+    let text = plan.to_text();
+    match providers::tokens(&job.project).iter().find(|(_, token)| text.contains(token.as_str())) {
+        None => Ok(plan),
+        Some((variable, _)) => Err(Trouble::usage(
+            format!("the plan would hold the token in `{variable}`"),
+            "take it out of the inputs: castline sends a token to its provider by itself",
+        )),
+    }
+}
+
+/// Writes a plan: the whole file or nothing.
+pub fn write(plan: &Frozen, to: &Path) -> Result<(), Trouble> {
+    let failed = |e: &dyn std::fmt::Display| {
+        let message = format!("the plan cannot be written to `{}`: {e}", to.display());
+        Trouble::usage(message, "give a file in a folder that exists with `-o`")
+    };
+    let folder = parent(&absolute(to));
+    if to.is_dir() {
+        return Err(failed(&"it is a folder"));
+    }
+    if !folder.is_dir() {
+        return Err(failed(&format!("there is no folder `{}`", shown(&folder))));
+    }
+    let mut new = tempfile::Builder::new();
+    // It is as much for others as the project is.
+    #[cfg(unix)]
+    new.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = new.tempfile_in(&folder).map_err(|e| failed(&e))?;
+    file.write_all(plan.to_text().as_bytes()).map_err(|e| failed(&e))?;
+    file.persist(to).map_err(|e| failed(&e.error))?;
+    Ok(())
+}
+
+/// Reads a plan that [`write`] wrote.
+pub fn read(from: &Path) -> Result<Frozen, Trouble> {
+    let name = shown(from);
+    let wrong = |why: &str, hint: &str| Trouble::usage(format!("`{name}` {why}"), hint);
+    if from.is_dir() {
+        return Err(wrong("is a folder", "name the file that `castline plan -o` wrote"));
+    }
+    let bytes = std::fs::read(from).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => wrong("does not exist", "`castline plan FILE -o PLAN` writes one"),
+        _ => wrong(&format!("cannot be read: {e}"), "name the file that `castline plan -o` wrote"),
+    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| wrong("is no plan: it is not text", "`castline plan FILE -o PLAN` writes one"))?;
+    Frozen::parse(&text).map_err(|bad| {
+        let hint = match &bad {
+            BadPlan::NoPlan => "`castline plan FILE -o PLAN` writes one, `plan --json` does not",
+            BadPlan::CutOff => "get the whole file, or make a new plan with `castline plan -o`",
+            BadPlan::Edited => "make a new plan with `castline plan -o` and the flags that you want",
+            BadPlan::Version(_) | BadPlan::Shape { .. } => {
+                "apply it with the castline that made it, or make a new plan with `castline plan -o`"
+            }
+        };
+        wrong(&bad.to_string(), hint)
+    })
+}
+
+/// Plans anew what a file says, and refuses when anything is not as it was. `flags` say how it
+/// is run, never what.
+pub async fn thaw(from: &Path, flags: &Wishes) -> Result<(Job, Frozen), Trouble> {
+    let plan = read(from)?;
+    let file = workflow_of(&plan, from)?;
+    let wishes = Wishes {
+        provider: Some(plan.provider.clone()),
+        budget: plan.budget.map(|budget| budget.usd.0),
+        allow_unpriced: plan.choices.allow_unpriced.clone(),
+        only: plan.choices.only.clone(),
+        until: plan.choices.until.clone(),
+        reroll: plan.choices.reroll.clone(),
+        ..flags.clone()
+    };
+    let basis = Basis { given: Some(&plan.given), draws: Some(&plan.run), ..Basis::default() };
+    let again = Job::plan_again(&basis, &file, &wishes).await;
+    let moved = match &again {
+        Ok(Job { forecast: Some(forecast), .. }) if !forecast.found.has_errors() => {
+            let job = again.as_ref().expect("it was just looked at");
+            plan.moved(&frozen(job, forecast, plan.project.clone())?)
+        }
+        // It cannot even be planned; that is because of what moved, if something did.
+        _ => moved_on_disk(&plan, &file),
+    };
+    if !moved.is_empty() {
+        return Err(refused(from, &file, &moved));
+    }
+    let mut job = again?;
+    if job.forecast.is_none() {
+        return Err(Trouble::Diagnostics(job.diagnostics));
+    }
+    job.account = Some(plan.run.clone());
+    Ok((job, plan))
+}
+
+/// What a plan says of a job.
+fn frozen(job: &Job, forecast: &Forecast, project: String) -> Result<Frozen, Trouble> {
+    let plan = &forecast.plan;
+    let root = &job.project.root;
+    let documents = job.documents.iter().filter(|source| !crate::presets::is_built_in(source));
+    let documents = documents
+        .map(|source| (seen_from(root, Path::new(&*source.name)), Digest::of(source.text.as_bytes())))
+        .collect();
+    let files = plan.files.loaded().into_iter().map(|(file, content)| {
+        let digest = match content {
+            FileContent::Artifact(artifact) => artifact.digest,
+            FileContent::Text(text) => Digest::of(text.as_bytes()),
+        };
+        (seen_from(root, &crate::files::path_of(&file)), digest)
+    });
+    let graph = &plan.graph;
+    let place = &mut |document: &str, path: &str| seen_from(root, &parent(Path::new(document)).join(path));
+    let wishes = &job.wishes;
+    Ok(Frozen {
+        schema_version: SCHEMA_VERSION,
+        castline: env!("CARGO_PKG_VERSION").to_owned(),
+        workflow: graph.name.to_string(),
+        file: seen_from(root, Path::new(&*graph.source.name)),
+        project,
+        run: plan.choices.run.clone(),
+        provider: plan.routing.chosen.name.to_string(),
+        providers: settings(&job.project, forecast),
+        choices: Chosen {
+            only: wishes.only.clone(),
+            until: wishes.until.clone(),
+            reroll: wishes.reroll.clone(),
+            allow_unpriced: wishes.allow_unpriced.clone(),
+        },
+        given: castline_core::inputs::kept(graph, &job.given, place),
+        inputs: plan.inputs.iter().map(|(name, value)| (name.to_string(), plain::json(value))).collect(),
+        documents,
+        files: files.collect(),
+        lock: Lock::read(&job.project)?.pins(),
+        steps: Frozen::steps(forecast),
+        legs: Frozen::legs(forecast),
+        total: Bill::of(forecast).into(),
+        budget: budget(job, forecast),
+    })
+}
+
+/// The settings of every provider that a step goes to.
+fn settings(project: &Project, forecast: &Forecast) -> BTreeMap<String, BTreeMap<String, String>> {
+    let plan = &forecast.plan;
+    let models = plan.graph.steps.iter().map(|step| &step.callee.model);
+    models
+        .filter_map(|model| plan.routing.route(model, &model.reference).ok())
+        .map(|route| (route.name.to_string(), providers::deciding_settings(project, route)))
+        .collect()
+}
+
+/// What applying the plan may spend: the most that it can cost. Where that is not known yet it
+/// is what any run may.
+fn budget(job: &Job, forecast: &Forecast) -> Option<Budget> {
+    let live = is_live(forecast);
+    let given = job.wishes.budget.map(|usd| Budget { usd: Usd(usd), from: BudgetFrom::Given });
+    let plan = &forecast.plan;
+    let legs = plan.order().into_iter().filter(|leg| bills(forecast, plan.legs.step(*leg)));
+    let known = legs.map(|leg| (forecast.fate(leg).word(), Price::of(forecast, leg), ONE));
+    let late = plan.legs.deferred().filter(|step| bills(forecast, *step));
+    let late = late.map(|step| {
+        let price = Price::of_step(forecast, step);
+        (Word::of_step(forecast, step), price, plan.legs_expected(step))
+    });
+    let bill: Bill = known.chain(late).collect();
+    let from = |from, usd| Budget { usd: Usd(usd), from };
+    match bill.unpriced {
+        0 if !bill.unbounded => given.or(Some(from(BudgetFrom::Total, bill.max))),
+        _ => given
+            .or_else(|| Some(from(BudgetFrom::Usual, providers::budget(&job.project, &job.wishes, live)?))),
+    }
+    .filter(|_| live)
+}
+
+/// The workflow of a plan: in the folder where the project was seen from the plan's file, else
+/// in the project in which the user stands.
+fn workflow_of(plan: &Frozen, from: &Path) -> Result<PathBuf, Trouble> {
+    let beside = parent(&absolute(from)).join(&plan.project);
+    let here = Project::near(Path::new(".")).0.root;
+    let found = [beside, here].iter().map(|root| clean(&root.join(&plan.file))).find(|file| file.is_file());
+    found.ok_or_else(|| {
+        Trouble::usage(
+            format!("`{}` plans the workflow `{}`, which is not there", shown(from), plan.file),
+            "stand in the project that it is in",
+        )
+    })
+}
+
+/// Which documents and files are not as they were.
+fn moved_on_disk(plan: &Frozen, workflow: &Path) -> Vec<Moved> {
+    let root = Project::near(workflow).0.root;
+    let files = plan.documents.iter().chain(&plan.files);
+    let digest = |path: &String| std::fs::read(root.join(path)).ok().map(|bytes| Digest::of(&bytes));
+    let moved = files.map(|(path, before)| (path, before, digest(path)));
+    let moved = moved.filter(|(_, before, now)| Some(**before) != *now);
+    moved.map(|(path, before, now)| Moved::File { path: path.clone(), before: Some(*before), now }).collect()
+}
+
+fn refused(from: &Path, workflow: &Path, moved: &[Moved]) -> Trouble {
+    let name = shown(from);
+    let head = match moved.len() {
+        1 => format!("`{name}` is not applied: something has moved since it was made"),
+        n => format!("`{name}` is not applied: {n} things have moved since it was made"),
+    };
+    let mut lines: Vec<_> = moved.iter().take(MOST).map(|moved| format!("  {moved}")).collect();
+    if moved.len() > MOST {
+        lines.push(format!("  and {} more", moved.len() - MOST));
+    }
+    let message = format!("{head}\n{}", lines.join("\n"));
+    let hint =
+        format!("put back what moved, or make a new plan with `castline plan {} -o {name}`", shown(workflow));
+    match moved.iter().all(Moved::is_money) {
+        true => Trouble::Refused { message, hint: Some(hint) },
+        false => Trouble::usage(message, hint),
+    }
+}
+
+/// A path as it is seen from a folder, with `/`; absolute where there is no way.
+fn seen_from(folder: &Path, path: &Path) -> String {
+    let (folder, path) = (clean(folder), clean(path));
+    let shared = folder.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+    let text = |parts: Vec<String>| if parts.is_empty() { ".".to_owned() } else { parts.join("/") };
+    if shared == 0 {
+        return path.to_string_lossy().replace('\\', "/");
+    }
+    let up = folder.components().skip(shared).map(|_| "..".to_owned());
+    let down = path.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    text(up.chain(down).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_a_folder() {
+        let seen = |folder: &str, path: &str| seen_from(Path::new(folder), Path::new(path));
+        assert_eq!(seen("/home/me", "/home/me/flows/a.yaml"), "flows/a.yaml");
+        assert_eq!(seen("/home/me/plans", "/home/me"), "..");
+        assert_eq!(seen("/home/me", "/home/me"), ".");
+        assert_eq!(seen("/home/me/x/../y", "/home/you/./a.png"), "../../you/a.png");
+    }
+}

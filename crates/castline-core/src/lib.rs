@@ -7,6 +7,7 @@
 //! Start reading at [`run::Run::handle`] for a run, at [`ledger::judge`] for money.
 
 pub mod callee;
+pub mod data;
 pub mod digest;
 pub mod event;
 pub mod field;

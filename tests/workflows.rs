@@ -120,6 +120,29 @@ fn every_workflow_of_the_folder_succeeds_and_is_reused() {
     }
 }
 
+#[test]
+fn product_shots_follow_their_table() {
+    let world = World::new();
+    world.run("product-shots", &[]);
+    let before = world.pictures("product-shots");
+    assert_eq!(before["007-teapot-fern.png"].width(), 640, "the width that the table asks for");
+    assert_eq!(before["012-cup-brick.png"].width(), 480);
+    let (cup, vase) = (&before["012-cup-brick.png"], &before["113-vase-indigo.png"]);
+    assert!(distance(cup, vase) > 8.0, "each has its own photo: {}", distance(cup, vase));
+    // One row changes, and with it what is made of that row.
+    let table = world.folder.path().join("shots.csv");
+    let text = fs::read_to_string(&table).expect("readable");
+    fs::write(&table, text.replace("low evening sun", "moonlight")).expect("written");
+    let record = world.run("product-shots", &[]);
+    let legs = record["steps"].as_array().expect("legs");
+    let ran: Vec<_> = legs.iter().filter(|leg| leg["reused"] != true).map(|leg| &leg["step"]).collect();
+    assert_eq!(ran, ["scene", "card", "page"]);
+    let after = world.pictures("product-shots");
+    assert!(distance(cup, &after["012-cup-brick.png"]) > 1.0);
+    assert_eq!(*vase, after["113-vase-indigo.png"]);
+    assert_eq!(before["before.png"], after["before.png"]);
+}
+
 /// A picture of a workflow, what it must be, and what it must depend on.
 struct Expected {
     workflow: &'static str,

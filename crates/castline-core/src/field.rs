@@ -44,6 +44,8 @@ pub struct FieldMedia {
 pub struct Misfit {
     /// `[1].style` when the fault is inside the value; else empty.
     pub path: String,
+    /// The same as a JSON pointer: `/1/style`.
+    pub pointer: String,
     /// What is wrong: "must be one of ...", to be read after the field's name.
     pub message: String,
     /// What to try.
@@ -52,6 +54,20 @@ pub struct Misfit {
     pub fix: Option<String>,
     /// True when nothing else can be meant than this text.
     pub certain: bool,
+}
+
+impl Misfit {
+    /// A fault at a JSON pointer into the value, empty for the whole of it.
+    pub(crate) fn new(pointer: &str, message: impl Into<String>) -> Self {
+        Self {
+            path: path(pointer),
+            pointer: pointer.to_owned(),
+            message: message.into(),
+            hint: None,
+            fix: None,
+            certain: false,
+        }
+    }
 }
 
 /// Compiles a schema; the message says why it cannot be.
@@ -245,13 +261,8 @@ pub(crate) fn misfit(error: &jsonschema::ValidationError<'_>, whole: &Json) -> M
         _ => format!("does not fit: {error}"),
     };
     let inside = !std::ptr::eq(found.as_ref(), whole) && !error.instance_path().as_str().is_empty();
-    Misfit {
-        path: if inside { path(error.instance_path().as_str()) } else { String::new() },
-        message,
-        hint,
-        fix: fix.filter(|_| !inside),
-        certain,
-    }
+    let pointer = if inside { error.instance_path().as_str() } else { "" };
+    Misfit { hint, fix: fix.filter(|_| !inside), certain, ..Misfit::new(pointer, message) }
 }
 
 /// The nearest of the texts that are taken: `16:9` for `16:10`.

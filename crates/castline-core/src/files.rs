@@ -1,23 +1,50 @@
 //! Files that a workflow names: known ones, and those that are still to be loaded.
 //!
 //! The core opens no files. It asks [`Files`], which remembers what was missing, and the
-//! runner loads that and asks again.
+//! runner loads that and asks again. So whoever loads them knows every file that counts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
+use castline_spec::outside::DataFormat;
+use castline_spec::{Code, Diagnostic, Source, Span};
+
+use crate::data::Data;
 use crate::media::Artifact;
 
-/// A path as it stands in a document.
+/// A path, where it stands, and what is wanted of what it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileRef {
-    /// The name of the document; the path is relative to it. Empty for paths that stand on
-    /// the command line.
-    pub document: String,
+    /// Where it stands.
+    pub from: Origin,
     /// The path as written.
     pub path: String,
-    /// Whether its text is wanted, or its bytes as an artifact.
-    pub text: bool,
+    /// What is wanted.
+    pub want: Want,
+}
+
+/// Where a path stands: that says what it is relative to, and how far it may lead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// On the command line: relative to where the user stands, and free to lead anywhere.
+    CommandLine,
+    /// In a document of the project, or in a file that one names: it stays in the project.
+    Document(Arc<str>),
+    /// In a file that the user named: it stays in the project or in the folder of that file.
+    Given(Arc<str>),
+}
+
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// Its bytes, as an artifact.
+    Artifact,
+    /// Its text.
+    Text,
+    /// The value that it has.
+    Data(DataFormat),
+    /// The path is a pattern, and the files are wanted that match it.
+    Listing,
 }
 
 /// What a file turned out to be.
@@ -27,12 +54,16 @@ pub enum FileContent {
     Artifact(Artifact),
     /// Its text.
     Text(String),
+    /// The value that it has.
+    Data(Arc<Data>),
+    /// The files that match, in order, each as a path from the same place as the pattern.
+    Listing(Arc<[String]>),
 }
 
 /// The files known so far.
 #[derive(Debug, Default)]
 pub struct Files {
-    known: RwLock<BTreeMap<FileRef, Result<FileContent, String>>>,
+    known: RwLock<BTreeMap<FileRef, Result<FileContent, Broken>>>,
     missing: Mutex<BTreeSet<FileRef>>,
 }
 
@@ -42,7 +73,73 @@ pub enum NoFile {
     /// Not loaded yet; it is on the list now.
     NotYet,
     /// It cannot be loaded, and why.
-    Broken(String),
+    Broken(Broken),
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// What kind of finding it makes.
+    pub code: Code,
+    /// "names `x.png`, which does not exist": to be read after what names it.
+    pub message: String,
+    /// What to try.
+    pub hint: Option<String>,
+    /// The place in the file, with a few words.
+    pub place: Option<Box<(Source, Span, String)>>,
+}
+
+impl Origin {
+    /// Where a document's own paths stand.
+    pub fn document(source: &Source) -> Self {
+        Self::Document(source.name.clone())
+    }
+
+    /// The name of the document; empty on the command line.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::CommandLine => "",
+            Self::Document(name) | Self::Given(name) => name,
+        }
+    }
+
+    /// Where the paths stand that are in a file which is named here.
+    #[must_use]
+    pub fn in_file(&self, name: &Arc<str>) -> Self {
+        match self {
+            Self::Document(_) => Self::Document(name.clone()),
+            Self::CommandLine | Self::Given(_) => Self::Given(name.clone()),
+        }
+    }
+}
+
+impl Broken {
+    /// Why, in words.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, place: None }
+    }
+
+    /// Adds what to try.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds a place in the file.
+    #[must_use]
+    pub fn at(self, source: &Source, span: Span, what: impl Into<String>) -> Self {
+        Self { place: Some(Box::new((source.clone(), span, what.into()))), ..self }
+    }
+
+    /// As a finding where `what` names the file.
+    pub fn finding(self, what: &str, source: &Source, span: Span) -> Diagnostic {
+        let finding = Diagnostic::error(self.code, source, span, format!("{what} {}", self.message))
+            .maybe_hint(self.hint);
+        match self.place.map(|place| *place) {
+            Some((source, span, what)) => finding.label(&source, span, what),
+            None => finding,
+        }
+    }
 }
 
 impl Files {
@@ -59,7 +156,7 @@ impl Files {
     }
 
     /// Tells what a file is.
-    pub fn add(&self, file: FileRef, content: Result<FileContent, String>) {
+    pub fn add(&self, file: FileRef, content: Result<FileContent, Broken>) {
         self.known.write().expect("nobody panics while holding it").insert(file, content);
     }
 

@@ -298,23 +298,26 @@ impl Legs {
     }
 }
 
-/// A short text for each value on an axis. Rows are called by their first column that tells them
-/// apart.
+/// A short text for each value of an axis. Rows are called by their first column in which all
+/// are different.
 fn labels(values: &[Value]) -> Vec<String> {
     let Some(Value::Map(first)) = values.first() else { return values.iter().map(label).collect() };
-    let column = |key: &String| {
-        let cells = values.iter().map(|value| match value {
-            Value::Map(row) => match row.get(key)? {
-                cell @ (Value::String(_) | Value::Number(_)) => Some(label(cell)),
-                _ => None,
-            },
+    let column = |key: &str| -> Option<Vec<String>> {
+        let cell = |row: &Value| match row {
+            Value::Map(row) => row.get(key).filter(|cell| is_short(cell)).map(label),
             _ => None,
-        });
-        let cells: Vec<String> = cells.collect::<Option<_>>()?;
-        let all: BTreeSet<&String> = cells.iter().collect();
-        (all.len() == cells.len()).then_some(cells)
+        };
+        let cells: Vec<_> = values.iter().map(cell).collect::<Option<_>>()?;
+        let different: BTreeSet<_> = cells.iter().collect();
+        (different.len() == cells.len()).then_some(cells)
     };
-    first.keys().find_map(column).unwrap_or_else(|| values.iter().map(label).collect())
+    let named = first.keys().find_map(|key| column(key));
+    named.unwrap_or_else(|| values.iter().map(label).collect())
+}
+
+/// True for a value that is one word or number.
+fn is_short(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_))
 }
 
 /// A short text for a value on an axis.
@@ -353,6 +356,20 @@ mod tests {
         let at = legs.coords(LegId(1));
         assert_eq!(legs.reading(1, &at, &[seed]), [LegId(5), LegId(6)]);
         assert_eq!(legs.reading(1, &at, &[style, seed]).len(), 6);
+    }
+
+    #[test]
+    fn a_row_is_called_by_the_first_column_that_tells_it_from_the_others() {
+        let rows = |rows: serde_json::Value| match Value::from_json(rows) {
+            Value::List(rows) => labels(&rows),
+            _ => unreachable!("a list"),
+        };
+        let json = |text: &str| serde_json::from_str(text).expect("JSON");
+        let row = r#"[{"kind": "cup", "sku": "007"}, {"kind": "cup", "sku": "008"}]"#;
+        assert_eq!(rows(json(row)), ["007", "008"]);
+        let no_column = r#"[{"kind": "cup", "size": 1}, {"kind": "cup", "color": 2}]"#;
+        assert_eq!(rows(json(no_column))[0], r#"{"kind":"cup","size":1}"#);
+        assert_eq!(rows(json(r#"["a", "b"]"#)), ["a", "b"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 pub mod bill;
 pub mod callee;
 pub mod comparison;
+pub mod data;
 pub mod digest;
 pub mod ebml;
 pub mod event;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::files::{FileRef, NoFile};
+use crate::files::{FileRef, NoFile, Origin, Want};
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
 use crate::plan::Plan;
@@ -114,21 +114,17 @@ impl Plan {
     /// for other steps.
     pub fn check_reads(&self) -> Diagnostics {
         let source = &self.graph.source;
-        let broken = |path: &String, text: bool| {
-            let file = FileRef { document: source.name.to_string(), path: path.clone(), text };
+        let broken = |what: &str, path: &String, want: Want, span| {
+            let file = FileRef { from: Origin::document(source), path: path.clone(), want };
             match self.files.get(&file) {
-                Err(NoFile::Broken(why)) => Some(why),
+                Err(NoFile::Broken(broken)) => Some(broken.finding(what, source, span)),
                 _ => None,
             }
         };
-        let texts = self.graph.reads.iter().filter_map(|(path, span)| {
-            let why = broken(path, true)?;
-            Some(Diagnostic::error(Code::Unreadable, source, *span, format!("`read` {why}")))
-        });
-        let files = self.graph.files.iter().filter_map(|(path, span)| {
-            let why = broken(path, false)?;
-            Some(Diagnostic::error(Code::BadMedia, source, *span, format!("this {why}")))
-        });
+        let texts = self.graph.reads.iter();
+        let texts = texts.filter_map(|(path, span)| broken("`read`", path, Want::Text, *span));
+        let files = self.graph.files.iter();
+        let files = files.filter_map(|(path, span)| broken("this", path, Want::Artifact, *span));
         Diagnostics { list: texts.chain(files).collect() }
     }
 

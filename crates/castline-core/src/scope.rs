@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{Error, ErrorKind, State};
 
-use crate::files::{FileContent, FileRef, Files, NoFile};
+use crate::files::{FileContent, FileRef, Files, NoFile, Origin, Want};
 use crate::graph::Graph;
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE};
 use crate::media::Artifact;
@@ -183,13 +183,16 @@ impl Scope {
     }
 
     fn read(&self, path: &str) -> Result<Jinja, Error> {
-        let file = FileRef { document: self.document.to_string(), path: path.to_owned(), text: true };
+        let from = Origin::Document(self.document.clone());
+        let file = FileRef { from, path: path.to_owned(), want: Want::Text };
         match self.files.get(&file) {
             Ok(FileContent::Text(text)) => Ok(Jinja::from(text.as_str())),
-            Ok(FileContent::Artifact(_)) => unreachable!("a text was asked for"),
+            Ok(_) => unreachable!("a text was asked for"),
             Err(NoFile::NotYet) => Ok(self.pending()),
             // This kind of error is nobody else's here; it makes the finding `unreadable`.
-            Err(NoFile::Broken(why)) => Err(Error::new(ErrorKind::TemplateNotFound, format!("`read` {why}"))),
+            Err(NoFile::Broken(broken)) => {
+                Err(Error::new(ErrorKind::TemplateNotFound, format!("`read` {}", broken.message)))
+            }
         }
     }
 }

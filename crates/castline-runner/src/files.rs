@@ -1,19 +1,45 @@
 //! Loads the files that documents name, and keeps them inside the project.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use castline_core::files::{FileContent, FileRef, Files};
+use castline_core::data::Data;
+use castline_core::files::{Broken, FileContent, FileRef, Files, Origin, Want};
 use castline_core::{Artifact, Digest, MediaType};
+use castline_spec::outside::DataFormat;
+use castline_spec::{Code, Source, Span};
 use castline_store::Store;
 
+use crate::listing;
 use crate::project::{Project, clean, parent, shown};
 
 /// Texts that are read into templates are smaller.
 const MOST_TEXT: u64 = 1 << 20;
+/// Files of values are smaller.
+const MOST_DATA: u64 = 16 << 20;
 
 /// Where a file reference leads.
 pub(crate) fn path_of(file: &FileRef) -> PathBuf {
-    parent(Path::new(&file.document)).join(&file.path)
+    match &file.from {
+        Origin::CommandLine => PathBuf::from(&file.path),
+        Origin::Document(name) | Origin::Given(name) => parent(Path::new(&**name)).join(&file.path),
+    }
+}
+
+/// The folders in which the files stay that are named from a place; none for everywhere.
+pub(crate) fn roots(from: &Origin, project: &Project) -> Option<Vec<PathBuf>> {
+    match from {
+        // What stands on the command line is the user's own word.
+        Origin::CommandLine => None,
+        Origin::Document(_) => Some(vec![project.root.clone()]),
+        Origin::Given(name) => Some(vec![project.root.clone(), folder_of(name)]),
+    }
+}
+
+fn folder_of(name: &str) -> PathBuf {
+    let folder = parent(Path::new(name));
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder }
 }
 
 /// True when a path stays in a folder, links followed. A missing file is judged by its name.
@@ -54,32 +80,81 @@ pub(crate) fn load_fetched(
     any
 }
 
-fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<FileContent, String> {
+fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<FileContent, Broken> {
     let path = path_of(file);
-    // What stands on the command line is the user's own word.
-    if !file.document.is_empty() && !is_inside(&project.root, &path) {
-        return Err(format!("names `{}`, which is outside of the project's folder", file.path));
+    let roots = roots(&file.from, project);
+    if let Want::Listing = file.want {
+        return listing::files(&file.path, &path, roots.as_deref(), project).map(FileContent::Listing);
     }
-    if file.text {
-        text(&path).map(FileContent::Text)
-    } else {
-        describe(&path, store).map(FileContent::Artifact)
+    let code = if file.want == Want::Artifact { Code::BadMedia } else { Code::Unreadable };
+    if !roots.is_none_or(|roots| roots.iter().any(|root| is_inside(root, &path))) {
+        return Err(outside(code, &file.path, &file.from));
+    }
+    match file.want {
+        Want::Text => text(&path, MOST_TEXT, "1 MiB").map(FileContent::Text),
+        Want::Data(format) => data(&path, format).map(|data| FileContent::Data(Arc::new(data))),
+        Want::Artifact | Want::Listing => {
+            describe(&path, store).map(FileContent::Artifact).map_err(|why| Broken::new(code, why))
+        }
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// A path that leads where it may not.
+pub(crate) fn outside(code: Code, path: &str, from: &Origin) -> Broken {
+    let (message, hint) = match from {
+        Origin::Given(name) => (
+            format!("names `{path}`, which is outside of the project's folder and of that of `{name}`"),
+            "copy it there, or give it on the command line",
+        ),
+        _ => {
+            (format!("names `{path}`, which is outside of the project's folder"), "copy it into the project")
+        }
+    };
+    Broken::new(code, message).hint(hint)
+}
+
+fn data(path: &Path, format: DataFormat) -> Result<Data, Broken> {
+    Data::parse(Source::new(shown(path), text(path, MOST_DATA, "16 MiB")?), format)
+}
+
+fn text(path: &Path, most: u64, shown_most: &str) -> Result<String, Broken> {
     let name = shown(path);
-    let size = std::fs::metadata(path).map_err(|e| unreadable(&name, &e))?.len();
-    if size > MOST_TEXT {
-        return Err(format!("`{name}` is larger than 1 MiB"));
+    let broken = |why: &str| Broken::new(Code::Unreadable, format!("names `{name}`, which {why}"));
+    let unreadable = |e: &std::io::Error| Broken::new(Code::Unreadable, unreadable(&name, e));
+    // A pipe would never end, and a device need not.
+    let kind = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
+    if kind.is_dir() {
+        return Err(broken("is a folder"));
     }
-    std::fs::read_to_string(path).map_err(|e| unreadable(&name, &e))
+    if !kind.is_file() {
+        return Err(broken("is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+    if bytes.len() as u64 > most {
+        return Err(broken(&format!("is larger than {shown_most}")));
+    }
+    String::from_utf8(bytes).map_err(|e| not_utf8(&name, &e))
+}
+
+/// What a text in another encoding most likely is, and where it first shows.
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Broken {
+    let bytes = error.as_bytes();
+    let broken = Broken::new(Code::Unreadable, format!("names `{name}`, which is not UTF-8 text"));
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return broken.hint("it is UTF-16; save it as UTF-8");
+    }
+    let source = Source::new(name, String::from_utf8_lossy(bytes));
+    let place = Span::at(source.pos(error.utf8_error().valid_up_to()));
+    broken
+        .at(&source, place, "not UTF-8 from here")
+        .hint("save it as UTF-8; spreadsheets call that \"CSV UTF-8\"")
 }
 
 fn unreadable(name: &str, e: &std::io::Error) -> String {
     match e.kind() {
         std::io::ErrorKind::NotFound => format!("names `{name}`, which does not exist"),
-        std::io::ErrorKind::InvalidData => format!("names `{name}`, which is not UTF-8 text"),
         _ => format!("names `{name}`, which cannot be read: {e}"),
     }
 }

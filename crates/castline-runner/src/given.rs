@@ -1,13 +1,17 @@
 //! Input values as people give them: `-i name=value` and `--inputs FILE`.
+//!
+//! A value `@PATH` goes on as it is; the core asks for the file.
 
 use std::path::Path;
 
+use castline_core::files::Origin;
 use castline_core::inputs::Given;
 use castline_spec::Workflow;
 use castline_spec::schema::MediaKind;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use crate::listing::may_be_files;
 use crate::project::shown;
 use crate::trouble::Trouble;
 
@@ -28,32 +32,21 @@ pub(crate) fn read(
             .ok_or_else(|| Trouble::usage(format!("`{pair}` gives no value"), "write `-i name=value`"))?;
         let schema = workflow.inputs.get(name.trim()).map(|input| &input.schema.json);
         let value = value(name, text, schema)?;
-        given.insert(name.trim().to_owned(), Given { value, document: String::new() });
+        given.insert(name.trim().to_owned(), Given { value, from: Origin::CommandLine });
     }
     Ok(given)
 }
 
 fn value(name: &str, text: &str, schema: Option<&Json>) -> Result<Json, Trouble> {
-    if names_a_file(text) {
-        return Err(Trouble::usage(
-            format!("input `{name}`: values from a file (`{text}`) come with a later version of castline"),
-            "use `--inputs FILE.yaml`, or write the value itself",
-        ));
-    }
     let Some(schema) = schema else { return Ok(text.into()) };
     let textual = schema.get("type") == Some(&"string".into()) || MediaKind::of_schema(schema).is_some();
-    if textual {
+    let files = || MediaKind::of_list(schema).is_some() && may_be_files(text);
+    // What `@` means, and which files match, is the core's question.
+    if textual || text.starts_with('@') || files() {
         return Ok(text.into());
     }
     serde_yaml::from_str(text).map_err(|e| {
         Trouble::usage(format!("input `{name}`: `{text}` is not YAML: {e}"), "quote the value for your shell")
-    })
-}
-
-fn names_a_file(text: &str) -> bool {
-    text.strip_prefix('@').is_some_and(|path| {
-        path.starts_with(['.', '/'])
-            || [".csv", ".jsonl", ".json", ".yaml", ".txt"].iter().any(|ext| path.ends_with(ext))
     })
 }
 
@@ -65,5 +58,6 @@ fn from_file(path: &Path) -> Result<IndexMap<String, Given>, Trouble> {
     let map: IndexMap<String, Json> = serde_yaml::from_str(&text).map_err(|e| {
         Trouble::usage(format!("`{name}` is no map of input values: {e}"), "write one `name: value` a line")
     })?;
-    Ok(map.into_iter().map(|(key, value)| (key, Given { value, document: name.clone() })).collect())
+    let from = Origin::Given(name.as_str().into());
+    Ok(map.into_iter().map(|(key, value)| (key, Given { value, from: from.clone() })).collect())
 }

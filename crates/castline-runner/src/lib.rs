@@ -20,6 +20,7 @@ pub mod history;
 mod job;
 pub mod ledger;
 mod limiter;
+mod listing;
 mod local;
 mod lock;
 mod output;

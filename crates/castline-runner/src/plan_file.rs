@@ -148,12 +148,15 @@ fn frozen(job: &Job, forecast: &Forecast, project: String) -> Result<Frozen, Tro
     let documents = documents
         .map(|source| (seen_from(root, Path::new(&*source.name)), Digest::of(source.text.as_bytes())))
         .collect();
-    let files = plan.files.loaded().into_iter().map(|(file, content)| {
+    let files = plan.files.loaded().into_iter().filter_map(|(file, content)| {
         let digest = match content {
             FileContent::Artifact(artifact) => artifact.digest,
             FileContent::Text(text) => Digest::of(text.as_bytes()),
+            FileContent::Data(data) => Digest::of(data.source().text.as_bytes()),
+            // Each file that matches is one of its own; which these are shows in the legs.
+            FileContent::Listing(_) => return None,
         };
-        (seen_from(root, &crate::files::path_of(&file)), digest)
+        Some((seen_from(root, &crate::files::path_of(&file)), digest))
     });
     let graph = &plan.graph;
     let place = &mut |document: &str, path: &str| seen_from(root, &parent(Path::new(document)).join(path));

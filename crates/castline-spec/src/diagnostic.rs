@@ -70,6 +70,8 @@ codes! {
     DoubleFilled = "double-filled", "An input is filled twice.";
     InvalidSchema = "invalid-schema", "A schema that is not valid JSON Schema.";
     BadMedia = "bad-media", "A file that is not the media it should be.";
+    BadData = "bad-data", "A file of values that cannot be read as what it is.";
+    NoMatch = "no-match", "A pattern that no file matches.";
     // Axes
     AxisClash = "axis-clash", "One axis name over different lists in one step.";
     AxisNotClosed = "axis-not-closed", "A step with axes is read where one value is needed.";

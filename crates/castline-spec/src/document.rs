@@ -10,17 +10,15 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::name::Name;
+use crate::outside::{At, DataFormat};
 use crate::raw::{self, Key, Node, NodeKind, Text};
-use crate::schema::Schema;
+use crate::schema::{MediaKind, Schema};
 use crate::span::{Source, Span, Spanned};
 use crate::template::{Dynamic, DynamicKind, Scope, Shape};
 use crate::workflow::{Binding, Input};
 
 /// The version of the language that this castline knows.
 const LANGUAGE: u64 = 1;
-
-/// Files whose rows can be a default once that is there.
-const ROWS: &[&str] = &[".csv", ".jsonl", ".json", ".yaml", ".yml", ".txt"];
 
 /// One document on its way, with the findings about it.
 pub(crate) struct Reader<'a> {
@@ -432,17 +430,42 @@ impl<'a> Reader<'a> {
     /// True for a default that can be looked at.
     fn default(&mut self, node: &Node, schema: &Schema) -> bool {
         let NodeKind::Text(text) = &node.kind else { return true };
-        let is_text = schema.json.get("type").is_some_and(|kind| kind == "string");
-        let is_file = text.value.starts_with('@') && ROWS.iter().any(|ending| text.value.ends_with(ending));
-        if is_file || (text.value.starts_with('@') && !is_text) {
-            self.not_yet(node.span, "defaults from files belong to a later version of castline");
-            return false;
+        if let Some(At::File(path)) = At::of(&text.value) {
+            let wrong = self.not_a_file(node.span, &text.value, path, schema);
+            let is_file = wrong.is_none();
+            self.found.list.extend(wrong);
+            return is_file;
         }
         if text.value.contains("{{") {
             let message = "`default` is not a template: this stays as it is";
             self.push(Diagnostic::warning(Code::InvalidValue, self.source, node.span, message));
         }
         true
+    }
+
+    /// Why `@PATH` cannot be a default.
+    fn not_a_file(&self, span: Span, text: &str, path: &str, schema: &Schema) -> Option<Diagnostic> {
+        let message = format!("`default` cannot be `{text}`");
+        let error = |why: &str| self.error(Code::InvalidValue, span, format!("{message}: {why}"));
+        if let Some(kind) = MediaKind::of_schema(&schema.json) {
+            let finding =
+                error("a file that is read for its value has an `@`, and this input takes the file");
+            let finding = finding.hint(format!("{} is named without it", kind.noun()));
+            return Some(finding.fix(span, raw::quoted(path)));
+        }
+        if DataFormat::of_path(path).is_none() {
+            let finding = error(&format!("files with values end in {}", DataFormat::ENDINGS));
+            let escaped = format!("@{text}");
+            let hint = format!("a text that begins with `@` is written with two: `{escaped}`");
+            return Some(finding.hint(hint).suggest(span, raw::quoted(&escaped)));
+        }
+        let relative = path.starts_with("./") || path.starts_with("../");
+        (!relative).then(|| {
+            let finding = error("a path in a document begins with `./` or `../`");
+            let absolute = path.starts_with('/') || path.contains([':', '\\']);
+            let finding = finding.hint("it is relative to this document");
+            if absolute { finding } else { finding.fix(span, raw::quoted(&format!("@./{path}"))) }
+        })
     }
 
     /// A map of literal values.

@@ -11,6 +11,7 @@ pub mod diagnostic;
 mod document;
 pub mod json_schema;
 pub mod name;
+pub mod outside;
 pub mod preset;
 pub mod project;
 pub mod raw;

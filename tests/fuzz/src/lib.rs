@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use castline_core::callee::Catalog;
-use castline_core::files::{FileContent, Files};
+use castline_core::data::Data;
+use castline_core::files::{FileContent, Files, Want};
 use castline_core::forecast::{Answer, Forecast};
 use castline_core::graph::Graph;
 use castline_core::inputs::Inputs;
@@ -189,17 +190,22 @@ fn forecast(plan: Plan) -> Forecast {
 fn load(files: &Files) -> bool {
     let wanted = files.take_missing();
     for file in &wanted {
-        let content = match file.text {
-            true => FileContent::Text("a note\nof two lines\n".into()),
-            false => FileContent::Artifact(Artifact {
+        let content = match file.want {
+            Want::Text => Ok(FileContent::Text("a note\nof two lines\n".into())),
+            Want::Data(format) => {
+                let source = Source::new(file.path.as_str(), "a,b\n1,2\n");
+                Data::parse(source, format).map(|data| FileContent::Data(data.into()))
+            }
+            Want::Listing => Ok(FileContent::Listing(vec!["./a.png".to_owned()].into())),
+            Want::Artifact => Ok(FileContent::Artifact(Artifact {
                 digest: Digest::of(file.path.as_bytes()),
                 media_type: MediaType::new("image/png"),
                 bytes: 1,
                 width: Some(8),
                 height: Some(8),
-            }),
+            })),
         };
-        files.add(file.clone(), Ok(content));
+        files.add(file.clone(), content);
     }
     !wanted.is_empty()
 }

@@ -83,6 +83,10 @@ impl Check<'_> {
         {
             return Some(vec![Some(SOME_MEDIA.into())]);
         }
+        if field.media.is_some() && kinds.any(Kinds::TEXT) {
+            // A pattern of files: how many match is known later.
+            return None;
+        }
         let values =
             given.values().filter(|_| !field.takes_text_only() || kinds.only(Kinds::TEXT.or(Kinds::NULL)))?;
         Some(values.into_iter().map(|value| if value.is_null() { unset() } else { Some(value) }).collect())

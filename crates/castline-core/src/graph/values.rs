@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use castline_spec::diagnostic::{did_you_mean, nearest};
+use castline_spec::outside::{At, is_pattern};
 use castline_spec::preset::Rule;
-use castline_spec::{Code, Diagnostic, Name, Source, Span};
+use castline_spec::{Code, Diagnostic, Name, Source, Span, Spanned};
 use indexmap::IndexMap;
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -13,6 +14,7 @@ use serde_json::Value as Json;
 use super::{Check, Feed};
 use crate::callee::Callee;
 use crate::field::{Field, Misfit};
+use crate::inputs::one_file;
 
 /// A finding about an input's value, with the input's declaration as the second place.
 pub(crate) fn misfit_finding(
@@ -94,13 +96,32 @@ impl Check<'_> {
             let default = input.default.iter().filter(|default| !default.value.is_null());
             let default = default.map(|value| ("default", value));
             for (key, value) in default.chain(input.examples.iter().map(|value| ("examples", value))) {
+                let name = format!("{name}.{key}");
+                if key == "default" && self.check_files(&name, value, field) {
+                    continue;
+                }
                 for misfit in field.misfits_json(&value.value) {
-                    let name = format!("{name}.{key}");
                     let source = &self.workflow.source;
                     self.found.push(misfit_finding(&name, misfit, source, value.span, Some(field), true));
                 }
             }
         }
+    }
+
+    /// Looks at the paths in a default. True when it is known once files are there.
+    fn check_files(&mut self, name: &str, default: &Spanned<Json>, field: &Field) -> bool {
+        let paths: Vec<&str> = match (&default.value, field.media) {
+            (Json::String(text), _) if At::of(text).is_some() => return true,
+            (Json::String(text), Some(media)) if !media.many || is_pattern(text) => vec![text],
+            (Json::Array(items), Some(media)) if media.many => {
+                items.iter().filter_map(Json::as_str).collect()
+            }
+            _ => return false,
+        };
+        let found = paths.into_iter().filter_map(|path| self.not_a_path(name, path, default.span));
+        let found: Vec<_> = found.collect();
+        self.found.list.extend(found);
+        default.value.is_string()
     }
 
     /// That a step's callee gets everything that it needs.
@@ -162,12 +183,16 @@ impl Check<'_> {
         let source = &self.workflow.source;
         match (json, field.media) {
             (Json::Null, _) => Vec::new(),
-            (Json::String(text), Some(media)) if !media.many => {
+            (Json::String(text), Some(media)) if !media.many || is_pattern(text) => {
                 self.not_a_path(input, text, span).into_iter().collect()
             }
             _ => field
                 .misfits_json(&crate::types::fit::prune(json))
                 .into_iter()
+                .map(|misfit| match (json, field.media) {
+                    (Json::String(path), Some(_)) => Misfit { hint: Some(one_file(path)), ..misfit },
+                    _ => misfit,
+                })
                 .map(|misfit| misfit_finding(input, misfit, source, span, Some(field), true))
                 .collect(),
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use castline_spec::outside::is_pattern;
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
-use castline_spec::{Code, Diagnostic, Diagnostics, Name};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Spanned};
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
@@ -14,8 +15,9 @@ use super::expand::Nowhere;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, input_json, type_words};
-use crate::files::NoFile;
-use crate::graph::{Closed, Feed, Step, misfit_finding, rule_finding};
+use crate::files::{Broken, NoFile, Origin};
+use crate::graph::{Closed, Feed, Step, is_path, misfit_finding, rule_finding};
+use crate::inputs::{Given, NoValue, listing, media, value_of};
 use crate::key::Ingredients;
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
@@ -419,10 +421,8 @@ impl Work<'_> {
                 self.unknown = true;
                 return None;
             }
-            Err(NoFile::Broken(why)) => {
-                let finding =
-                    Diagnostic::error(Code::BadMedia, &bound.source, bound.span, format!("`{name}` {why}"));
-                self.findings.push(finding);
+            Err(NoFile::Broken(broken)) => {
+                self.findings.push(broken.finding(&format!("`{name}`"), &bound.source, bound.span));
                 return None;
             }
         };
@@ -442,22 +442,24 @@ impl Work<'_> {
         None
     }
 
-    /// Paths become artifacts where the field takes media.
+    /// Paths become artifacts where the field takes media, and a pattern the files that match.
     fn media_in(&self, value: Value, bound: &Bound, field: &Field) -> Result<Value, NoFile> {
-        let Some(media) = field.media else { return Ok(value) };
+        let Some(takes) = field.media else { return Ok(value) };
+        let (from, files) = (Origin::document(&bound.source), &self.plan.files);
         match value {
-            Value::String(path) if crate::graph::is_path(&path) => {
-                crate::inputs::media(&path, media.kind, &bound.source.name, &self.plan.files)
-                    .map(Value::Media)
+            Value::String(path) if takes.many && is_written_pattern(bound, &path) => {
+                let paths = listing(&path, &from, files)?;
+                let found = paths.iter().map(|path| media(path, takes.kind, &from, files).map(Value::Media));
+                all(found).map(Value::List)
             }
-            Value::String(text) => Err(NoFile::Broken(format!(
-                "takes a file, and `{text}` is no path that begins with `./` or `../`"
+            Value::String(path) if is_path(&path) => media(&path, takes.kind, &from, files).map(Value::Media),
+            Value::String(text) => Err(NoFile::Broken(Broken::new(
+                Code::BadMedia,
+                format!("takes a file, and `{text}` is no path that begins with `./` or `../`"),
             ))),
-            Value::List(items) if media.many => items
-                .into_iter()
-                .map(|item| self.media_in(item, bound, field))
-                .collect::<Result<_, _>>()
-                .map(Value::List),
+            Value::List(items) if takes.many => {
+                all(items.into_iter().map(|item| self.media_in(item, bound, field))).map(Value::List)
+            }
             other => Ok(other),
         }
     }
@@ -471,7 +473,7 @@ impl Work<'_> {
                 Some(_) => callee.layer_fields(i + 1),
                 None => callee.model_fields(),
             };
-            given = self.layer(layer, &given, next)?;
+            given = self.layer(layer, &given, callee.layer_fields(i), next)?;
         }
         Some(given)
     }
@@ -480,12 +482,16 @@ impl Work<'_> {
         &mut self,
         layer: &Layer,
         given: &IndexMap<String, Value>,
+        own: &IndexMap<String, Field>,
         next: &IndexMap<String, Field>,
     ) -> Option<IndexMap<String, Value>> {
         let mut inputs = IndexMap::new();
         for (name, input) in &layer.inputs {
-            let default = || input.default.as_ref().map(|d| Value::from_json(d.value.clone()));
-            let value = given.get(name.as_str()).filter(|v| !v.is_null()).cloned().or_else(default);
+            let value = match (given.get(name.as_str()).filter(|v| !v.is_null()), &input.default) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some(default)) => Some(self.default(name, default, &layer.source, own)?),
+                (None, None) => None,
+            };
             if value.is_none() {
                 let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
                 let span = place.unwrap_or(self.step.uses_span);
@@ -514,6 +520,29 @@ impl Work<'_> {
             out.insert(name.clone(), self.fit(name, value, bound, next.get(name))?);
         }
         Some(out)
+    }
+
+    /// What an input of a derived preset is when nothing is given for it.
+    fn default(
+        &mut self,
+        name: &Name,
+        default: &Spanned<serde_json::Value>,
+        source: &Source,
+        own: &IndexMap<String, Field>,
+    ) -> Option<Value> {
+        let given = Given { value: default.value.clone(), from: Origin::document(source) };
+        match value_of(own.get(name.as_str())?, &given, default.value.is_null(), &self.plan.files) {
+            Ok(value) => Some(value),
+            Err(NoValue::NotYet) => {
+                self.pending = true;
+                self.unknown = true;
+                None
+            }
+            Err(NoValue::Wrong(faults)) => {
+                self.findings.extend(faults.findings(&format!("`{name}"), source, default.span));
+                None
+            }
+        }
     }
 
     /// The draw: own axes that the request never mentions, then `draw`, then a re-roll.
@@ -646,13 +675,23 @@ fn as_text(value: Value, field: &Field) -> Value {
     }
 }
 
+/// A pattern of files that stands in the document itself.
+fn is_written_pattern(bound: &Bound, text: &str) -> bool {
+    matches!(bound.kind, BoundKind::Literal(_)) && is_path(text) && is_pattern(text)
+}
+
+/// All of them, each asked for before the first that cannot be had is told.
+fn all(found: impl Iterator<Item = Result<Value, NoFile>>) -> Result<Vec<Value>, NoFile> {
+    found.collect::<Vec<_>>().into_iter().collect()
+}
+
 /// True when a template's value is taken by a field.
 #[cfg(test)]
 pub(crate) fn takes(value: Value, field: &Field) -> bool {
     let value = as_text(prune(value), field);
     let bound =
         Bound { source: field.source.clone(), span: field.span, kind: BoundKind::Literal(Value::Null) };
-    let no_path = |value: &Value| matches!(value, Value::String(text) if !crate::graph::is_path(text));
+    let no_path = |value: &Value| matches!(value, Value::String(text) if !is_path(text));
     let no_file = match &value {
         Value::List(items) => items.iter().any(no_path),
         one => no_path(one),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use castline_spec::outside::{At, is_pattern};
 use castline_spec::preset::DerivedPreset;
 use castline_spec::template::{Dynamic, DynamicKind, Shape, Target};
 use castline_spec::{Code, Diagnostic};
@@ -23,10 +24,13 @@ impl Check<'_> {
             }
             let one = Json::Object([(name.to_string(), input.schema.json.clone())].into_iter().collect());
             self.each_fits(&one, &path(&["inputs"]));
-            let default = input.default.as_ref().filter(|default| !default.value.is_null());
+            let from_file = |value: &Json| value.as_str().is_some_and(|text| At::of(text).is_some());
+            let default = input.default.as_ref();
+            let default = default.filter(|default| !default.value.is_null() && !from_file(&default.value));
             let field = Field::new(&input.schema.json, self.source, input.name_span, false).ok();
             if let (Some(default), Some(field)) = (default, field) {
-                let misfits = field.misfits_json(&default.value);
+                let files = field.media.is_some() && default.value.as_str().is_some_and(is_pattern);
+                let misfits = if files { Vec::new() } else { field.misfits_json(&default.value) };
                 self.misfits(&format!("{name}.default"), misfits, default.span, &field);
             }
         }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use super::places::{join, path};
 use super::{Check, a};
 use crate::callee::{Callee, Catalog};
-use crate::files::{FileContent, FileRef, Files};
+use crate::files::{FileContent, FileRef, Files, Origin, Want};
 use crate::graph::{Graph, is_path};
 use crate::inputs::Inputs;
 use crate::legs::LegId;
@@ -144,9 +144,10 @@ impl Check<'_> {
                 _ => Vec::new(),
             };
             for text in texts.into_iter().filter(|text| is_path(text)) {
-                let document = self.source.name.to_string();
-                let file = FileRef { document, path: text.to_owned(), text: false };
-                files.add(file, Ok(FileContent::Artifact(stand_in(text, wanted))));
+                let file =
+                    |want| FileRef { from: Origin::document(self.source), path: text.to_owned(), want };
+                files.add(file(Want::Artifact), Ok(FileContent::Artifact(stand_in(text, wanted))));
+                files.add(file(Want::Listing), Ok(FileContent::Listing([text.to_owned()].into())));
                 if let Some(kind) = kind_of(text).filter(|kind| !wanted.accepts(*kind)) {
                     let span = self.places.value(&join(at, [name.as_str()]));
                     let message =

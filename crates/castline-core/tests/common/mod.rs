@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use castline_core::callee::Catalog;
 use castline_core::event::Event;
-use castline_core::files::Files;
+use castline_core::files::{Files, Origin};
 use castline_core::forecast::{Answer, Forecast, Known};
 use castline_core::graph::Graph;
 use castline_core::inputs::{Given, Inputs};
@@ -98,7 +98,7 @@ pub fn plan_with(
     let graph = graph.ok_or_else(|| lines(&found))?;
     let given: IndexMap<String, Given> = given
         .iter()
-        .map(|(n, v)| ((*n).to_owned(), Given { value: v.clone(), document: String::new() }))
+        .map(|(n, v)| ((*n).to_owned(), Given { value: v.clone(), from: Origin::CommandLine }))
         .collect();
     let files = Arc::new(Files::default());
     let inputs = Inputs::resolve(&graph, &given, &files, true);

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use castline_core::callee::Catalog;
-use castline_core::files::{FileContent, Files};
+use castline_core::data::Data;
+use castline_core::files::{Broken, FileContent, Files, Want};
 use castline_core::graph::{Graph, Step};
 use castline_core::inputs::Inputs;
 use castline_core::plan::{Choices, Plan};
@@ -145,10 +146,16 @@ fn load(files: &Files, document: &Path) -> bool {
     let wanted = files.take_missing();
     for file in &wanted {
         let path = document.parent().unwrap_or(document).join(&file.path);
-        let content = match (file.text, std::fs::read(&path)) {
-            (_, Err(_)) => Err(format!("names `{}`, which does not exist", file.path)),
-            (true, Ok(bytes)) => Ok(FileContent::Text(String::from_utf8_lossy(&bytes).into_owned())),
-            (false, Ok(bytes)) => {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let missing = Broken::new(Code::Unreadable, format!("names `{}`, which does not exist", file.path));
+        let content = match (file.want, std::fs::read(&path)) {
+            (Want::Listing, _) | (_, Err(_)) => Err(missing),
+            (Want::Text, Ok(bytes)) => Ok(FileContent::Text(text(bytes))),
+            (Want::Data(format), Ok(bytes)) => {
+                let source = Source::new(path.to_string_lossy().into_owned(), text(bytes));
+                Data::parse(source, format).map(|data| FileContent::Data(Arc::new(data)))
+            }
+            (Want::Artifact, Ok(bytes)) => {
                 Ok(FileContent::Artifact(Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes)))
             }
         };

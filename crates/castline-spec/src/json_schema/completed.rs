@@ -71,6 +71,14 @@ pub fn workflow_with(presets: &[Known]) -> Value {
             "pattern": r"^\.{1,2}/"
         }),
     );
+    defs.insert(
+        "Pattern".into(),
+        json!({
+            "description": "The files that match, relative to this document: `./photos/*.jpg`.",
+            "type": "string",
+            "pattern": r"^\.{1,2}/.*[*?\[{]"
+        }),
+    );
     schema
 }
 
@@ -125,7 +133,11 @@ fn loose(schema: &Value) -> Value {
     }
     let value = value(schema);
     if value.as_object().is_some_and(|map| !map.is_empty()) {
-        whole.insert("anyOf".into(), json!([value, { "$ref": "#/$defs/Template" }, { "type": "null" }]));
+        let mut forms = vec![value, json!({ "$ref": "#/$defs/Template" }), json!({ "type": "null" })];
+        if MediaKind::of_list(schema).is_some() {
+            forms.insert(1, json!({ "$ref": "#/$defs/Pattern" }));
+        }
+        whole.insert("anyOf".into(), Value::Array(forms));
     }
     Value::Object(whole)
 }
@@ -240,6 +252,9 @@ mod tests {
                       }
                     ]
                   }
+                },
+                {
+                  "$ref": "#/$defs/Pattern"
                 },
                 {
                   "$ref": "#/$defs/Template"

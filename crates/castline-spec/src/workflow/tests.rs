@@ -357,6 +357,9 @@ fn each_mistake_is_one_finding() {
         "steps: {a: {uses: x}}\nsetps: {}\n",
         "steps: {a: {uses: x}}\ninputs: {a: string}\n",
         "steps: {a: {uses: x}}\ninputs: {a: {default: '@rows.csv'}}\n",
+        "steps: {a: {uses: x}}\ninputs: {a: {default: '@/etc/rows.csv'}}\n",
+        "steps: {a: {uses: x}}\ninputs: {a: {type: string, default: '@anna'}}\n",
+        "steps: {a: {uses: x}}\ninputs: {a: {type: image, default: '@./a.png'}}\n",
         "steps: {a: {uses: x}}\ninputs: {a: {type: string, default: '{{ x }}'}}\n",
         "steps: {a: {uses: x}}\ninputs: {a: {type: int}}\n",
         "steps: {a: {uses: x}}\nvars: {a-b: 1}\n",
@@ -528,7 +531,23 @@ fn each_mistake_is_one_finding() {
       fix 2:13-19: string -> { type: string }
     --- steps: {a: {uses: x}}
     inputs: {a: {default: '@rows.csv'}}
-    error[not-yet] 2:23-34 <'@rows.csv'>: defaults from files belong to a later version of castline
+    error[invalid-value] 2:23-34 <'@rows.csv'>: `default` cannot be `@rows.csv`: a path in a document begins with `./` or `../`
+      hint: it is relative to this document
+      fix 2:23-34: '@rows.csv' -> "@./rows.csv"
+    --- steps: {a: {uses: x}}
+    inputs: {a: {default: '@/etc/rows.csv'}}
+    error[invalid-value] 2:23-39 <'@/etc/rows.csv'>: `default` cannot be `@/etc/rows.csv`: a path in a document begins with `./` or `../`
+      hint: it is relative to this document
+    --- steps: {a: {uses: x}}
+    inputs: {a: {type: string, default: '@anna'}}
+    error[invalid-value] 2:37-44 <'@anna'>: `default` cannot be `@anna`: files with values end in `.csv`, `.jsonl`, `.json`, `.yaml` or `.txt`
+      hint: a text that begins with `@` is written with two: `@@anna`
+      fix 2:37-44: '@anna' -> "@@anna"
+    --- steps: {a: {uses: x}}
+    inputs: {a: {type: image, default: '@./a.png'}}
+    error[invalid-value] 2:36-46 <'@./a.png'>: `default` cannot be `@./a.png`: a file that is read for its value has an `@`, and this input takes the file
+      hint: an image is named without it
+      fix 2:36-46: '@./a.png' -> "./a.png"
     --- steps: {a: {uses: x}}
     inputs: {a: {type: string, default: '{{ x }}'}}
     warning[invalid-value] 2:37-46 <'{{ x }}'>: `default` is not a template: this stays as it is

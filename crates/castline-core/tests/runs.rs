@@ -231,8 +231,8 @@ fn a_failure_that_one_step_asks_about_is_absent_for_every_reader() {
     let text = "steps:
   first: { uses: draw, with: { prompt: bad } }
   second: { uses: draw, if: steps.first is failed, with: { prompt: hat } }
-  either: { uses: sheet, with: { images: [\"{{ steps.first.image or steps.second.image }}\"] } }
-  only: { uses: sheet, with: { images: [\"{{ steps.first.image }}\"] } }
+  either: { uses: sheet, with: { pictures: [\"{{ steps.first.image or steps.second.image }}\"] } }
+  only: { uses: sheet, with: { pictures: [\"{{ steps.first.image }}\"] } }
 ";
     let mut world = World { failing: ["bad".to_owned()].into(), ..World::default() };
     let ended = run(&mut world, text);

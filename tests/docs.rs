@@ -174,6 +174,20 @@ fn every_preset_on_a_page_can_be_called() {
 }
 
 #[test]
+fn every_quoted_workflow_is_the_file() {
+    let mut seen = 0;
+    for page in pages() {
+        for block in blocks(&page) {
+            let Some(path) = block.info.strip_prefix("yaml workflow=") else { continue };
+            let file = fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+            assert_eq!(block.text, file, "{} is not {path}", shown(&page, &block));
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no block is `yaml workflow=PATH`");
+}
+
+#[test]
 fn every_fragment_is_yaml() {
     each_block("yaml fragment", |page, block, _| {
         let parsed: Result<serde_yaml::Value, _> = serde_yaml::from_str(&block.text);

@@ -46,7 +46,10 @@ impl World {
         walk(&folder, &mut files);
         files
             .into_iter()
-            .filter(|f| f.extension().is_some_and(|e| e != "html"))
+            .filter(|f| {
+                let extension = f.extension().and_then(|e| e.to_str());
+                extension.is_some_and(|e| ["png", "jpg", "webp"].contains(&e))
+            })
             .map(|f| {
                 let bytes = fs::read(&f).expect("readable");
                 let picture =
@@ -111,8 +114,12 @@ fn every_workflow_of_the_folder_succeeds_and_is_reused() {
         let record = world.run(&name, &[]);
         assert_eq!(record["status"], "succeeded", "{name}");
         assert!(record["outputs"].as_object().is_some_and(|o| !o.is_empty()), "{name} has outputs");
-        let pictures = world.pictures(&name);
-        assert!(!pictures.is_empty(), "{name} leaves pictures");
+        world.pictures(&name);
+        let mut files = Vec::new();
+        walk(&world.folder.path().join("out").join(&name), &mut files);
+        let files = files.iter().filter(|f| f.extension().is_some_and(|e| e != "html"));
+        let sizes: Vec<_> = files.map(|f| fs::metadata(f).expect("readable").len()).collect();
+        assert!(!sizes.is_empty() && sizes.iter().all(|size| *size > 0), "{name} leaves {sizes:?}");
         let again = world.run(&name, &[]);
         let legs = again["steps"].as_array().expect("legs");
         let ran: Vec<_> = legs.iter().filter(|s| s["status"] == "succeeded" && s["reused"] != true).collect();

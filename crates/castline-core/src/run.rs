@@ -364,16 +364,11 @@ impl Run {
 
     /// Why a leg cannot run although everything it waits for has ended.
     fn blocked(&self, leg: LegId) -> Option<String> {
-        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         self.plan.needs(leg).iter().find_map(|need| {
-            let result = self.results.get(*need).expect("a leg opens after its needs");
-            let other = &self.plan.graph.steps[self.plan.legs.step(*need)];
-            let number = self.plan.legs.step(*need);
-            let tested = step.deps.iter().any(|d| d.step == number && d.tested);
-            match result.status {
+            match self.results.get(*need).expect("a leg opens after its needs").status {
                 LegStatus::Succeeded | LegStatus::Skipped => None,
                 LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
-                _ if other.on_error == OnError::Skip || tested => None,
+                _ if self.is_handled(*need) => None,
                 _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
             }
         })

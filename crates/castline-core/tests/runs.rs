@@ -227,6 +227,21 @@ steps:
 }
 
 #[test]
+fn a_failure_that_one_step_asks_about_is_absent_for_every_reader() {
+    let text = "steps:
+  first: { uses: draw, with: { prompt: bad } }
+  second: { uses: draw, if: steps.first is failed, with: { prompt: hat } }
+  either: { uses: sheet, with: { pictures: [\"{{ steps.first.image or steps.second.image }}\"] } }
+  only: { uses: sheet, with: { pictures: [\"{{ steps.first.image }}\"] } }
+";
+    let mut world = World { failing: ["bad".to_owned()].into(), ..World::default() };
+    let ended = run(&mut world, text);
+    assert_eq!(ended.run.status().exit_code(), 0);
+    assert_eq!(ended.statuses["either"], LegStatus::Succeeded);
+    assert_eq!(ended.statuses["only"], LegStatus::Skipped);
+}
+
+#[test]
 fn a_draw_is_the_axis_that_the_request_does_not_mention() {
     let text = |takes: &str| {
         format!("steps:\n  a:\n    uses: draw\n    each: {{ take: {takes} }}\n    with: {{ prompt: boat }}\n")

@@ -213,6 +213,10 @@ impl Check<'_> {
         if name == "each" && all.is_some() {
             return None;
         }
+        if name == "all" && all.is_some() {
+            let message = format!("`steps.{step}.all` has all legs already, and they offer no `all`");
+            return Some(self.error(Code::UnknownAttribute, attribute.span, message));
+        }
         if !ATTRIBUTES.contains(&name) {
             let message = format!("a step offers no `{name}`");
             return Some(

@@ -150,17 +150,17 @@ fn a_wrong_cell_is_named_with_its_place() {
     let shown = texts.map(|text| format!("--- {text:?}\n{}", read("rows.csv", text, &rows())));
     insta::assert_snapshot!(shown.join("\n"), @r#"
     --- "sku,count\nA,three\nB,\"1,5\"\n"
-    [{"sku":"A"},{"sku":"B"}]
+    [{"sku":"A","count":"three"},{"sku":"B","count":"1,5"}]
     2:3 `three`: [0].count must be an integer, and the cell has `three`
-    3:3 `"1,5"`: [1].count must be an integer, and the cell has `1,5` (decimals have a point: `1.5`)
+    3:3 `"1,5"`: [1].count must be an integer, and the cell has `1,5`
     --- "sku,price\nA,\"1,5\"\n"
-    [{"sku":"A"}]
+    [{"sku":"A","price":"1,5"}]
     2:3 `"1,5"`: [0].price must be a number, and the cell has `1,5` (decimals have a point: `1.5`)
     --- "sku,sale\n\"Ä, ö\",yes\n"
-    [{"sku":"Ä, ö"}]
+    [{"sku":"Ä, ö","sale":"yes"}]
     2:8 `yes`: [0].sale must be a boolean, and the cell has `yes` (write `true` or `false`)
     --- "sku,tags\nA,\"red, blue\"\n"
-    [{"sku":"A"}]
+    [{"sku":"A","tags":"red, blue"}]
     2:3 `"red, blue"`: [0].tags must be a list, and the cell has `red, blue` (a list in a cell stands in brackets: `[red, blue]`)
     "#);
 }
@@ -187,7 +187,7 @@ fn columns_are_held_against_the_schema_once() {
     1:12 `cuont`:  has no column `cuont` (there is a column `count`)
     ---
     null
-    1:1 `SKU,count`:  needs a column `sku` (known: `SKU`, `count`)
+    1:1 `SKU,count`:  needs a column `sku` (there is `SKU`; upper and lower case differ)
     ---
     null
     1:1 `A-1,3`:  has the columns `sku`, and the first line names none of them (the first line names the columns, as the schema calls them)

@@ -276,7 +276,8 @@ outputs:
       hint: a duration is `30s`, `10m`, `1h30m`, or a number of seconds
     error[invalid-value] 17:15-21 <ignore>: `on_error` cannot be `ignore`
       hint: known: `stop`, `skip`
-    error[not-yet] 18:5-10 <where>: `where` belongs to a later version of castline
+    error[unknown-name] 18:12-13 <x>: `x` is not in scope here
+      hint: known: `inputs`, `vars`, `steps`, `each`, `index`
     error[template-syntax] 19:20-21 <x>: `{{` is not closed with `}}`
     error[wrong-type] 20:11-12 <4>: `save` takes text, not the number 4
       hint: put it in quotes if it is text

@@ -28,7 +28,7 @@ pub(crate) fn draw(collected: &Collected) -> String {
     };
     let mut text: String = rows.iter().map(line).collect();
     if *others > 0 {
-        let _ = writeln!(text, "{} that failed or never began goes too", counted(*others, "prediction"));
+        let _ = writeln!(text, "{} without a result, failed or never begun, removed too", counted(*others, "prediction"));
     }
     if collected.saved > 0 {
         let _ = writeln!(
@@ -121,7 +121,7 @@ mod tests {
         results        340                               72
           which cost   3.40 USD and 2 of unknown price   nothing
         files          512 (1.2 GiB)                     1 (700 bytes)
-        4 predictions that failed or never began goes too
+        4 predictions without a result, failed or never begun, removed too
         7 files of removed runs still stand where they were saved, and keep their results; `--saved` removes these too
         ");
     }

@@ -141,6 +141,22 @@ fn first(found: &Diagnostics) -> Option<String> {
     Some(format!("{} {}", error.code.as_str(), error.message))
 }
 
+/// The files of one folder that a pattern with one `*` in its last part matches.
+fn listed(pattern: &str, path: &Path) -> Vec<String> {
+    let (Some((folder, last)), Some(place)) = (pattern.rsplit_once('/'), path.parent()) else {
+        return Vec::new();
+    };
+    let Some((head, tail)) = last.split_once('*') else { return Vec::new() };
+    let names = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names
+        .filter(|name| name.starts_with(head) && name.ends_with(tail))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
+    names.sort();
+    names
+}
+
 /// Loads what was asked for; true when there was something.
 fn load(files: &Files, document: &Path) -> bool {
     let wanted = files.take_missing();
@@ -149,7 +165,11 @@ fn load(files: &Files, document: &Path) -> bool {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let missing = Broken::new(Code::Unreadable, format!("names `{}`, which does not exist", file.path));
         let content = match (file.want, std::fs::read(&path)) {
-            (Want::Listing, _) | (_, Err(_)) => Err(missing),
+            (Want::Listing, _) => match listed(&file.path, &path) {
+                names if names.is_empty() => Err(missing),
+                names => Ok(FileContent::Listing(names.into())),
+            },
+            (_, Err(_)) => Err(missing),
             (Want::Text, Ok(bytes)) => Ok(FileContent::Text(text(bytes))),
             (Want::Data(format), Ok(bytes)) => {
                 let source = Source::new(path.to_string_lossy().into_owned(), text(bytes));

@@ -28,7 +28,11 @@ pub(crate) fn draw(collected: &Collected) -> String {
     };
     let mut text: String = rows.iter().map(line).collect();
     if *others > 0 {
-        let _ = writeln!(text, "{} without a result, failed or never begun, removed too", counted(*others, "prediction"));
+        let _ = writeln!(
+            text,
+            "{} without a result, failed or never begun, removed too",
+            counted(*others, "prediction")
+        );
     }
     if collected.saved > 0 {
         let _ = writeln!(

@@ -79,7 +79,7 @@ pub fn write(plan: &Frozen, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Reads a plan that [`write`] wrote.
+/// Reads a plan that [`write()`] wrote.
 pub fn read(from: &Path) -> Result<Frozen, Trouble> {
     let name = shown(from);
     let wrong = |why: &str, hint: &str| Trouble::usage(format!("`{name}` {why}"), hint);

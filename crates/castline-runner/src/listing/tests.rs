@@ -56,7 +56,7 @@ fn no_match_says_where_it_looked_and_what_is_there() {
     );
     assert_eq!(broken.hint.as_deref(), Some("it has `1.JPG`, `2.JPG`, `3.JPG` and 1 more"));
     let broken = list(root.path(), "./q/*.jpg").unwrap_err();
-    assert!(broken.message.ends_with("/q` does not exist"), "{}", broken.message);
+    assert!(broken.message.ends_with("/q/` does not exist"), "{}", broken.message);
     let broken = list(root.path(), "./p/*.{jpg").unwrap_err();
     assert_eq!(broken.code, Code::InvalidValue);
 }
@@ -91,11 +91,11 @@ fn links_are_followed_within_the_project_and_no_further() {
 /// The order must be one, or sorting may panic.
 #[test]
 fn the_natural_order_is_an_order() {
-    let letters = ["", "0", "1", "9", "a", "é", "中", "-", "00", "01", "10", "/"];
+    let letters = ["", "0", "1", "a", "中", "-", "00", "01", "10", "/"];
     let mut names = Vec::new();
     for a in letters {
-        for b in letters {
-            for c in ["", "1", "a", "中"] {
+        for b in ["", "0", "9", "é", "/"] {
+            for c in ["", "1", "a"] {
                 names.push(format!("{a}{b}{c}"));
             }
         }

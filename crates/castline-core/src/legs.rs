@@ -210,12 +210,6 @@ impl Legs {
         coords
     }
 
-    /// True when a leg stands in place of those whose axis has no list.
-    pub fn is_nowhere(&self, leg: LegId) -> bool {
-        let step = self.legs_of(leg);
-        step.rows.as_ref().is_some_and(|rows| rows.all[leg.0 - step.first].contains(&NOWHERE))
-    }
-
     /// The position of a place in its axis' list, from 0.
     pub fn position(&self, axis: AxisId, at: &Coords) -> Option<usize> {
         let of = |axis: &AxisId| at.iter().find(|(a, _)| a == axis).map(|(_, value)| *value);

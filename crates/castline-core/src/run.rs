@@ -217,6 +217,7 @@ impl Run {
     /// Takes one input and decides. Every change of a run starts here.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Decision {
         let mut decision = Decision::default();
+        let ends = matches!(input, Input::Start | Input::Ended(..));
         match input {
             Input::Start => self.start(&mut decision),
             Input::Created(leg, prediction, adopted) => {
@@ -241,7 +242,10 @@ impl Run {
                 decision.effects.extend(self.in_the_air().map(Effect::Abandon));
             }
         }
-        self.extend(&mut decision);
+        // Nothing but the end of a leg makes a list known.
+        if ends {
+            self.extend(&mut decision);
+        }
         self.launch(&mut decision);
         self.finish_if_done(&mut decision);
         decision
@@ -249,9 +253,7 @@ impl Run {
 
     /// Opens the legs of steps whose lists have come out of others by now.
     fn extend(&mut self, decision: &mut Decision) {
-        while !self.plan.legs.are_all_known()
-            && let Some(plan) = self.plan.extended(&self.results)
-        {
+        while let Some(plan) = self.plan.extended(&self.results) {
             let before = std::mem::replace(&mut self.plan, Arc::new(plan));
             self.results = Arc::new(self.results.with_room(self.plan.legs.len()));
             self.priorities = priorities(&self.plan);

@@ -70,7 +70,9 @@ impl Plan {
     /// The plan with the legs of steps whose lists are known by now; none when there are no new
     /// ones.
     pub fn extended(&self, results: &Arc<Results>) -> Option<Self> {
-        if self.legs.are_all_known() {
+        // Asked whenever a leg has ended, so nothing is copied for a "no".
+        let mut late = self.legs.deferred();
+        if !late.any(|step| is_ready(&self.graph, &self.legs, results, step)) {
             return None;
         }
         let known = Expanded { legs: (*self.legs).clone(), nowhere: (*self.nowhere).clone() };
@@ -122,21 +124,11 @@ impl<'p> Opening<'p> {
     pub fn open(&mut self) {
         let graph = self.graph;
         for number in graph.order.iter().copied() {
-            if self.legs.known(number).is_none() && self.is_ready(number) {
+            let late = self.legs.known(number).is_none();
+            if late && is_ready(graph, &self.legs, self.results, number) {
                 self.open_step(number, &graph.steps[number]);
             }
         }
-    }
-
-    /// True when all that the lists of a step depend on is there.
-    fn is_ready(&self, number: usize) -> bool {
-        let step = &self.graph.steps[number];
-        let reads = step.each.values().flat_map(|axis| &axis.reads).copied();
-        let done = |read: usize| self.legs.of_step(read).all(|leg| self.results.get(leg).is_some());
-        let inherits = |dep: &&Dep| !dep.order_only && dep.closed != Closed::Every;
-        let mut deps = step.deps.iter().filter(inherits).map(|dep| dep.step);
-        deps.all(|dep| self.legs.known(dep).is_some())
-            && reads.into_iter().all(|read| self.legs.known(read).is_some() && done(read))
     }
 
     fn open_step(&mut self, number: usize, step: &Step) {
@@ -170,8 +162,7 @@ impl<'p> Opening<'p> {
 
     fn check_size(&self, step: &Step, grid: Option<Grid>) -> Result<Option<Grid>, Box<Diagnostic>> {
         let Some(grid) = grid else { return Ok(None) };
-        let mut counts = grid.axes.iter().map(|axis| self.legs.axes[axis.0].values.len());
-        let all = || counts.try_fold(1_usize, usize::checked_mul);
+        let all = || self.count_of(&grid.axes);
         let count = grid.rows.as_ref().map_or_else(all, |rows| Some(rows.len()));
         match count.and_then(|count| count.checked_add(self.legs.len())) {
             Some(total) if total <= MOST_LEGS => Ok(Some(grid)),
@@ -302,6 +293,11 @@ impl<'p> Opening<'p> {
         Ok(Some(rows))
     }
 
+    /// How many combinations of axes' values there are; none when they cannot be counted.
+    fn count_of(&self, axes: &[AxisId]) -> Option<usize> {
+        axes.iter().map(|axis| self.legs.axes[axis.0].values.len()).try_fold(1, usize::checked_mul)
+    }
+
     /// All combinations of axes' values, in order.
     fn combinations(&self, axes: &[AxisId]) -> Vec<Vec<usize>> {
         let mut rows = vec![Vec::new()];
@@ -317,7 +313,8 @@ impl<'p> Opening<'p> {
 
     /// An axis whose list is the same for every leg; none when it is not there.
     fn same_for_all(&mut self, name: &Name, axis: &Opened) -> Result<Option<AxisId>, Box<Diagnostic>> {
-        let values = match self.list(name, axis, Coords::new())? {
+        let legs = Arc::new(self.legs.clone());
+        let values = match self.list(name, axis, &legs, Coords::new())? {
             Some(Ok(values)) => values,
             Some(Err(Nowhere::Broken(finding))) => return Err(finding),
             Some(Err(Nowhere::Skip(_))) => unreachable!("it reads no steps"),
@@ -341,6 +338,7 @@ impl<'p> Opening<'p> {
         let rows = self.rows_of(step, grid)?;
         let mut all: IndexMap<String, Value> = IndexMap::new();
         let mut lists = Lists::new();
+        let legs = Arc::new(self.legs.clone());
         for row in &rows {
             let place: Vec<usize> = columns.iter().map(|i| row[*i]).collect();
             if lists.contains_key(&place) {
@@ -349,7 +347,7 @@ impl<'p> Opening<'p> {
             let at: Coords = over.iter().copied().zip(place.iter().copied()).collect();
             let list = match place.contains(&NOWHERE) {
                 true => Some(Err(self.as_read(step))),
-                false => self.list(name, axis, at)?,
+                false => self.list(name, axis, &legs, at)?,
             };
             let list = match list {
                 Some(Ok(values)) => Ok(values.into_iter().map(|value| number_of(value, &mut all)).collect()),
@@ -395,8 +393,7 @@ impl<'p> Opening<'p> {
         if let Some(rows) = grid.rows.take() {
             return Ok(rows);
         }
-        let mut counts = grid.axes.iter().map(|axis| self.legs.axes[axis.0].values.len());
-        match counts.try_fold(1_usize, usize::checked_mul) {
+        match self.count_of(&grid.axes) {
             Some(count) if count <= MOST_LEGS => Ok(self.combinations(&grid.axes)),
             _ => Err(too_many(self.graph, step)),
         }
@@ -439,6 +436,7 @@ impl<'p> Opening<'p> {
         &mut self,
         name: &Name,
         axis: &Opened,
+        legs: &Arc<Legs>,
         at: Coords,
     ) -> Result<Option<Result<Vec<Value>, Nowhere>>, Box<Diagnostic>> {
         let bound = &axis.values;
@@ -449,13 +447,12 @@ impl<'p> Opening<'p> {
             true => Ok(Some(Err(Nowhere::Broken(finding)))),
             false => Err(finding),
         };
-        let legs = Arc::new(self.legs.clone());
-        let values = match self.graph.templates.render(bound, &self.scope(&legs, at)) {
+        let values = match self.graph.templates.render(bound, &self.scope(legs, at)) {
             Ok(Value::List(values)) => values,
             Ok(_) => return or_leg(wrong(Code::WrongType, format!("axis `{name}` must be a list"))),
             Err(Stop::Pending) => return Ok(None),
             Err(Stop::Absent(absent)) => {
-                let skip = Skip::Absent(leg_name(self.graph, &legs, absent.leg()));
+                let skip = Skip::Absent(leg_name(self.graph, legs, absent.leg()));
                 return Ok(Some(Err(Nowhere::Skip(skip))));
             }
             Err(Stop::Failed { code, source, span, message }) => {
@@ -486,6 +483,16 @@ impl<'p> Opening<'p> {
         };
         Arc::new(Scope::of_workflow(self.graph, self.inputs, self.files, Some(steps)))
     }
+}
+
+/// True when all that the lists of a step depend on is there.
+fn is_ready(graph: &Graph, legs: &Legs, results: &Results, number: usize) -> bool {
+    let step = &graph.steps[number];
+    let mut reads = step.each.values().flat_map(|axis| &axis.reads).copied();
+    let done = |read: usize| legs.of_step(read).all(|leg| results.get(leg).is_some());
+    let inherits = |dep: &&Dep| !dep.order_only && dep.closed != Closed::Every;
+    let mut deps = step.deps.iter().filter(inherits).map(|dep| dep.step);
+    deps.all(|dep| legs.known(dep).is_some()) && reads.all(|read| legs.known(read).is_some() && done(read))
 }
 
 impl Grid {

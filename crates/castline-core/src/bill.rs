@@ -93,10 +93,15 @@ pub struct Bill {
 impl Bill {
     /// The bill of all legs of a finished forecast, and of those that are not known yet.
     pub fn of(forecast: &Forecast) -> Self {
+        Self::of_steps(forecast, |_| true)
+    }
+
+    /// The same of some of its steps.
+    pub fn of_steps(forecast: &Forecast, wanted: impl Fn(usize) -> bool) -> Self {
         let plan = &forecast.plan;
-        let legs = (0..plan.legs.len()).map(LegId);
+        let legs = (0..plan.legs.len()).map(LegId).filter(|leg| wanted(plan.legs.step(*leg)));
         let known = legs.map(|leg| (forecast.fate(leg).word(), Price::of(forecast, leg), ONE));
-        let late = plan.legs.deferred().map(|step| {
+        let late = plan.legs.deferred().filter(|step| wanted(*step)).map(|step| {
             let price = Price::of_step(forecast, step);
             (Word::of_step(forecast, step), price, plan.legs_expected(step))
         });

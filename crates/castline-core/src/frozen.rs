@@ -278,18 +278,16 @@ impl FrozenLeg {
                 .unwrap_or_default(),
         }
     }
-}
 
-impl FrozenLeg {
+    /// One that stands for all of a step that are not known yet.
     fn of_step(forecast: &Forecast, number: usize) -> Self {
         let step = &forecast.plan.graph.steps[number];
         let legs = forecast.plan.legs_expected(number);
         let price = Price::of_step(forecast, number).of_legs(legs);
-        let axes: Vec<_> = step.axes.keys().map(|axis| format!("{axis}=?")).collect();
         Self {
             step: step.name.clone(),
             leg: IndexMap::new(),
-            name: format!("{}[{}]", step.name, axes.join(",")),
+            name: forecast.plan.late_name(number),
             fate: Word::of_step(forecast, number),
             why: None,
             key: None,

@@ -183,6 +183,12 @@ impl Plan {
         leg_name(step, &self.legs.labels(leg))
     }
 
+    /// `styled[style=?]`: all legs of a step that are not known yet.
+    pub fn late_name(&self, step: usize) -> String {
+        let step = &self.graph.steps[step];
+        leg_name(&step.name, &step.axes.keys().map(|axis| (axis.clone(), "?".to_owned())).collect())
+    }
+
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
         let steps = StepsView {

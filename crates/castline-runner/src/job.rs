@@ -22,7 +22,7 @@ use castline_store::{Brief, LEDGER_FILE, Store};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::files::load_fetched;
+use crate::files::{load_fetched, load_missing};
 use crate::lock::Lock;
 use crate::project::{Project, read};
 use crate::providers;
@@ -119,8 +119,15 @@ impl Job {
             match providers::routing(&project, &wishes) {
                 Ok(routing) => {
                     let given = IndexMap::new();
-                    let planned =
-                        loaded.plan(&project, None, &given, &routing, &Choices::default(), Missing::Fine);
+                    let planned = loaded.plan(
+                        &project,
+                        None,
+                        &given,
+                        &routing,
+                        &Choices::default(),
+                        Missing::Fine,
+                        &|_| {},
+                    );
                     found.extend(planned.found);
                     found.extend(
                         planned.plan.map(|plan| without_ledger(&plan, &project, None)).unwrap_or_default(),
@@ -202,7 +209,7 @@ impl Job {
         let fetch = basis.fetch.unwrap_or(&|_| {});
         let own = if basis.store.is_none() { existing_store(&project)? } else { None };
         let store = basis.store.map_or(own.as_ref(), Option::as_ref);
-        let planned = loaded.plan_fetched(&project, store, &given, &routing, &choices, missing, fetch);
+        let planned = loaded.plan(&project, store, &given, &routing, &choices, missing, fetch);
         found.extend(planned.found);
         let mut job = Self::without_forecast(project, run, found, wishes);
         job.graph = Some(loaded.graph);
@@ -474,21 +481,10 @@ impl Loaded {
         Ok(given)
     }
 
-    /// Plans against given inputs. Files that documents name are loaded as they turn up.
-    fn plan(
-        &self,
-        project: &Project,
-        store: Option<&Store>,
-        given: &IndexMap<String, Given>,
-        routing: &Routing,
-        choices: &Choices,
-        missing: Missing,
-    ) -> Planned {
-        self.plan_fetched(project, store, given, routing, choices, missing, &|_| {})
-    }
-
+    /// Plans against given inputs. Files that documents name are loaded as they turn up, after
+    /// `fetch` has put them into their places.
     #[expect(clippy::too_many_arguments, reason = "a plan with everything that it comes from")]
-    fn plan_fetched(
+    fn plan(
         &self,
         project: &Project,
         store: Option<&Store>,
@@ -544,7 +540,7 @@ fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) ->
             }
             asked.into_iter().for_each(|(leg, _)| forecast.answer(leg, Answer::Unknown(None)));
         }
-        if !load_fetched(&plan.files, project, store, &|_| {}) {
+        if !load_missing(&plan.files, project, store) {
             forecast.found.condense();
             return forecast.found;
         }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use castline_core::bill::{Bill, ONE, Price};
+use castline_core::bill::Bill;
 use castline_core::files::FileContent;
-use castline_core::forecast::{Forecast, Word};
+use castline_core::forecast::Forecast;
 use castline_core::frozen::{BadPlan, Budget, BudgetFrom, Chosen, Frozen, Moved, SCHEMA_VERSION, Usd};
 use castline_core::{Digest, plain};
 
@@ -203,15 +203,7 @@ fn settings(project: &Project, forecast: &Forecast) -> BTreeMap<String, BTreeMap
 fn budget(job: &Job, forecast: &Forecast) -> Option<Budget> {
     let live = is_live(forecast);
     let given = job.wishes.budget.map(|usd| Budget { usd: Usd(usd), from: BudgetFrom::Given });
-    let plan = &forecast.plan;
-    let legs = plan.order().into_iter().filter(|leg| bills(forecast, plan.legs.step(*leg)));
-    let known = legs.map(|leg| (forecast.fate(leg).word(), Price::of(forecast, leg), ONE));
-    let late = plan.legs.deferred().filter(|step| bills(forecast, *step));
-    let late = late.map(|step| {
-        let price = Price::of_step(forecast, step);
-        (Word::of_step(forecast, step), price, plan.legs_expected(step))
-    });
-    let bill: Bill = known.chain(late).collect();
+    let bill = Bill::of_steps(forecast, |step| bills(forecast, step));
     let from = |from, usd| Budget { usd: Usd(usd), from };
     match bill.unpriced {
         0 if !bill.unbounded => given.or(Some(from(BudgetFrom::Total, bill.max))),

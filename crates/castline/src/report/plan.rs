@@ -289,7 +289,6 @@ impl Row {
         let plan = &forecast.plan;
         let step = &plan.graph.steps[number];
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
-        let axes: Vec<_> = step.axes.keys().map(|axis| format!("{axis}=?")).collect();
         let sources: Vec<_> = step.deps.iter().map(|dep| plan.graph.steps[dep.step].name.as_str()).collect();
         let legs = plan.legs_expected(number);
         let many = match legs {
@@ -300,7 +299,7 @@ impl Row {
         Self {
             step: step.name.to_string(),
             legs,
-            name: format!("{}[{}]", step.name, axes.join(",")),
+            name: plan.late_name(number),
             leg: json!({}),
             word: Word::of_step(forecast, number),
             why: Some(format!("{many}, after {}", sources.join(", "))),

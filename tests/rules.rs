@@ -76,6 +76,15 @@ fn crates_depend_on_each_other_as_the_map_says() {
 }
 
 #[test]
+fn cargo_run_means_castline() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("a list");
+    let ours = packages.iter().filter(|package| package["source"].is_null());
+    let runs: Vec<_> = ours.filter_map(|package| package["default_run"].as_str()).collect();
+    assert_eq!(runs, ["castline"], "the README's first command needs exactly one");
+}
+
+#[test]
 fn spec_and_core_know_neither_async_nor_http() {
     let metadata = metadata();
     let (names, edges) = graph(&metadata);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
+use indexmap::IndexMap;
 
 use crate::legs::LegId;
 use crate::plan::{Plan, Ready, Resolved, Skip};
@@ -179,7 +180,7 @@ pub struct Forecast {
     /// Legs that wait for steps whose own legs are not known yet, and for nothing else.
     gated: BTreeSet<LegId>,
     asked: BTreeMap<LegId, Box<Ready>>,
-    keys: BTreeMap<Key, LegId>,
+    keys: IndexMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
     twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
 }
@@ -198,7 +199,7 @@ impl Forecast {
             open: BTreeSet::new(),
             gated: BTreeSet::new(),
             asked: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            keys: IndexMap::new(),
             twins: BTreeMap::new(),
             plan,
         };
@@ -236,7 +237,10 @@ impl Forecast {
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
-        self.ask_by(&|plan, legs, results| legs.iter().map(|leg| plan.resolve(*leg, results)).collect())
+        self.ask_by(&|plan, legs, results| {
+            let mut resolver = plan.resolver(results);
+            legs.iter().map(|leg| resolver.resolve(*leg)).collect()
+        })
     }
 
     /// The same, with somebody to resolve many legs at once, in their order.

@@ -7,6 +7,7 @@
 
 mod expand;
 mod resolve;
+mod sent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use indexmap::IndexMap;
 use crate::files::Files;
 use crate::graph::{Closed, Graph};
 use crate::inputs::Inputs;
-use crate::legs::{LegId, Legs};
+use crate::legs::{Coords, LegId, Legs};
 use crate::results::Results;
 use crate::routing::Routing;
 use crate::scope::{Scope, StepsView};
@@ -27,7 +28,7 @@ use expand::{Expanded, Nowhere, Opening};
 #[cfg(test)]
 pub(crate) use resolve::takes;
 pub(crate) use resolve::with_schema_defaults;
-pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
+pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Resolver, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -191,11 +192,16 @@ impl Plan {
 
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
+        self.scope_at(leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), results)
+    }
+
+    /// The same for whoever stands there.
+    fn scope_at(&self, reader: Coords, results: &Arc<Results>) -> Arc<Scope> {
         let steps = StepsView {
             names: self.graph.names.clone(),
             legs: self.legs.clone(),
             results: results.clone(),
-            reader: leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(),
+            reader,
         };
         Arc::new(Scope::of_workflow(&self.graph, &self.inputs, &self.files, Some(steps)))
     }

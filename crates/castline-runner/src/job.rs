@@ -353,8 +353,10 @@ fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Vec<Resolved>
     const SHARE: usize = 200;
     /// More threads than that wait for each other.
     const MOST: usize = 16;
-    let one =
-        |legs: &[LegId]| -> Vec<Resolved> { legs.iter().map(|leg| plan.resolve(*leg, results)).collect() };
+    let one = |legs: &[LegId]| -> Vec<Resolved> {
+        let mut resolver = plan.resolver(results);
+        legs.iter().map(|leg| resolver.resolve(*leg)).collect()
+    };
     let threads =
         std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(legs.len() / SHARE);
     if threads < 2 {

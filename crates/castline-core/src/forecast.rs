@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`Forecast::ask`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -128,11 +129,11 @@ pub enum Why {
 
 impl Why {
     /// For people.
-    pub fn reason(&self) -> String {
+    pub fn reason(&self) -> Cow<'static, str> {
         match self {
-            Self::New => "no earlier request had these inputs".to_owned(),
-            Self::Before(what) => what.clone(),
-            Self::Always => "its step says `cache: false`".to_owned(),
+            Self::New => "no earlier request had these inputs".into(),
+            Self::Before(what) => what.clone().into(),
+            Self::Always => "its step says `cache: false`".into(),
         }
     }
 }

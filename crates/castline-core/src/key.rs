@@ -47,6 +47,7 @@ impl Ingredients<'_> {
     /// The canonical form (RFC 8785) of the ingredients as one map.
     fn canonical(&self) -> Vec<u8> {
         let mut ingredients = Vec::new();
+        ingredients.reserve(self.input.len() + 5);
         walk(self, &mut |path, ingredient| ingredients.push((path, ingredient)));
         let mut to = Vec::with_capacity(512);
         canonical::map(&mut to, ingredients, |to, ingredient| ingredient.write(to));
@@ -56,7 +57,7 @@ impl Ingredients<'_> {
     /// Each ingredient by a readable path, `input.prompt`, with its value for people.
     pub fn explain(&self) -> IndexMap<String, String> {
         let mut lines = IndexMap::new();
-        walk(self, &mut |path, ingredient| drop(lines.insert(path.into_owned(), ingredient.shown())));
+        walk(self, &mut |path, ingredient| drop(lines.insert(path.concat(), ingredient.shown())));
         lines
     }
 }
@@ -102,19 +103,19 @@ enum Ingredient<'a> {
     Draw(&'a [Value]),
 }
 
-/// Visits every ingredient, with a readable path.
-fn walk<'a>(ingredients: &Ingredients<'a>, visit: &mut dyn FnMut(Cow<'a, str>, Ingredient<'a>)) {
-    visit("format".into(), Ingredient::Format(FORMAT));
-    visit("realm".into(), Ingredient::Text(realm(ingredients.realm)));
-    visit("model".into(), Ingredient::Text(ingredients.model.path().into()));
+/// Visits every ingredient, with a readable path: where it belongs, and its name there.
+fn walk<'a>(ingredients: &Ingredients<'a>, visit: &mut dyn FnMut([&'a str; 2], Ingredient<'a>)) {
+    visit(["format", ""], Ingredient::Format(FORMAT));
+    visit(["realm", ""], Ingredient::Text(realm(ingredients.realm)));
+    visit(["model", ""], Ingredient::Text(ingredients.model.path().into()));
     if let Some(version) = &ingredients.model.version {
-        visit("version".into(), Ingredient::Text(version.as_str().into()));
+        visit(["version", ""], Ingredient::Text(version.as_str().into()));
     }
     for (name, value) in ingredients.input {
-        visit(format!("input.{name}").into(), Ingredient::Value(value));
+        visit(["input.", name], Ingredient::Value(value));
     }
     if !ingredients.draw.is_empty() {
-        visit("draw".into(), Ingredient::Draw(ingredients.draw));
+        visit(["draw", ""], Ingredient::Draw(ingredients.draw));
     }
 }
 

@@ -53,7 +53,7 @@ pub struct LegResult {
     /// What it became.
     pub status: LegStatus,
     /// The resolved input, empty when it never came so far.
-    pub input: IndexMap<String, Value>,
+    pub input: Arc<IndexMap<String, Value>>,
     /// Its output.
     pub output: Option<Output>,
     /// The step's text as JSON, where the step has `json`.
@@ -70,7 +70,7 @@ impl LegResult {
     /// A leg with an output. A step with `json` reads its text; the failure says why it cannot.
     pub fn succeeded(
         step: &crate::graph::Step,
-        input: &IndexMap<String, Value>,
+        input: &Arc<IndexMap<String, Value>>,
         output: &Output,
     ) -> Result<Self, Failure> {
         let json = match &step.json {
@@ -90,7 +90,7 @@ impl LegResult {
 
     /// A leg that never ran.
     pub fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
-        Self { status, input: IndexMap::new(), output: None, json: None, failure, cost: None, ended: None }
+        Self { status, input: Arc::default(), output: None, json: None, failure, cost: None, ended: None }
     }
 }
 

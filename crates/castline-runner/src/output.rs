@@ -1,10 +1,12 @@
 //! Writes files where the user wants them: under `<out>/<workflow>/`, never outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use castline_core::Artifact;
 use castline_core::save::{SavedFile, collision_key};
 use castline_store::Blobs;
 
@@ -13,7 +15,8 @@ use crate::failpoint::{self, Place, Side};
 /// The folder of one workflow's outputs.
 pub(crate) struct OutputFolder {
     folder: PathBuf,
-    taken: BTreeMap<String, String>,
+    /// Who has which name, in the form in which names collide.
+    taken: HashMap<String, Arc<str>>,
     /// Folders that are there, and lead nowhere else.
     safe: BTreeSet<PathBuf>,
 }
@@ -22,7 +25,7 @@ pub(crate) struct OutputFolder {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotWritten {
     #[error("`{path}` was not saved: `{by}` has that name already")]
-    Taken { path: String, by: String },
+    Taken { path: String, by: Arc<str> },
     #[error("`{path}` was not saved: it would leave `{folder}` through a link")]
     Outside { path: String, folder: String },
     #[error("`{path}` was not saved: {cause}; its bytes are safe in the store")]
@@ -31,33 +34,49 @@ pub(crate) enum NotWritten {
 
 impl OutputFolder {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, taken: BTreeMap::new(), safe: BTreeSet::new() }
+        Self { folder, taken: HashMap::new(), safe: BTreeSet::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// Writes a file; an existing one is replaced, and left alone when it is the same.
+    /// Writes files, each for somebody; an existing one is replaced, and left alone when it is
+    /// the same.
     pub(crate) fn write(
         &mut self,
+        files: &[(SavedFile, Arc<str>)],
+        blobs: &Blobs,
+    ) -> Vec<Result<PathBuf, NotWritten>> {
+        let paths: Vec<_> = files.iter().map(|(file, _)| self.folder.join(&file.path)).collect();
+        let seen = blobs.seen_all(&paths);
+        let each = files.iter().zip(paths).zip(seen);
+        each.map(|(((file, by), path), seen)| self.write_one(file, by, path, seen, blobs)).collect()
+    }
+
+    /// Writes a file that was there before as it was `seen`.
+    fn write_one(
+        &mut self,
         file: &SavedFile,
-        for_whom: &str,
+        for_whom: &Arc<str>,
+        path: PathBuf,
+        mut seen: Option<Artifact>,
         blobs: &Blobs,
     ) -> Result<PathBuf, NotWritten> {
-        if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.to_owned())
-            && by != for_whom
-        {
-            return Err(NotWritten::Taken { path: file.path.clone(), by });
+        if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.clone()) {
+            if by != *for_whom {
+                return Err(NotWritten::Taken { path: file.path.clone(), by });
+            }
+            // It was perhaps written since.
+            seen = blobs.seen(&path);
         }
-        let path = self.folder.join(&file.path);
         let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
         if !self.make_parent(&path).map_err(io)? {
             let folder = crate::project::shown(&self.folder);
             return Err(NotWritten::Outside { path: file.path.clone(), folder });
         }
         // What was the same and was not touched since is not read again.
-        if blobs.seen(&path).is_some_and(|seen| seen.digest == file.artifact.digest) {
+        if seen.is_some_and(|seen| seen.digest == file.artifact.digest) {
             return Ok(path);
         }
         let blob = blobs.path(&file.artifact);

@@ -2,8 +2,6 @@
 //!
 //! It is written straight into bytes: a key is made for every leg of a plan.
 
-use std::borrow::Cow;
-
 use serde_json::Number;
 
 use crate::value::Value;
@@ -21,9 +19,9 @@ pub(super) fn value(to: &mut Vec<u8>, of: &Value) {
         Value::String(s) => tagged(to, "string", |to| text(to, s)),
         Value::List(items) => tagged(to, "list", |to| list(to, items)),
         Value::Map(entries) => tagged(to, "map", |to| {
-            map(to, entries.iter().map(|(key, value)| (Cow::from(key), value)).collect(), |to, of| value(to, of));
+            map(to, entries.iter().map(|(key, value)| (["", key], value)).collect(), |to, of| value(to, of));
         }),
-        Value::Media(artifact) => tagged(to, "media", |to| text(to, &artifact.digest.to_string())),
+        Value::Media(artifact) => tagged(to, "media", |to| text(to, artifact.digest.text().as_str())),
     }
 }
 
@@ -48,28 +46,41 @@ pub(super) fn list(to: &mut Vec<u8>, items: &[Value]) {
     to.push(b']');
 }
 
-/// A map; its keys are ordered by their UTF-16 code units.
-pub(super) fn map<T>(
-    to: &mut Vec<u8>,
-    mut entries: Vec<(Cow<'_, str>, T)>,
-    write: impl Fn(&mut Vec<u8>, T),
-) {
-    entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+/// A map whose keys are in two parts, ordered by their UTF-16 code units. Of two first parts none
+/// begins the other.
+pub(super) fn map<T>(to: &mut Vec<u8>, mut entries: Vec<([&str; 2], T)>, write: impl Fn(&mut Vec<u8>, T)) {
+    let order = |a: &str, b: &str| match a.is_ascii() && b.is_ascii() {
+        true => a.cmp(b),
+        false => a.encode_utf16().cmp(b.encode_utf16()),
+    };
+    entries.sort_by(|([a, x], _), ([b, y], _)| a.cmp(b).then_with(|| order(x, y)));
     to.push(b'{');
     for (at, (key, entry)) in entries.into_iter().enumerate() {
         if at > 0 {
             to.push(b',');
         }
-        text(to, &key);
-        to.push(b':');
+        to.push(b'"');
+        key.iter().for_each(|part| escaped(to, part));
+        to.extend_from_slice(b"\":");
         write(to, entry);
     }
     to.push(b'}');
 }
 
-/// A text; JSON's usual way of writing one is the canonical one.
+/// A text.
 pub(super) fn text(to: &mut Vec<u8>, of: &str) {
-    serde_json::to_writer(to, of).expect("memory takes everything");
+    to.push(b'"');
+    escaped(to, of);
+    to.push(b'"');
+}
+
+/// What stands between the quotes of a text; JSON's usual way of writing it is the canonical one.
+fn escaped(to: &mut Vec<u8>, of: &str) {
+    if of.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        return to.extend_from_slice(of.as_bytes());
+    }
+    let quoted = serde_json::to_string(of).expect("memory takes everything");
+    to.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
 }
 
 /// A number, written as the nearest float is.

@@ -48,7 +48,7 @@ pub enum Resolved {
 #[derive(Debug, Clone)]
 pub struct Ready {
     /// What would be sent.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// What it can cost at the provider's or preset's price; none is unpriced.
     pub estimate: Option<Estimate>,
     /// True when the provider takes money.

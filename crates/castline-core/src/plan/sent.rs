@@ -4,6 +4,7 @@
 //! besides that which the step gives.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use castline_spec::Diagnostic;
 use indexmap::IndexMap;
@@ -92,13 +93,13 @@ impl<'p> Sent<'p> {
             provider: route.name.clone(),
             model: to.model.clone(),
             deployment: to.deployment.clone(),
-            input,
+            input: Arc::new(input),
             draw,
             output: step.callee.model.output,
             price: if route.bills { estimate.map(|e| e.max) } else { Some(MicroUsd::ZERO) },
             timeout: step.timeout,
         };
-        Ready { request, estimate, bills: route.bills }
+        Ready { request: Arc::new(request), estimate, bills: route.bills }
     }
 }
 

@@ -77,7 +77,7 @@ pub fn assemble(
     if let Some(kind) = shape.kind.media() {
         right_media(kind, &raw)?;
     }
-    Ok(Output { raw })
+    Ok(Output { raw: raw.into() })
 }
 
 fn replaced(output: Json, fetched: &dyn Fn(&str) -> Option<Artifact>) -> Result<Value, BadOutput> {

@@ -132,7 +132,9 @@ impl Ingredient<'_> {
     /// Its canonical form.
     fn write(&self, to: &mut Vec<u8>) {
         match self {
-            Self::Format(format) => canonical::tagged(to, "number", |to| canonical::number(to, &(*format).into())),
+            Self::Format(format) => {
+                canonical::tagged(to, "number", |to| canonical::number(to, &(*format).into()))
+            }
             Self::Text(text) => canonical::tagged(to, "string", |to| canonical::text(to, text)),
             Self::Value(value) => canonical::value(to, value),
             Self::Draw(values) => canonical::list(to, values),

@@ -22,8 +22,8 @@ use crate::money::MicroUsd;
 use crate::request::Output;
 use crate::templates::to_jinja;
 use crate::value::Value;
-use compiled::{Code, Line, fields_of};
 pub(crate) use compiled::Rules;
+use compiled::{Code, Line, fields_of};
 
 /// Inputs that say how many images a model gives, exactly.
 const COUNTS: [&str; 4] = ["num_outputs", "number_of_images", "num_images", "n"];

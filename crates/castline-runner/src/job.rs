@@ -388,7 +388,12 @@ pub(crate) fn is_paid(state: State) -> bool {
 /// For each success, whether its output and all files of it are there.
 fn there(store: Option<&Store>, briefs: &[Option<Brief>]) -> Vec<bool> {
     let output = |brief: &'_ Option<Brief>| {
-        brief.as_ref().filter(|brief| brief.state == State::Succeeded)?.output.as_ref().map(|output| output.raw.clone())
+        brief
+            .as_ref()
+            .filter(|brief| brief.state == State::Succeeded)?
+            .output
+            .as_ref()
+            .map(|output| output.raw.clone())
     };
     let outputs: Vec<_> = briefs.iter().map(output).collect();
     let files: Vec<_> = outputs.iter().flatten().flat_map(|output| output.media()).collect();

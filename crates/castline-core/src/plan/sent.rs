@@ -10,8 +10,8 @@ use castline_spec::Diagnostic;
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
-use super::resolve::{Ready, is_latest};
 use super::Plan;
+use super::resolve::{Ready, is_latest};
 use crate::field::Field;
 use crate::graph::Step;
 use crate::key::Ingredients;

@@ -44,7 +44,9 @@ impl<'a> Plain<'a> {
     pub(super) fn run(self, name: &str, template: &Template) -> Option<Value> {
         match (&*template.body, template.shape) {
             (Body::Lone(expr), Shape::Lone) => self.look_up(expr).filter(|value| is_simple(value)).cloned(),
-            (Body::Text(parts), Shape::Text) if !name.starts_with(PATH) => self.text(parts).map(Value::String),
+            (Body::Text(parts), Shape::Text) if !name.starts_with(PATH) => {
+                self.text(parts).map(Value::String)
+            }
             _ => None,
         }
     }
@@ -73,7 +75,9 @@ impl<'a> Plain<'a> {
             ExprKind::Name(root) if root == "each" => {
                 let (legs, at) = self.each?;
                 let stands = at.iter().find(|(axis, _)| legs.axes[axis.0].name.as_str() == name.value);
-                stands.filter(|(_, value)| *value != NOWHERE).map(|(axis, value)| &legs.axes[axis.0].values[*value])
+                stands
+                    .filter(|(_, value)| *value != NOWHERE)
+                    .map(|(axis, value)| &legs.axes[axis.0].values[*value])
             }
             ExprKind::Attribute(..) => match self.look_up(of)? {
                 Value::Map(map) => map.get(&name.value),

@@ -251,7 +251,7 @@ impl World {
 /// An output that depends on its name alone: so many pictures, where one prediction gives several.
 pub fn picture(shape: OutputShape, name: &str, count: usize) -> Output {
     if shape.kind == OutputKind::Text {
-        return Output { raw: Value::String(format!("text {name}")) };
+        return Output { raw: Value::String(format!("text {name}")).into() };
     }
     let media_type = match shape.kind {
         OutputKind::Video => "video/mp4",
@@ -268,5 +268,6 @@ pub fn picture(shape: OutputShape, name: &str, count: usize) -> Output {
             height: Some(8),
         })
     };
-    Output { raw: if shape.many { Value::List((0..count).map(picture).collect()) } else { picture(0) } }
+    let raw = if shape.many { Value::List((0..count).map(picture).collect()) } else { picture(0) };
+    Output { raw: raw.into() }
 }

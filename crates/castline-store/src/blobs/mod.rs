@@ -120,7 +120,8 @@ impl Blobs {
     pub fn seen_all(&self, paths: &[PathBuf]) -> Vec<Option<Artifact>> {
         let texts: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
         let seen = self.0.ledger.files(&texts).unwrap_or_default();
-        let seen: Vec<_> = paths.iter().zip(seen.into_iter().chain(std::iter::repeat_n(None, paths.len()))).collect();
+        let seen: Vec<_> =
+            paths.iter().zip(seen.into_iter().chain(std::iter::repeat_n(None, paths.len()))).collect();
         let looked = in_shares(&seen, SHARE, |share| {
             let fits = |(path, seen): &(&PathBuf, Option<FileSeen>)| {
                 seen.as_ref().is_some_and(|seen| Look::at(path).is_ok_and(|look| look.fits(seen)))

@@ -227,7 +227,8 @@ fn leg(leg: &LegRecord, shelf: &Shelf) -> Leg {
     let (word, tone) = state(leg);
     let output = leg.output_json();
     let output = output.as_ref();
-    let input: Vec<_> = leg.request.iter().flat_map(|r| r.input.iter()).map(|(k, v)| (k, plain::json(v))).collect();
+    let input: Vec<_> =
+        leg.request.iter().flat_map(|r| r.input.iter()).map(|(k, v)| (k, plain::json(v))).collect();
     Leg {
         name: leg.leg.name.clone(),
         labels: leg.leg.leg.iter().map(|(axis, value)| (axis.to_string(), label(value))).collect(),

@@ -129,7 +129,8 @@ impl<'f> Table<'f> {
         let widest =
             |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
         let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
-        let mut text = format!("{}\n\n", headline(self.plan().graph.name.as_str(), self.provider(), self.live));
+        let mut text =
+            format!("{}\n\n", headline(self.plan().graph.name.as_str(), self.provider(), self.live));
         let room =
             width.map_or(usize::MAX, |width| width.saturating_sub(names + words + prices + 11).max(16));
         for line in &lines {
@@ -409,17 +410,19 @@ impl Table<'_> {
             (Word::Skip, "skipped"),
             (Word::Out, "not taking part"),
         ];
-        let idle =
-            idle.iter().filter_map(|(word, text)| match rows.iter().filter(|row| row.word == *word).count() {
+        let idle = idle.iter().filter_map(|(word, text)| {
+            match rows.iter().filter(|row| row.word == *word).count() {
                 0 => None,
                 n if n == rows.len() => Some((*text).to_owned()),
                 n => Some(format!("{n} of {} {text}", rows.len())),
-            });
+            }
+        });
         price.into_iter().chain(idle).collect::<Vec<_>>().join(", ")
     }
 
     fn price_of_group(&self, members: &[&Row]) -> String {
-        if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_))
+        if members.iter().all(|row| row.price == members[0].price)
+            && !matches!(members[0].price, Price::Known(_))
         {
             return price_text(members[0].price);
         }

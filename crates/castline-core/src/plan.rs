@@ -6,6 +6,7 @@
 //! Start reading at [`Plan::new`], then [`Plan::resolve`].
 
 mod expand;
+mod place;
 mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +16,15 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph};
+use crate::graph::{Closed, Graph, Role};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
 use crate::routing::Routing;
-use crate::scope::{Scope, StepsView};
+use crate::scope::Scope;
 use crate::value::Value;
 use expand::{Expanded, Nowhere, Opening};
+use place::Place;
 
 #[cfg(test)]
 pub(crate) use resolve::takes;
@@ -167,9 +169,35 @@ impl Plan {
         &self.readers[leg.0]
     }
 
-    /// Legs so that each comes after what it needs.
+    /// The legs that make predictions, so that each comes after what it needs.
     pub fn order(&self) -> Vec<LegId> {
+        let steps = self.graph.order.iter().filter(|step| self.graph.steps[**step].predicts());
+        steps.flat_map(|step| self.legs.of_step(*step)).collect()
+    }
+
+    /// The same with the legs that calls and their outputs are.
+    pub(crate) fn order_of_all(&self) -> Vec<LegId> {
         self.graph.order.iter().flat_map(|step| self.legs.of_step(*step)).collect()
+    }
+
+    /// The legs that make predictions, by their numbers.
+    pub fn predictions(&self) -> impl Iterator<Item = LegId> {
+        (0..self.legs.len()).map(LegId).filter(|leg| self.predicts(*leg))
+    }
+
+    /// How many legs make predictions.
+    pub fn count(&self) -> usize {
+        self.graph.predicting().map(|(step, _)| self.legs.count(step)).sum()
+    }
+
+    /// Steps that make predictions and whose legs are not known yet.
+    pub fn deferred(&self) -> impl Iterator<Item = usize> {
+        self.legs.deferred().filter(|step| self.graph.steps[*step].predicts())
+    }
+
+    /// True for a leg that makes a prediction.
+    pub fn predicts(&self, leg: LegId) -> bool {
+        self.graph.steps[self.legs.step(leg)].predicts()
     }
 
     /// True when the leg takes part in this run.
@@ -191,23 +219,57 @@ impl Plan {
 
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
-        let steps = StepsView {
-            names: self.graph.names.clone(),
-            legs: self.legs.clone(),
-            results: results.clone(),
-            reader: leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(),
-        };
-        Arc::new(Scope::of_workflow(&self.graph, &self.inputs, &self.files, Some(steps)))
+        let frame = leg.map_or(0, |leg| self.graph.steps[self.legs.step(leg)].frame);
+        self.scope_in(frame, leg, results)
+    }
+
+    /// What the template of a leg's path sees: that of a call's output is the call's.
+    pub(crate) fn scope_of_save(&self, leg: LegId, results: &Arc<Results>) -> Arc<Scope> {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)));
+        let frame = call.map_or(step.frame, |call| self.graph.steps[call].frame);
+        self.scope_in(frame, Some(leg), results)
+    }
+
+    fn scope_in(&self, frame: usize, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
+        let place =
+            Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results };
+        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default())
+    }
+
+    /// The step that calls a workflow, for a leg that is an output of it.
+    pub fn call_of_output(&self, leg: LegId) -> Option<Name> {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)))?;
+        Some(self.graph.steps[call].name.clone())
+    }
+
+    /// The leg that calls the workflow of a leg; none for those of the workflow itself.
+    pub(crate) fn caller(&self, leg: LegId) -> Option<LegId> {
+        let frame = self.graph.steps[self.legs.step(leg)].frame;
+        let call = self.graph.frames[frame].call?;
+        self.legs.reading(call, &self.legs.coords(leg), &[]).first().copied()
     }
 }
 
 /// `styled[style=linocut]`.
+///
+/// In a called workflow each axis stands with the step whose workflow opens it:
+/// `hero[product=2]/large[angle=top]`.
 pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
     if labels.is_empty() {
         return step.to_string();
     }
-    let labels: Vec<_> = labels.iter().map(|(axis, label)| format!("{axis}={}", short(label))).collect();
-    format!("{step}[{}]", labels.join(","))
+    let part = |(depth, name): (usize, &str)| {
+        let own = labels.iter().filter(|(axis, _)| axis.as_str().matches('/').count() == depth);
+        let own = own.map(|(axis, label)| {
+            let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
+            format!("{axis}={}", short(label))
+        });
+        let own = own.collect::<Vec<_>>().join(",");
+        if own.is_empty() { name.to_owned() } else { format!("{name}[{own}]") }
+    };
+    step.as_str().split('/').enumerate().map(part).collect::<Vec<_>>().join("/")
 }
 
 fn short(label: &str) -> String {
@@ -227,12 +289,11 @@ fn needs(graph: &Graph, legs: &Legs) -> Vec<Vec<LegId>> {
             for dep in &step.deps {
                 let closed: Vec<_> = match &dep.closed {
                     Closed::None => Vec::new(),
-                    Closed::Every => legs.axes_of(dep.step).to_vec(),
-                    Closed::Named(names) => legs
+                    closed => legs
                         .axes_of(dep.step)
                         .iter()
                         .copied()
-                        .filter(|a| names.contains(&legs.axes[a.0].name))
+                        .filter(|axis| closed.has(&legs.axes[axis.0].name))
                         .collect(),
                 };
                 needed.extend(legs.reading(dep.step, &at, &closed));

@@ -258,7 +258,8 @@ impl Run {
             self.results = Arc::new(self.results.with_room(self.plan.legs.len()));
             self.priorities = priorities(&self.plan);
             for step in before.legs.deferred() {
-                let Some(legs) = self.plan.legs.known(step) else { continue };
+                let predicts = self.plan.graph.steps[step].predicts();
+                let Some(legs) = self.plan.legs.known(step).filter(|_| predicts) else { continue };
                 let step = self.plan.graph.steps[step].name.clone();
                 decision.events.push(Event::LegsOpened { step, legs: legs.count });
             }
@@ -297,7 +298,7 @@ impl Run {
     fn start(&mut self, decision: &mut Decision) {
         decision.events.push(self.started());
         let waits = |leg: &LegId| matches!(self.phases[leg.0], Phase::Waiting(0));
-        let open: Vec<_> = self.plan.order().into_iter().filter(waits).collect();
+        let open: Vec<_> = self.plan.order_of_all().into_iter().filter(waits).collect();
         for leg in open {
             self.open(leg, decision);
         }
@@ -306,16 +307,14 @@ impl Run {
     fn started(&self) -> Event {
         let graph = &self.plan.graph;
         let steps = graph
-            .steps
-            .iter()
-            .enumerate()
+            .predicting()
             .map(|(i, step)| StepSummary {
                 name: step.name.clone(),
                 uses: step.callee.uses.clone(),
                 model: step.callee.model.reference.to_string(),
                 axes: step.axes.keys().cloned().collect(),
                 legs: self.plan.legs.count(i),
-                reads: step.deps.iter().map(|d| graph.steps[d.step].name.clone()).collect(),
+                reads: graph.sources(i).map(|source| graph.steps[source].name.clone()).collect(),
             })
             .collect();
         Event::RunStarted {
@@ -325,7 +324,7 @@ impl Run {
             provider: self.plan.routing.chosen.name.clone(),
             castline_version: self.options.castline_version.clone(),
             steps,
-            legs: self.plan.legs.len(),
+            legs: self.plan.count(),
         }
     }
 
@@ -338,6 +337,7 @@ impl Run {
             Some(Fate::Hit(ready, known)) => {
                 self.reused(leg, &ready, &known.output, known.prediction, decision);
             }
+            Some(Fate::Done(result)) => self.done_at_once(leg, *result, decision),
             Some(Fate::Skip(reason)) => self.skip(leg, reason, decision),
             Some(Fate::Out) => self.not_run(leg, "it takes no part in this run".to_owned(), decision),
             Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready),
@@ -348,6 +348,7 @@ impl Run {
     fn resolve(&mut self, leg: LegId, decision: &mut Decision) {
         match self.plan.resolve(leg, &self.results) {
             Resolved::Ready(ready) => self.ready(leg, ready),
+            Resolved::Done(result) => self.done_at_once(leg, *result, decision),
             Resolved::Skip(reason) => self.skip(leg, reason, decision),
             Resolved::Broken(findings) => {
                 let failure = Failure::new(FailureKind::Input, words(&findings));
@@ -555,6 +556,15 @@ impl Run {
         self.done(leg, result, decision);
     }
 
+    /// A call, or an output of one: nobody is told of it.
+    fn done_at_once(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        if step.save.is_some() && step.call().is_none() {
+            decision.effects.push(Effect::Save(leg));
+        }
+        self.done(leg, result, decision);
+    }
+
     /// A text that does not match the step's `json` is a failure of the leg.
     fn with_json(&self, leg: LegId, ready: &Ready, outcome: Outcome) -> Outcome {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
@@ -584,12 +594,16 @@ impl Run {
     }
 
     fn skip(&mut self, leg: LegId, reason: Skip, decision: &mut Decision) {
-        decision.events.push(Event::LegSkipped { leg: self.leg_ref(leg), reason });
+        if self.plan.predicts(leg) {
+            decision.events.push(Event::LegSkipped { leg: self.leg_ref(leg), reason });
+        }
         self.done(leg, LegResult::without_output(LegStatus::Skipped, None), decision);
     }
 
     fn not_run(&mut self, leg: LegId, reason: String, decision: &mut Decision) {
-        decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
+        if self.plan.predicts(leg) {
+            decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
+        }
         self.done(leg, LegResult::without_output(LegStatus::NotRun, None), decision);
     }
 
@@ -734,10 +748,11 @@ fn shared(outcome: Outcome) -> Outcome {
 /// The longest path, in milliseconds, from each leg to the end.
 fn priorities(plan: &Plan) -> Vec<u64> {
     let mut longest = vec![0; plan.legs.len()];
-    for leg in plan.order().into_iter().rev() {
+    for leg in plan.order_of_all().into_iter().rev() {
         let after = plan.readers(leg).iter().map(|r| longest[r.0]).max().unwrap_or(0);
-        let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
-        longest[leg.0] = after + (model.typical_seconds.unwrap_or(5.0) * 1000.0) as u64;
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let own = if step.predicts() { step.callee.model.typical_seconds.unwrap_or(5.0) } else { 0.0 };
+        longest[leg.0] = after + (own * 1000.0) as u64;
     }
     longest
 }

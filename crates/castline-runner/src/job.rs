@@ -459,7 +459,8 @@ fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<L
     // Of a document with mistakes nothing can be planned.
     let graph = graph.filter(|_| !found.has_errors())?;
     let presets = catalog.found.values().map(|preset| preset.source.clone());
-    let documents = std::iter::once(workflow.source.clone()).chain(presets).collect();
+    let called = catalog.workflows.values().map(|called| called.source.clone());
+    let documents = std::iter::once(workflow.source.clone()).chain(presets).chain(called).collect();
     Some(Loaded { workflow, graph: Arc::new(graph), documents })
 }
 
@@ -549,9 +550,18 @@ fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) ->
 
 /// `--only`, `--until`, `--reroll` and the project's prices.
 fn choices(graph: &Graph, wishes: &Wishes, run: &str, project: &Project) -> Result<Choices, Trouble> {
-    let mut steps: Vec<usize> = wishes.only.iter().map(|name| step(graph, name)).collect::<Result<_, _>>()?;
+    let mut steps = Vec::new();
+    for name in &wishes.only {
+        steps.extend(with_inner(graph, step(graph, name)?));
+    }
     if let Some(name) = &wishes.until {
-        steps.extend(with_needs(graph, step(graph, name)?));
+        for step in with_inner(graph, step(graph, name)?) {
+            steps.extend(with_needs(graph, step));
+        }
+    }
+    if !steps.is_empty() {
+        // Calls and their outputs cost nothing, and what takes part may need them.
+        steps.extend((0..graph.steps.len()).filter(|step| !graph.steps[*step].predicts()));
     }
     steps.sort_unstable();
     steps.dedup();
@@ -566,6 +576,12 @@ fn step(graph: &Graph, name: &str) -> Result<usize, Trouble> {
         message: format!("workflow `{}` has no step `{name}`", graph.name),
         hint: did_you_mean("the step", name, graph.names.keys().map(Name::as_str)),
     })
+}
+
+/// A step, and the steps of the workflow that it calls.
+fn with_inner(graph: &Graph, step: usize) -> Vec<usize> {
+    let inner = graph.steps[step].call().map(|call| call.inner.clone()).unwrap_or_default();
+    std::iter::once(step).chain(inner).collect()
 }
 
 fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
@@ -588,12 +604,22 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
         )
     };
-    let (name, rest) = text.split_once('[').unwrap_or((text, ""));
-    let number = step(graph, name)?;
+    // In a called workflow each axis may stand where it is shown: `hero[product=2]/large[angle=top]`.
+    let (mut name, mut pairs) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once('[') {
+        let (inside, after) = inside.split_once(']').unwrap_or((inside, ""));
+        name.push_str(before);
+        pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
+        rest = after;
+    }
+    name.push_str(rest);
+    let number = step(graph, &name)?;
     let mut legs = BTreeMap::new();
-    for pair in rest.trim_end_matches(']').split(',').filter(|p| !p.is_empty()) {
+    for pair in pairs {
         let (axis, value) = pair.split_once('=').ok_or_else(wrong)?;
-        let axis = graph.steps[number].axes.keys().find(|a| a.as_str() == axis.trim()).ok_or_else(wrong)?;
+        let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
+        let axis = graph.steps[number].axes.keys().rev().find(is_meant).ok_or_else(wrong)?;
         legs.insert(axis.clone(), value.trim().to_owned());
     }
     let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();

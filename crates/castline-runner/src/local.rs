@@ -386,7 +386,7 @@ pub(crate) fn cost_of(forecast: &Forecast, paid: &BTreeSet<Key>) -> Cost {
             _ => {}
         }
     }
-    cost.unknown += forecast.plan.legs.deferred().count();
+    cost.unknown += forecast.plan.deferred().count();
     cost
 }
 
@@ -396,7 +396,7 @@ fn used_providers(forecast: &Forecast, runs_something: bool) -> BTreeSet<Provide
         return BTreeSet::new();
     }
     let plan = &forecast.plan;
-    let steps = plan.graph.steps.iter().enumerate().filter(|(step, _)| plan.may_have_legs(*step));
+    let steps = plan.graph.predicting().filter(|(step, _)| plan.may_have_legs(*step));
     steps
         .map(|(_, step)| &step.callee)
         .filter_map(|callee| plan.routing.route(&callee.model, &callee.model.reference).ok())
@@ -413,7 +413,7 @@ fn whys(forecast: &Forecast) -> BTreeMap<LegId, String> {
             Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first)))
         }
         Fate::Upstream => Some("it reads legs that ran".to_owned()),
-        Fate::Skip(_) | Fate::Broken | Fate::Out => None,
+        Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => None,
     };
     forecast.plan.order().into_iter().filter_map(|leg| Some((leg, word(leg)?))).collect()
 }
@@ -608,6 +608,7 @@ impl Driver {
     /// Writes the files of a leg. What cannot be written is a warning: its bytes are kept.
     fn save(&mut self, leg: LegId) -> Result<(), Trouble> {
         let name = self.run.plan().leg_name(leg);
+        let call = self.run.plan().call_of_output(leg);
         let files = match self.run.plan().saves(leg, self.run.results()) {
             Ok(files) => files,
             Err(why) => {
@@ -617,8 +618,8 @@ impl Driver {
         for file in files {
             let event = match self.folder.write(&file, &name, self.world.store.blobs()) {
                 Ok(path) => Event::Saved {
-                    leg: Some(self.run.leg_ref(leg)),
-                    output: None,
+                    leg: call.is_none().then(|| self.run.leg_ref(leg)),
+                    output: call.clone(),
                     path: self.project.relative(&path),
                     artifact: file.artifact,
                 },

@@ -69,12 +69,13 @@ pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Expla
 
 fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
     let plan = &forecast.plan;
-    let found: Vec<_> = (0..plan.legs.len())
-        .map(LegId)
-        .filter(|leg| {
-            plan.graph.steps[plan.legs.step(*leg)].name.as_str() == wanted || plan.leg_name(*leg) == wanted
-        })
-        .collect();
+    let is_wanted = |leg: &LegId| {
+        let step = plan.graph.steps[plan.legs.step(*leg)].name.as_str();
+        // Of a call all that it makes.
+        let called = || step.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
+        step == wanted || called() || plan.leg_name(*leg) == wanted
+    };
+    let found: Vec<_> = plan.predictions().filter(is_wanted).collect();
     if !found.is_empty() {
         return Ok(found);
     }
@@ -117,10 +118,11 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
         ),
         Fate::Skip(skip) => (format!("skipped: {}", skip.reason()), None),
         Fate::Upstream => {
-            let needs = forecast.plan.needs(leg).iter().filter(|n| forecast.results.get(**n).is_none());
-            let names: Vec<_> = needs.map(|n| format!("`{}`", forecast.plan.leg_name(*n))).take(3).collect();
+            let needs = forecast.open_needs(leg).into_iter();
+            let names: Vec<_> = needs.map(|n| format!("`{}`", forecast.plan.leg_name(n))).take(3).collect();
             (format!("runs, or not: that is known once {} ran", names.join(", ")), None)
         }
+        Fate::Done(_) => ("nothing is to be made for it".to_owned(), None),
         Fate::Broken => ("cannot run: its values do not fit".to_owned(), None),
         Fate::Out => ("takes no part in this run".to_owned(), None),
     }

@@ -12,10 +12,12 @@ use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
+use super::calls::output_for;
 use super::{Axes, Check};
 use crate::callee::Callee;
 use crate::request::FailureKind;
 use crate::results::LegStatus;
+use crate::scope::ATTRIBUTES;
 use crate::types::infer::{Infer, Names};
 use crate::types::{Kinds, Type, describe};
 
@@ -220,6 +222,17 @@ impl Names for View<'_> {
         let (_, declared) = self.known.workflow.steps.get_index(step).expect("a step's number");
         let one = |kind| Type::media(kind);
         let list = |kind| Type::list(&Type::media(kind));
+        let outputs = callee.called.as_ref().map(|called| &called.outputs);
+        if let (Some(outputs), "output") = (outputs, attribute) {
+            let types = outputs.iter().map(|(name, output)| (name.as_str(), &output.gives));
+            return Type::map(types);
+        }
+        if outputs.is_some_and(|outputs| {
+            attribute == "json"
+                || ATTRIBUTES[..9].contains(&attribute) && output_for(outputs, attribute).is_none()
+        }) {
+            return Type::unknown();
+        }
         if !may_offer(callee.model.output.kind, attribute) {
             // This is said already where it is named.
             return Type::unknown();

@@ -11,10 +11,12 @@ use castline_spec::workflow::From;
 use castline_spec::{Code, Diagnostic, DynamicKind, Name, Span, Spanned};
 use indexmap::{IndexMap, IndexSet};
 
+use super::calls::{Depends, output_for, outputs_in_words};
 use super::known::Known;
-use super::{Axes, Check, Closed, Dep, Output, Step};
+use super::{Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
 use crate::callee::Callee;
 use crate::scope::ATTRIBUTES;
+use crate::types::Type;
 
 impl Closed {
     /// What a reference with this `.all` closes.
@@ -92,30 +94,25 @@ impl Check<'_> {
         self.mentions_in(self.workflow.steps[name].with.values().map(|binding| &binding.value))
     }
 
-    /// The axes that the list of an own axis depends on, and the steps that it comes out of.
-    pub(super) fn list_depends_on(
-        &self,
-        axis: &Name,
-        values: &Dynamic,
-        axes: &[Axes],
-    ) -> (BTreeSet<Name>, BTreeSet<usize>) {
-        let (mut over, mut reads) = (BTreeSet::new(), BTreeSet::new());
-        for reference in self.references(values) {
+    /// The axes and inputs that a value depends on, and the steps that it comes out of.
+    pub(super) fn depends_on(&self, value: &Dynamic, axes: &[Axes]) -> Depends {
+        let mut depends = Depends::default();
+        for reference in self.references(value) {
             match &reference.target {
+                Target::Input(input, _) => {
+                    depends.inputs.insert(Name::new(input.value.as_str()));
+                }
                 Target::Each(axis, _) | Target::Index(axis) => {
-                    over.insert(Name::new(axis.value.as_str()));
+                    depends.over.insert(Name::new(axis.value.as_str()));
                 }
                 Target::Step { step, all, .. } => {
                     let Some(step) = self.names.get(step.value.as_str()) else { continue };
-                    let closed = Closed::of(all.as_ref());
-                    over.extend(axes[*step].keys().filter(|axis| !closed.has(axis)).cloned());
-                    reads.insert(*step);
+                    depends.read(*step, &Closed::of(all.as_ref()), axes);
                 }
                 _ => {}
             }
         }
-        over.remove(axis);
-        (over, reads)
+        depends
     }
 
     /// The axes that values mention.
@@ -196,7 +193,13 @@ impl Check<'_> {
                     return Some(finding);
                 }
                 let callee = self.names.get(step.value.as_str()).and_then(|i| callees[*i].as_deref());
-                self.check_attribute(&step.value, all.as_ref(), attribute.as_ref()?, callee)
+                let attribute = attribute.as_ref()?;
+                match callee.and_then(|callee| callee.called.as_ref()) {
+                    Some(called) if ATTRIBUTES.contains(&attribute.value.as_str()) => {
+                        self.check_output_read(reference, called)
+                    }
+                    _ => self.check_attribute(&step.value, all.as_ref(), attribute, callee),
+                }
             }
             _ => None,
         }
@@ -259,13 +262,48 @@ impl Check<'_> {
         })
     }
 
+    /// What is read of a call: the outputs of the workflow.
+    fn check_output_read(&self, reference: &Reference, called: &Graph) -> Option<Diagnostic> {
+        let Target::Step { step, all, attribute: Some(attribute), rest, .. } = &reference.target else {
+            return None;
+        };
+        let (name, outputs) = (attribute.value.as_str(), &called.outputs);
+        let there = || format!("its outputs are {}", outputs_in_words(outputs));
+        match name {
+            "all" if all.is_some() => self.check_attribute(&step.value, all.as_ref(), attribute, None),
+            "json" => {
+                let message = format!("step `{}` calls a workflow, which offers no `json`", step.value);
+                let finding = self.error(Code::UnknownAttribute, attribute.span, message);
+                Some(finding.hint(format!("write `.output.NAME`; {}", there())))
+            }
+            "output" => {
+                let output = rest.first()?;
+                (!outputs.contains_key(output.as_str())).then(|| {
+                    let message = format!("workflow `{}` has no output `{output}`", called.name);
+                    let near = did_you_mean("the output", output, outputs.keys().map(Name::as_str));
+                    self.error(Code::UnknownName, reference.span, message).maybe_hint(near).hint(there())
+                })
+            }
+            port if ATTRIBUTES[..9].contains(&port) => output_for(outputs, port).is_none().then(|| {
+                let message =
+                    format!("workflow `{}` has no output that is surely its `.{port}`", called.name);
+                self.error(Code::MediaMismatch, attribute.span, message)
+                    .hint(format!("write `.output.NAME`; {}", there()))
+            }),
+            _ => None,
+        }
+    }
+
     /// Every text that `read()` names.
-    pub(super) fn reads(&self) -> Vec<(String, Span)> {
+    pub(super) fn reads(&self) -> Vec<Mention> {
         let of_steps = self.workflow.steps.keys().flat_map(|name| self.dynamics(name));
         let others = self.workflow.vars.values().chain(self.workflow.outputs.values()).map(|b| &b.value);
         let references = of_steps.chain(others).flat_map(Dynamic::references);
         let read = references.filter_map(|r| match &r.target {
-            Target::Read(path) => Some((path.value.clone(), path.span)),
+            Target::Read(path) => {
+                let source = self.workflow.source.clone();
+                Some(Mention { source, span: path.span, path: path.value.clone() })
+            }
             _ => None,
         });
         read.collect()
@@ -407,22 +445,37 @@ impl Check<'_> {
                     finding.hint("write what it is, such as `\"{{ steps.STEP.image }}\"`, or remove it"),
                 );
             }
-            self.check_output_types(&binding.value, known);
+            let gives = self.check_output_types(&binding.value, known);
             self.check_output_axes(name, &binding.value, known);
             let value = self.templates.bind(&binding.value, &workflow.source);
-            outputs
-                .insert(name.clone(), Output { value, labels: self.labels(&binding.value), implied: false });
+            let deps = self.deps_of_output(&binding.value);
+            let labels = self.labels(&binding.value);
+            outputs.insert(name.clone(), Output { value, gives, deps, labels, implied: false });
         }
         if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
             let read: BTreeSet<_> =
                 steps.iter().flat_map(|s| &s.deps).filter(|d| !d.order_only).map(|d| d.step).collect();
-            for (i, step) in steps.iter().enumerate() {
+            for (i, step) in steps.iter().enumerate().filter(|(_, step)| step.predicts()) {
                 if !read.contains(&i) {
                     outputs.insert(step.name.clone(), self.implied_output(i, step));
                 }
             }
         }
         outputs
+    }
+
+    /// The steps that an output reads.
+    fn deps_of_output(&self, value: &Dynamic) -> Vec<Dep> {
+        let mut deps: Vec<Dep> = Vec::new();
+        for reference in self.references(value) {
+            let Target::Step { step, all, tested, .. } = &reference.target else { continue };
+            let Some(step) = self.names.get(step.value.as_str()).copied() else { continue };
+            let dep = Dep { step, closed: Closed::of(all.as_ref()), tested: *tested, order_only: false };
+            if !deps.contains(&dep) {
+                deps.push(dep);
+            }
+        }
+        deps
     }
 
     /// What a step that nothing uses yields.
@@ -441,6 +494,13 @@ impl Check<'_> {
             OutputKind::Text => "text",
             OutputKind::Json => "output",
         };
+        let gives = match step.callee.model.output.kind {
+            OutputKind::Text => Type::text(),
+            kind => kind.media().map_or_else(Type::any, Type::media),
+        };
+        let gives = if many { Type::list(&gives) } else { gives };
+        let gives = if all.is_empty() { gives } else { Type::list(&gives) };
+        let dep = Dep { step: number, closed: Closed::Every, tested: false, order_only: false };
         // In brackets every name can be written, one that is a finding too.
         let name = serde_json::Value::from(step.name.as_str());
         let value = self.templates.bind_expression(
@@ -448,7 +508,8 @@ impl Check<'_> {
             &self.workflow.source,
             step.span,
         );
-        Output { value, labels: (!all.is_empty()).then_some(number), implied: true }
+        let labels = (!all.is_empty()).then_some(number);
+        Output { value, gives, deps: vec![dep], labels, implied: true }
     }
 
     fn check_output_axes(&mut self, name: &Name, value: &Dynamic, known: &Known<'_>) {

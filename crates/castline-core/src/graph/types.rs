@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::known::{Known, expression_span};
 use super::values::misfit_finding;
-use super::{Check, Proofs};
+use super::{Check, Mention, Proofs};
 use crate::callee::Callee;
 use crate::field::Field;
 use crate::media::MediaType;
@@ -262,15 +262,17 @@ impl Check<'_> {
     fn paths_in(&mut self, input: &str, items: &[Dynamic]) {
         for item in items {
             let DynamicKind::Literal(Json::String(text)) = &item.kind else { continue };
-            match self.not_a_path(input, text, item.span) {
-                Some(finding) => self.found.push(finding),
-                None => self.files.push((text.clone(), item.span)),
+            if let Some(finding) = self.not_a_path(input, text, item.span) {
+                self.found.push(finding);
+                continue;
             }
+            let source = self.workflow.source.clone();
+            self.files.push(Mention { source, span: item.span, path: text.clone() });
         }
     }
 
-    /// The templates of an output, which stand on no step.
-    pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) {
+    /// The templates of an output, which stand on no step; returns its type.
+    pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) -> Type {
         let view = known.of_outputs();
         let mut infer = Infer::new(&view, &self.workflow.source);
         let given = infer.value(value);
@@ -284,6 +286,7 @@ impl Check<'_> {
             found.push(finding.hint("name what you want of it, such as `.image` or `.text`"));
         }
         self.found.list.extend(found);
+        given
     }
 
     /// An `if` or `where` that is the same whatever comes.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use castline_spec::outside::is_pattern;
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
+use castline_spec::workflow::Input;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Spanned};
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
@@ -16,7 +17,7 @@ use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, input_json, type_words};
 use crate::files::{Broken, NoFile, Origin};
-use crate::graph::{Closed, Feed, Step, is_path, misfit_finding, rule_finding};
+use crate::graph::{Closed, Feed, Pipe, Role, Step, is_path, misfit_finding, rule_finding};
 use crate::inputs::{Given, NoValue, listing, media, value_of};
 use crate::key::Ingredients;
 use crate::legs::LegId;
@@ -25,7 +26,7 @@ use crate::model::{ModelRef, ProviderName, Realm};
 use crate::money::MicroUsd;
 use crate::price::{self, Estimate, Observed};
 use crate::request::Request;
-use crate::results::Results;
+use crate::results::{LegResult, LegStatus, Results};
 use crate::routing::Route;
 use crate::scope::Scope;
 use crate::templates::{Bound, BoundKind, Stop};
@@ -36,6 +37,8 @@ use crate::value::Value;
 pub enum Resolved {
     /// Everything is known.
     Ready(Box<Ready>),
+    /// Nothing is to be made: a call of a workflow with its inputs, or an output of it.
+    Done(Box<LegResult>),
     /// It does not run.
     Skip(Skip),
     /// It reads legs that are not finished. What is known and broken is here already.
@@ -127,17 +130,57 @@ impl Plan {
             Some(Nowhere::Broken(finding)) => return Resolved::Broken(vec![(**finding).clone()]),
             None => {}
         }
+        match self.caller(leg).map(|call| (call, results.get(call))) {
+            Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
+                Resolved::Skip(Skip::Absent(self.leg_name(call)))
+            }
+            // Whether it is called at all is not known yet.
+            Some((call, None)) => match self.resolve_called(leg, results) {
+                Resolved::Pending(findings) | Resolved::Broken(findings) if !self.is_conditional(call) => {
+                    Resolved::Pending(findings)
+                }
+                Resolved::Skip(skip) => Resolved::Skip(skip),
+                _ => Resolved::Pending(Vec::new()),
+            },
+            _ => self.resolve_called(leg, results),
+        }
+    }
+
+    /// True for a call that may be skipped, or that is made by one.
+    fn is_conditional(&self, call: LegId) -> bool {
+        let step = &self.graph.steps[self.legs.step(call)];
+        step.condition.is_some() || self.caller(call).is_some_and(|call| self.is_conditional(call))
+    }
+
+    /// Renders a leg as if its workflow is called.
+    fn resolve_called(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
         let step = &self.graph.steps[self.legs.step(leg)];
         let scope = self.scope(Some(leg), results);
         let mut work =
             Work { plan: self, step, pending: false, unknown: false, absent: None, findings: Vec::new() };
+        if let Role::Gives(output, _) = &step.role {
+            let value = work.render(&output.value, &scope);
+            return value
+                .map_or_else(|| work.stop(), |value| Resolved::Done(Box::new(LegResult::given(value))));
+        }
         match work.condition(&scope) {
             Some(true) => {}
             Some(false) => return Resolved::Skip(Skip::Condition),
             None => return work.stop(),
         }
         let given = work.given(leg, &scope, results);
-        let draw = work.draw(leg, &scope);
+        if let Some(called) = &step.callee.called {
+            if !work.findings.is_empty() || work.absent.is_some() || work.pending {
+                return work.stop();
+            }
+            let (fields, source) = (&step.callee.fields, &called.source);
+            let inputs = work.inputs_of(&called.inputs, source, fields, &given);
+            return match inputs.filter(|_| work.findings.is_empty() && !work.pending) {
+                Some(inputs) => Resolved::Done(Box::new(LegResult::called(inputs))),
+                None => work.stop(),
+            };
+        }
+        let draw = work.draw(leg, results);
         if !work.findings.is_empty() || work.absent.is_some() || work.unknown {
             return work.stop();
         }
@@ -204,7 +247,7 @@ impl Plan {
 
     /// Finds steps whose model the chosen provider does not serve.
     pub fn check_routes(&self) -> Diagnostics {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
+        let steps = self.graph.predicting().filter(|(i, _)| self.may_have_legs(*i));
         Diagnostics {
             list: steps.filter_map(|(_, step)| self.route(step).err()).map(|finding| *finding).collect(),
         }
@@ -218,7 +261,7 @@ impl Plan {
     /// Who runs a step's model.
     fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
         let error = |code, message: String, hint: &str| {
-            Box::new(Diagnostic::error(code, &self.graph.source, step.uses_span, message).hint(hint))
+            Box::new(Diagnostic::error(code, &step.source, step.uses_span, message).hint(hint))
         };
         let model = &step.callee.model;
         let mut reference = model.reference.clone();
@@ -237,7 +280,7 @@ impl Plan {
 
     /// The models that would run by a version that is not pinned yet, and where.
     pub fn unpinned(&self) -> Vec<(ModelRef, ProviderName)> {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
+        let steps = self.graph.predicting().filter(|(i, _)| self.may_have_legs(*i));
         let mut found: Vec<(ModelRef, ProviderName)> = Vec::new();
         for (_, step) in steps {
             let Ok((route, reference)) = self.route(step) else { continue };
@@ -353,7 +396,7 @@ impl Work<'_> {
         let plan = self.plan;
         let at = plan.legs.coords(leg);
         let mut values = Vec::new();
-        for (step, closed) in &feed.sources {
+        for Pipe { step, closed, .. } in &feed.sources {
             if plan.legs.known(*step).is_none() {
                 self.pending = true;
                 values.extend(feed.kind.map(|kind| stand_in(kind, false, 0)));
@@ -399,12 +442,7 @@ impl Work<'_> {
         }
         if values.is_empty() {
             let message = format!("nothing of the right kind came out for `{}`", feed.field);
-            self.findings.push(Diagnostic::error(
-                Code::MediaMismatch,
-                &plan.graph.source,
-                feed.span,
-                message,
-            ));
+            self.findings.push(Diagnostic::error(Code::MediaMismatch, &self.step.source, feed.span, message));
         }
         values.into_iter().next()
     }
@@ -485,23 +523,7 @@ impl Work<'_> {
         own: &IndexMap<String, Field>,
         next: &IndexMap<String, Field>,
     ) -> Option<IndexMap<String, Value>> {
-        let mut inputs = IndexMap::new();
-        for (name, input) in &layer.inputs {
-            let value = match (given.get(name.as_str()).filter(|v| !v.is_null()), &input.default) {
-                (Some(value), _) => Some(value.clone()),
-                (None, Some(default)) => Some(self.default(name, default, &layer.source, own)?),
-                (None, None) => None,
-            };
-            if value.is_none() {
-                let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
-                let span = place.unwrap_or(self.step.uses_span);
-                let message = format!("`{}` needs `{name}`, and this is none", self.step.callee.uses);
-                let finding = Diagnostic::error(Code::MissingInput, &self.plan.graph.source, span, message);
-                self.findings.push(finding.label(&layer.source, input.name_span, "declared here"));
-                return None;
-            }
-            inputs.extend(value.map(|v| (name.clone(), v)));
-        }
+        let inputs = self.inputs_of(&layer.inputs, &layer.source, own, given)?;
         let scope = Arc::new(Scope {
             inputs: Arc::new(inputs),
             vars: layer.vars.clone(),
@@ -522,7 +544,35 @@ impl Work<'_> {
         Some(out)
     }
 
-    /// What an input of a derived preset is when nothing is given for it.
+    /// What is given for declared inputs, else their defaults.
+    fn inputs_of(
+        &mut self,
+        declared: &IndexMap<Name, Input>,
+        source: &Source,
+        own: &IndexMap<String, Field>,
+        given: &IndexMap<String, Value>,
+    ) -> Option<IndexMap<Name, Value>> {
+        let mut inputs = IndexMap::new();
+        for (name, input) in declared {
+            let value = match (given.get(name.as_str()).filter(|v| !v.is_null()), &input.default) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some(default)) => Some(self.default(name, default, source, own)?),
+                (None, None) => None,
+            };
+            if value.is_none() {
+                let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
+                let span = place.unwrap_or(self.step.uses_span);
+                let message = format!("`{}` needs `{name}`, and this is none", self.step.callee.uses);
+                let finding = Diagnostic::error(Code::MissingInput, &self.step.source, span, message);
+                self.findings.push(finding.label(source, input.name_span, "declared here"));
+                return None;
+            }
+            inputs.extend(value.map(|v| (name.clone(), v)));
+        }
+        Some(inputs)
+    }
+
+    /// What an input of a derived preset or of a called workflow is when nothing is given for it.
     fn default(
         &mut self,
         name: &Name,
@@ -545,18 +595,24 @@ impl Work<'_> {
         }
     }
 
-    /// The draw: own axes that the request never mentions, then `draw`, then a re-roll.
-    fn draw(&mut self, leg: LegId, scope: &Arc<Scope>) -> Vec<Value> {
-        let mut draw = self.plan.own_draw(leg);
-        match (self.plan.reroll(leg), &self.step.draw) {
+    /// The draw: that of the calling step, then own axes that the request never mentions, then
+    /// `draw` or a re-roll.
+    fn draw(&mut self, leg: LegId, results: &Arc<Results>) -> Vec<Value> {
+        let plan = self.plan;
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let mut draw = plan.caller(leg).map(|call| self.draw(call, results)).unwrap_or_default();
+        draw.extend(plan.own_draw(leg));
+        match (plan.reroll(leg), &step.draw) {
             (Some(token), _) => draw.push(token.into()),
             (None, Some(bound)) => {
-                draw.extend(self.render(bound, scope).filter(|value| !value.is_null()));
+                let scope = plan.scope(Some(leg), results);
+                draw.extend(self.render(bound, &scope).filter(|value| !value.is_null()));
             }
             (None, None) => {}
         }
-        if !self.step.cache {
-            draw.push(Value::String(format!("run {}", self.plan.choices.run)));
+        // A call passes it on to its steps.
+        if !step.cache && step.predicts() {
+            draw.push(Value::String(format!("run {}", plan.choices.run)));
         }
         draw
     }
@@ -633,7 +689,7 @@ impl Work<'_> {
     /// The whole input against the model's schema and rules.
     fn check_whole(&mut self, input: &IndexMap<String, Value>) {
         let model = &self.step.callee.model;
-        let source = &self.plan.graph.source;
+        let source = &self.step.source;
         let span = self.step.with_span.unwrap_or(self.step.uses_span);
         let json = input_json(input);
         for misfit in model.misfits(&json) {

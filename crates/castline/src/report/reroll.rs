@@ -13,6 +13,13 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
 
 fn line(plan: &Plan, reroll: &Reroll) -> String {
     let step = &plan.graph.steps[reroll.step].name;
+    let depth = step.as_str().matches('/').count();
+    if let Some(axis) = reroll.legs.keys().find(|axis| axis.as_str().matches('/').count() < depth) {
+        return format!(
+            "the new draw of `{step}` cannot be kept for one `{axis}` alone: its workflow does not know that \
+             axis; give the workflow an input for `draw`"
+        );
+    }
     let conditions: Vec<_> =
         reroll.legs.iter().map(|(axis, label)| condition(plan, reroll.step, axis, label)).collect();
     // In quotes: a draw of digits alone would be a number, and another draw.
@@ -35,5 +42,6 @@ fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
         Some(Value::Bool(b)) => b.to_string(),
         _ => format!("'{}'", label.replace('\\', "\\\\").replace('\'', "\\'")),
     };
+    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
     format!("each.{axis} == {literal}")
 }

@@ -331,6 +331,14 @@ impl Run {
     /// Everything that a leg waits for has ended: what becomes of it?
     fn open(&mut self, leg: LegId, decision: &mut Decision) {
         if let Some(reason) = self.blocked(leg) {
+            // Nobody goes on with what a call gives in part, but it can be looked at.
+            if let (false, Resolved::Done(mut given)) =
+                (self.plan.predicts(leg), self.plan.resolve(leg, &self.results))
+                && given.output.is_some()
+            {
+                given.status = LegStatus::NotRun;
+                return self.done_at_once(leg, *given, decision);
+            }
             return self.not_run(leg, reason, decision);
         }
         match self.known.remove(&leg) {

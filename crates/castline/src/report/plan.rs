@@ -154,9 +154,15 @@ impl Table {
         steps
     }
 
-    /// For each step in one line what its legs can cost, and which of them do not run.
+    /// For each step in one line what its legs can cost, and which of them do not run; for one that
+    /// calls a workflow what all legs of that can.
     pub(crate) fn notes(&self) -> IndexMap<&str, String> {
-        self.steps().into_iter().map(|(step, rows)| (step, note(&rows))).collect()
+        let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
+        for row in &self.rows {
+            let step = row.step.split('/').next().unwrap_or_default();
+            steps.entry(step).or_default().push(row);
+        }
+        steps.into_iter().map(|(step, rows)| (step, note(&rows))).collect()
     }
 
     /// A line for each leg, or for each kind of leg where a step has many.

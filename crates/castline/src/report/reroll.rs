@@ -37,11 +37,26 @@ fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
         let at = a.labels.iter().position(|l| l == label)?;
         a.values.get(at)
     });
-    let literal = match found {
+    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
+    // A row is called by one of its cells.
+    if let Some(Value::Map(row)) = found {
+        let named = row.iter().find(|(_, cell)| match cell {
+            Value::String(text) => text == label,
+            Value::Number(number) => number.to_string() == label,
+            _ => false,
+        });
+        if let Some((column, cell)) = named {
+            return format!("each.{axis}.{column} == {}", literal(Some(cell), label));
+        }
+    }
+    format!("each.{axis} == {}", literal(found, label))
+}
+
+/// A value as a template writes it.
+fn literal(value: Option<&Value>, label: &str) -> String {
+    match value {
         Some(Value::Number(n)) => n.to_string(),
         Some(Value::Bool(b)) => b.to_string(),
         _ => format!("'{}'", label.replace('\\', "\\\\").replace('\'', "\\'")),
-    };
-    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
-    format!("each.{axis} == {literal}")
+    }
 }

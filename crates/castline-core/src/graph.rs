@@ -302,17 +302,24 @@ impl Graph {
     }
 
     /// The steps that make predictions and that a step reads: each once, calls looked through.
-    pub fn sources(&self, step: usize) -> impl Iterator<Item = usize> {
-        let (mut found, mut seen) = (IndexSet::new(), BTreeSet::new());
+    pub fn sources(&self, step: usize) -> IndexSet<usize> {
+        let (mut found, mut calls, mut seen) = (IndexSet::new(), Vec::new(), BTreeSet::new());
         let mut next: Vec<usize> = self.steps[step].deps.iter().rev().map(|dep| dep.step).collect();
         while let Some(source) = next.pop() {
-            if self.steps[source].predicts() {
-                found.insert(source);
-            } else if seen.insert(source) {
-                next.extend(self.steps[source].deps.iter().rev().map(|dep| dep.step));
+            if !seen.insert(source) {
+                continue;
+            }
+            match self.steps[source].role {
+                Role::Predicts => drop(found.insert(source)),
+                Role::Gives(..) => next.extend(self.steps[source].deps.iter().rev().map(|dep| dep.step)),
+                Role::Calls(_) => calls.push(source),
             }
         }
-        found.into_iter()
+        // What a call reads is read by all that comes out of it.
+        if found.is_empty() {
+            found.extend(calls.into_iter().flat_map(|call| self.sources(call)));
+        }
+        found
     }
 
     /// The steps that read a step.

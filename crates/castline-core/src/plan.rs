@@ -16,7 +16,7 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph, Role};
+use crate::graph::{Closed, Dep, Graph, Role};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
@@ -136,15 +136,28 @@ impl Plan {
             return (legs.count, Some(legs.count));
         }
         let step = &self.graph.steps[step];
+        // Places on axes that a known step has together, where these are not all combinations.
+        let places = |dep: &Dep| {
+            let axes = self.legs.axes_of(dep.step).iter().copied();
+            let open: Vec<_> = axes.filter(|axis| !dep.closed.has(&self.legs.axes[axis.0].name)).collect();
+            let count = self.legs.places(dep.step, &open)?.len();
+            Some((open.into_iter().map(|axis| self.legs.axes[axis.0].name.clone()).collect(), count))
+        };
+        let deps = step.deps.iter().filter(|dep| !dep.order_only && self.legs.known(dep.step).is_some());
+        let together: Option<(BTreeSet<Name>, usize)> =
+            deps.filter_map(places).max_by_key(|(axes, _): &(BTreeSet<Name>, usize)| axes.len());
+        let (joint, count) = together.unwrap_or((BTreeSet::new(), 1));
         let of_axis = |name: &Name, opener: &usize| {
             let axes = self.legs.axes_of(*opener).iter().map(|axis| &self.legs.axes[axis.0]);
             let known = axes.into_iter().find(|axis| axis.name == *name).map(|axis| axis.values.len());
             known.map_or(self.graph.steps[*opener].each[name].length, |n| (n, Some(n)))
         };
-        let lengths = step.axes.iter().filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
-        let (least, most) = lengths.fold((1, Some(1)), |(least, most): (usize, Option<usize>), (a, b)| {
-            (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
-        });
+        let others = step.axes.iter().filter(|(name, _)| !joint.contains(*name));
+        let lengths = others.filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
+        let (least, most) =
+            lengths.fold((count, Some(count)), |(least, most): (usize, Option<usize>), (a, b)| {
+                (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
+            });
         (if step.r#where.is_some() { 0 } else { least }, most)
     }
 

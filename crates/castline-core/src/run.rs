@@ -314,7 +314,7 @@ impl Run {
                 model: step.callee.model.reference.to_string(),
                 axes: step.axes.keys().cloned().collect(),
                 legs: self.plan.legs.count(i),
-                reads: graph.sources(i).map(|source| graph.steps[source].name.clone()).collect(),
+                reads: graph.sources(i).into_iter().map(|source| graph.steps[source].name.clone()).collect(),
             })
             .collect();
         Event::RunStarted {

@@ -449,11 +449,11 @@ impl LegView {
                 Jinja::from_pairs(inputs.iter().map(|(name, value)| (name.to_string(), to_jinja(value))))
             }),
             (Some(_), "seed") => result.inputs.as_ref().and_then(|inputs| inputs.get("seed")).map(to_jinja),
-            (Some(_), "error") => {
-                std::iter::once(result).chain(self.ends()).find_map(|end| offered(end, "error"))
-            }
-            (Some(_), "cost") => {
-                let costs = self.ends().filter_map(|end| end.cost);
+            (Some(call), "error") => std::iter::once(result)
+                .chain(self.ended(call.decides.iter().copied()))
+                .find_map(|end| offered(end, "error")),
+            (Some(call), "cost") => {
+                let costs = self.ended(call.inner.clone()).filter_map(|end| end.cost);
                 Some(Jinja::from(costs.fold(MicroUsd::ZERO, |sum, cost| sum + cost).usd()))
             }
             (Some(_), "output") => Some(Jinja::from_object(Outputs { of: vec![self.clone()], all: false })),
@@ -482,14 +482,12 @@ impl LegView {
         Some(Self { leg, ..self.clone() })
     }
 
-    /// How the legs ended that decide about a call.
-    fn ends(&self) -> impl Iterator<Item = &LegResult> {
-        let steps = self.steps();
-        let at = steps.legs.coords(self.leg);
-        let inner = self.call().into_iter().flat_map(|call| &call.decides);
-        inner
-            .flat_map(move |step| steps.legs.reading(*step, &at, &[]))
-            .filter_map(|leg| steps.results.get(leg))
+    /// How the legs of steps ended that belong to a call, those that have.
+    fn ended(&self, steps: impl Iterator<Item = usize>) -> impl Iterator<Item = &LegResult> {
+        let view = self.steps();
+        let at = view.legs.coords(self.leg);
+        let legs = steps.flat_map(move |step| view.legs.reading(step, &at, &[]));
+        legs.filter_map(|leg| view.results.get(leg))
     }
 
     /// How the leg ended; a call ends as the worst of its legs.

@@ -207,6 +207,11 @@ impl<'a> Loader<'a> {
         if self.depth > MOST_CALLS {
             let message = format!("workflows call each other more than {MOST_CALLS} deep");
             self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
+            let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
+                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Model(_) => None,
+            });
+            self.catalog.broken.extend(uses);
             return;
         }
         self.depth += 1;

@@ -73,7 +73,9 @@ fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
         let step = plan.graph.steps[plan.legs.step(*leg)].name.as_str();
         // Of a call all that it makes.
         let called = || step.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
-        step == wanted || called() || plan.leg_name(*leg) == wanted
+        let name = plan.leg_name(*leg);
+        let of_call = || name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
+        step == wanted || called() || name == wanted || of_call()
     };
     let found: Vec<_> = plan.predictions().filter(is_wanted).collect();
     if !found.is_empty() {

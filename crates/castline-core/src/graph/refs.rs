@@ -163,9 +163,7 @@ impl Check<'_> {
     }
 
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
-        // What is no name has its finding.
-        let known = self.names.contains_key(name) || !Name::is_identifier(name);
-        (!known && !self.workflow.incomplete).then(|| {
+        (!self.names.contains_key(name) && !self.workflow.incomplete).then(|| {
             self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
                 .caret("no such step")
                 .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
@@ -264,7 +262,7 @@ impl Check<'_> {
 
     /// What is read of a call: the outputs of the workflow.
     fn check_output_read(&self, reference: &Reference, called: &Graph) -> Option<Diagnostic> {
-        let Target::Step { step, all, attribute: Some(attribute), rest, .. } = &reference.target else {
+        let Target::Step { step, all, attribute: Some(attribute), .. } = &reference.target else {
             return None;
         };
         let (name, outputs) = (attribute.value.as_str(), &called.outputs);
@@ -275,14 +273,6 @@ impl Check<'_> {
                 let message = format!("step `{}` calls a workflow, which offers no `json`", step.value);
                 let finding = self.error(Code::UnknownAttribute, attribute.span, message);
                 Some(finding.hint(format!("write `.output.NAME`; {}", there())))
-            }
-            "output" => {
-                let output = rest.first()?;
-                (!outputs.contains_key(output.as_str())).then(|| {
-                    let message = format!("workflow `{}` has no output `{output}`", called.name);
-                    let near = did_you_mean("the output", output, outputs.keys().map(Name::as_str));
-                    self.error(Code::UnknownName, reference.span, message).maybe_hint(near).hint(there())
-                })
             }
             port if ATTRIBUTES[..9].contains(&port) => output_for(outputs, port).is_none().then(|| {
                 let message =

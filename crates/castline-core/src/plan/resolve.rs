@@ -98,6 +98,8 @@ pub enum Skip {
     Condition,
     /// It reads a leg that has no output.
     Absent(String),
+    /// It belongs to a call whose `if` is false.
+    Uncalled(String),
 }
 
 impl Skip {
@@ -106,6 +108,7 @@ impl Skip {
         match self {
             Self::Condition => "its `if` is false".to_owned(),
             Self::Absent(leg) => format!("it reads `{leg}`, which has no output"),
+            Self::Uncalled(call) => format!("the `if` of `{call}` is false"),
         }
     }
 }
@@ -132,7 +135,11 @@ impl Plan {
         }
         match self.caller(leg).map(|call| (call, results.get(call))) {
             Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
-                Resolved::Skip(Skip::Absent(self.leg_name(call)))
+                Resolved::Skip(match self.resolve(call, results) {
+                    Resolved::Skip(Skip::Condition) => Skip::Uncalled(self.leg_name(call)),
+                    Resolved::Skip(why) => why,
+                    _ => Skip::Absent(self.leg_name(call)),
+                })
             }
             // Whether it is called at all is not known yet.
             Some((call, None)) => match self.resolve_called(leg, results) {

@@ -14,6 +14,7 @@ use indexmap::IndexSet;
 
 use crate::graph::Role;
 use crate::legs::LegId;
+use crate::money::MicroUsd;
 use crate::plan::{Plan, Ready, Resolved, Skip};
 use crate::request::{Key, Output};
 use crate::results::{LegResult, LegStatus, Results};
@@ -351,8 +352,9 @@ impl Forecast {
     fn hit(&mut self, leg: LegId, ready: Box<Ready>, known: Known) {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         match LegResult::succeeded(step, &ready.request.input, &known.output) {
-            Ok(result) => {
+            Ok(mut result) => {
                 self.told[leg.0] = true;
+                result.cost = Some(MicroUsd::ZERO);
                 self.results.set(leg, result);
                 self.settle(leg, Fate::Hit(ready, known));
             }

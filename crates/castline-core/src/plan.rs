@@ -6,6 +6,7 @@
 //! Start reading at [`Plan::new`], then [`Plan::resolve`].
 
 mod expand;
+mod fit;
 mod place;
 mod resolve;
 
@@ -16,7 +17,7 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Dep, Graph, Role};
+use crate::graph::{Aligned, Closed, Dep, Graph, Output, Role};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
@@ -27,7 +28,7 @@ use expand::{Expanded, Nowhere, Opening};
 use place::Place;
 
 #[cfg(test)]
-pub(crate) use resolve::takes;
+pub(crate) use fit::takes;
 pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
@@ -232,8 +233,14 @@ impl Plan {
 
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
-        let frame = leg.map_or(0, |leg| self.graph.steps[self.legs.step(leg)].frame);
-        self.scope_in(frame, leg, results)
+        let step = leg.map(|leg| &self.graph.steps[self.legs.step(leg)]);
+        let aligned = step.map(|step| step.aligned.clone()).unwrap_or_default();
+        self.scope_in(step.map_or(0, |step| step.frame), leg, &aligned, results)
+    }
+
+    /// What the template of an output sees.
+    pub(crate) fn scope_of_output(&self, output: &Output, results: &Arc<Results>) -> Arc<Scope> {
+        self.scope_in(0, None, &output.aligned, results)
     }
 
     /// What the template of a leg's path sees: that of a call's output is the call's.
@@ -241,13 +248,19 @@ impl Plan {
         let step = &self.graph.steps[self.legs.step(leg)];
         let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)));
         let frame = call.map_or(step.frame, |call| self.graph.steps[call].frame);
-        self.scope_in(frame, Some(leg), results)
+        self.scope_in(frame, Some(leg), &step.aligned, results)
     }
 
-    fn scope_in(&self, frame: usize, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
+    fn scope_in(
+        &self,
+        frame: usize,
+        leg: Option<LegId>,
+        aligned: &Aligned,
+        results: &Arc<Results>,
+    ) -> Arc<Scope> {
         let place =
             Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results };
-        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default())
+        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), aligned)
     }
 
     /// The step that calls a workflow, for a leg that is an output of it.
@@ -280,7 +293,10 @@ pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
             format!("{axis}={}", short(label))
         });
         let own = own.collect::<Vec<_>>().join(",");
-        if own.is_empty() { name.to_owned() } else { format!("{name}[{own}]") }
+        // An output stands after the call that gives it: `hero[product=2].image`.
+        let (name, output) =
+            name.split_once('.').map_or((name, String::new()), |(name, o)| (name, format!(".{o}")));
+        if own.is_empty() { format!("{name}{output}") } else { format!("{name}[{own}]{output}") }
     };
     step.as_str().split('/').enumerate().map(part).collect::<Vec<_>>().join("/")
 }

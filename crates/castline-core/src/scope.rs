@@ -4,7 +4,7 @@
 //! finds an absent value, or one that is not known yet, is written down in [`Reads`], so
 //! that the caller can tell a skipped leg from a mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{Error, ErrorKind, State};
 
 use crate::files::{FileContent, FileRef, Files, NoFile, Origin, Want};
-use crate::graph::{Call, Frame, Graph, output_for};
+use crate::graph::{Aligned, Call, Frame, Graph, output_for};
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE};
 use crate::media::Artifact;
 use crate::money::MicroUsd;
@@ -75,6 +75,8 @@ pub struct StepsView {
     pub results: Arc<Results>,
     /// Where the reader stands.
     pub reader: Coords,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
 }
 
 impl StepsView {
@@ -452,6 +454,8 @@ impl LegView {
             (Some(call), "error") => std::iter::once(result)
                 .chain(self.ended(call.decides.iter().copied()))
                 .find_map(|end| offered(end, "error")),
+            // What is skipped gives nothing.
+            (Some(_), _) if result.status != LegStatus::Succeeded && name != "error" => None,
             (Some(call), "cost") => {
                 let costs = self.ended(call.inner.clone()).filter_map(|end| end.cost);
                 Some(Jinja::from(costs.fold(MicroUsd::ZERO, |sum, cost| sum + cost).usd()))
@@ -480,6 +484,19 @@ impl LegView {
         let found = steps.legs.reading(step, &steps.legs.coords(self.leg), &[]);
         let [leg] = found[..] else { return None };
         Some(Self { leg, ..self.clone() })
+    }
+
+    /// True for a leg with an output: a call has these, or has ended well where nobody reads any.
+    /// None when that is not known yet.
+    fn has_output(&self, outputs: Option<&BTreeSet<usize>>) -> Option<bool> {
+        let steps = self.steps();
+        if self.call().is_none() {
+            return self.result().map(|result| result.output.is_some());
+        }
+        let Some(outputs) = outputs else { return Some(self.status()? == LegStatus::Succeeded) };
+        let at = steps.legs.coords(self.leg);
+        let mut legs = outputs.iter().flat_map(|step| steps.legs.reading(*step, &at, &[]));
+        legs.try_fold(true, |all, leg| Some(all && steps.results.get(leg)?.output.is_some()))
     }
 
     /// How the legs of steps ended that belong to a call, those that have.
@@ -655,16 +672,11 @@ impl AllView {
             );
         }
         for leg in self.legs.iter().map(|leg| self.leg(*leg)) {
-            let has_output = match (leg.result(), leg.call()) {
-                (Some(result), None) => result.output.is_some(),
-                (_, _) if leg.status().is_none() => {
-                    self.scope.pending();
-                    false
-                }
-                (_, Some(_)) => leg.status() == Some(LegStatus::Succeeded),
-                (None, None) => false,
-            };
-            if has_output {
+            let has_output = leg.has_output(steps.aligned.get(&self.step));
+            if has_output.is_none() {
+                self.scope.pending();
+            }
+            if has_output == Some(true) {
                 for (axis, value) in steps.values(leg.leg) {
                     columns.entry(axis).or_default().push(value);
                 }

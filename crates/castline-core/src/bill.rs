@@ -27,7 +27,9 @@ impl Price {
         match forecast.fate(leg) {
             Fate::Run(ready, _) => ready.estimate.map_or(Self::Unpriced, Self::known),
             Fate::Upstream => Self::expected(&forecast.plan, forecast.plan.legs.step(leg)),
-            Fate::Hit(..) | Fate::Same(..) | Fate::Skip(_) | Fate::Broken | Fate::Out => Self::None,
+            Fate::Hit(..) | Fate::Same(..) | Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => {
+                Self::None
+            }
         }
     }
 
@@ -99,9 +101,9 @@ impl Bill {
     /// The same of some of its steps.
     pub fn of_steps(forecast: &Forecast, wanted: impl Fn(usize) -> bool) -> Self {
         let plan = &forecast.plan;
-        let legs = (0..plan.legs.len()).map(LegId).filter(|leg| wanted(plan.legs.step(*leg)));
+        let legs = plan.predictions().filter(|leg| wanted(plan.legs.step(*leg)));
         let known = legs.map(|leg| (forecast.fate(leg).word(), Price::of(forecast, leg), ONE));
-        let late = plan.legs.deferred().filter(|step| wanted(*step)).map(|step| {
+        let late = plan.deferred().filter(|step| wanted(*step)).map(|step| {
             let price = Price::of_step(forecast, step);
             (Word::of_step(forecast, step), price, plan.legs_expected(step))
         });

@@ -11,11 +11,12 @@ use castline_spec::preset::{Body, ModelPreset, OutputKind, Port, PriceRule, Rout
 use castline_spec::schema::MediaKind;
 use castline_spec::template::Target;
 use castline_spec::workflow::{Binding, Input};
-use castline_spec::{Code, Diagnostic, Diagnostics, Name, Preset, Source, Span};
+use castline_spec::{Code, Diagnostic, Diagnostics, Name, Preset, Source, Span, Workflow};
 use indexmap::IndexMap;
 use jsonschema::Validator;
 
 use crate::field::{Field, compile};
+use crate::graph::Graph;
 use crate::model::ModelRef;
 use crate::request::OutputShape;
 use crate::templates::{Bound, Templates};
@@ -26,7 +27,9 @@ use crate::value::Value;
 pub struct Catalog {
     /// Loaded presets, by [`Catalog::key`].
     pub found: BTreeMap<String, Arc<Preset>>,
-    /// Presets that exist and are broken; their findings are reported elsewhere.
+    /// Loaded workflows, by the same keys.
+    pub workflows: BTreeMap<String, Arc<Workflow>>,
+    /// Presets and workflows that exist and are broken; their findings are reported elsewhere.
     pub broken: BTreeSet<String>,
     /// The names of all presets, for hints.
     pub known: Vec<String>,
@@ -60,6 +63,8 @@ pub struct Callee {
     pub layers: Vec<Layer>,
     /// What is called in the end.
     pub model: Model,
+    /// The workflow that is called instead of a model.
+    pub called: Option<Arc<Graph>>,
 }
 
 /// A derived preset.
@@ -109,6 +114,25 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model of which nothing is known.
+    pub(crate) fn unknown(reference: ModelRef, preset: String, source: &Source) -> Self {
+        Self {
+            reference,
+            preset,
+            source: source.clone(),
+            schema: None,
+            fields: IndexMap::new(),
+            validator: None,
+            rules: Vec::new(),
+            price: Vec::new(),
+            defaults: IndexMap::new(),
+            routes: IndexMap::new(),
+            output: OutputShape { kind: OutputKind::Json, many: false },
+            task: None,
+            typical_seconds: None,
+        }
+    }
+
     /// Every way in which a whole input does not fit: its schema first, else its rules.
     pub fn misfits(&self, input: &serde_json::Value) -> Vec<crate::field::Misfit> {
         let Some(validator) = self.validator.as_ref().filter(|v| !v.is_valid(input)) else {
@@ -128,12 +152,52 @@ impl Model {
 pub struct Callees<'a> {
     catalog: &'a Catalog,
     built: BTreeMap<String, Option<Arc<Callee>>>,
+    /// Called workflows, by their documents.
+    graphs: BTreeMap<Arc<str>, Option<Arc<Graph>>>,
+    /// The documents of the workflows that are being checked, each called by the one before.
+    open: Vec<Arc<str>>,
+}
+
+/// A workflow that another one calls.
+#[derive(Debug)]
+pub(crate) enum Entered {
+    /// It was checked before; none is a broken one.
+    Before(Option<Arc<Graph>>),
+    /// It is to be checked now.
+    Now,
 }
 
 impl<'a> Callees<'a> {
     /// For the presets of a catalog.
     pub fn new(catalog: &'a Catalog) -> Self {
-        Self { catalog, built: BTreeMap::new() }
+        Self { catalog, built: BTreeMap::new(), graphs: BTreeMap::new(), open: Vec::new() }
+    }
+
+    /// The workflow that a document means, when it is none of a preset.
+    pub fn workflow(&self, source: &Source, uses: &str) -> Option<Arc<Workflow>> {
+        self.catalog.workflows.get(&Catalog::key(source, uses)).cloned()
+    }
+
+    /// Begins with a workflow that another one calls. The documents on the way when it calls
+    /// itself in the end.
+    pub(crate) fn enter(&mut self, called: &Source, caller: &Source) -> Result<Entered, Vec<String>> {
+        if let Some(graph) = self.graphs.get(&called.name) {
+            return Ok(Entered::Before(graph.clone()));
+        }
+        if self.open.is_empty() {
+            self.open.push(caller.name.clone());
+        }
+        if let Some(from) = self.open.iter().position(|open| *open == called.name) {
+            return Err(self.open[from..].iter().chain([&called.name]).map(ToString::to_string).collect());
+        }
+        self.open.push(called.name.clone());
+        Ok(Entered::Now)
+    }
+
+    /// Ends with a called workflow.
+    pub(crate) fn leave(&mut self, called: &Source, graph: Option<Arc<Graph>>) {
+        self.open.pop();
+        self.graphs.insert(called.name.clone(), graph);
     }
 
     /// A raw model, unchecked.
@@ -153,21 +217,8 @@ impl<'a> Callees<'a> {
                 );
             })
             .ok()?;
-        let model = Model {
-            reference,
-            preset: format!("model:{text}"),
-            source: source.clone(),
-            schema: None,
-            fields: IndexMap::new(),
-            validator: None,
-            rules: Vec::new(),
-            price: Vec::new(),
-            defaults: IndexMap::new(),
-            routes: IndexMap::new(),
-            output: OutputShape { kind: OutputKind::Json, many: false },
-            task: None,
-            typical_seconds: None,
-        };
+        let preset = format!("model:{text}");
+        let model = Model::unknown(reference, preset, source);
         Some(Arc::new(Callee {
             uses: model.preset.clone(),
             name: model.preset.clone(),
@@ -176,6 +227,7 @@ impl<'a> Callees<'a> {
             ports: IndexMap::new(),
             layers: Vec::new(),
             model,
+            called: None,
         }))
     }
 
@@ -466,6 +518,7 @@ fn finish(uses: &str, outermost: &Preset, mut layers: Vec<Layer>, mut model: Mod
         ports: outermost.ports.clone(),
         layers,
         model,
+        called: None,
     }
 }
 

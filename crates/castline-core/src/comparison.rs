@@ -141,7 +141,7 @@ fn sides<'a>(forecast: &Forecast, recipes: &'a Recipes) -> IndexMap<(Name, Strin
         let place = (leg.step.clone(), serde_json::to_string(&leg.leg).unwrap_or_default());
         (place, Side { id, leg, recipe: &recipes.legs[id.0] })
     };
-    (0..forecast.plan.legs.len()).map(LegId).map(side).collect()
+    forecast.plan.predictions().map(side).collect()
 }
 
 fn change(word_before: Word, before: &Side<'_>, word: Word, now: &Side<'_>) -> Change {

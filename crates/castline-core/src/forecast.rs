@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
+use crate::graph::Role;
 use crate::legs::LegId;
+use crate::money::MicroUsd;
 use crate::plan::{Plan, Ready, Resolved, Skip};
 use crate::request::{Key, Output};
 use crate::results::{LegResult, LegStatus, Results};
@@ -28,6 +30,8 @@ pub enum Fate {
     Run(Box<Ready>, Why),
     /// Another leg sends the same request; it runs once.
     Same(Box<Ready>, LegId),
+    /// Nothing is to be made: a call of a workflow, or an output of it.
+    Done(Box<LegResult>),
     /// It does not run.
     Skip(Skip),
     /// It reads legs that run first, so that its own request is not known.
@@ -103,7 +107,8 @@ impl Fate {
             Self::Upstream => Word::Later,
             Self::Skip(_) => Word::Skip,
             Self::Broken => Word::Broken,
-            Self::Out => Word::Out,
+            // Nobody is told of what is done by itself.
+            Self::Done(_) | Self::Out => Word::Out,
         }
     }
 
@@ -111,7 +116,7 @@ impl Fate {
     pub fn ready(&self) -> Option<&Ready> {
         match self {
             Self::Hit(ready, _) | Self::Run(ready, _) | Self::Same(ready, _) => Some(ready),
-            Self::Skip(_) | Self::Upstream | Self::Broken | Self::Out => None,
+            Self::Done(_) | Self::Skip(_) | Self::Upstream | Self::Broken | Self::Out => None,
         }
     }
 }
@@ -288,6 +293,12 @@ impl Forecast {
                     self.asked.insert(leg, ready);
                 }
             },
+            Resolved::Done(result) => {
+                let same = |bare: Resolved| matches!(bare, Resolved::Done(bare) if bare == result);
+                self.told[leg.0] = bare.is_some_and(|bare| !same(bare));
+                self.results.set(leg, (*result).clone());
+                self.settle(leg, Fate::Done(result));
+            }
             Resolved::Skip(skip) => {
                 self.told[leg.0] = bare.is_some_and(|bare| !matches!(bare, Resolved::Skip(_)));
                 self.results.set(leg, LegResult::without_output(LegStatus::Skipped, None));
@@ -306,6 +317,7 @@ impl Forecast {
             Resolved::Skip(_) => {
                 self.bare.set(leg, LegResult::without_output(LegStatus::Skipped, None));
             }
+            Resolved::Done(result) => self.bare.set(leg, (**result).clone()),
             Resolved::Pending(findings) | Resolved::Broken(findings) if self.plan.takes_part(leg) => {
                 self.found.list.extend(findings.iter().cloned());
             }
@@ -344,8 +356,9 @@ impl Forecast {
     fn hit(&mut self, leg: LegId, ready: Box<Ready>, known: Known) {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         match LegResult::succeeded(step, &ready.request.input, &known.output) {
-            Ok(result) => {
+            Ok(mut result) => {
                 self.told[leg.0] = true;
+                result.cost = Some(MicroUsd::ZERO);
                 self.results.set(leg, result);
                 self.settle(leg, Fate::Hit(ready, known));
             }
@@ -370,6 +383,29 @@ impl Forecast {
     pub(crate) fn into_fates(self) -> (Arc<Plan>, Vec<Fate>) {
         let known = |fate: Option<Fate>| fate.expect("a finished forecast knows every leg");
         (self.plan, self.fates.into_iter().map(known).collect())
+    }
+
+    /// The predictions that a leg waits for and that are not known yet, calls looked through.
+    pub fn open_needs(&self, leg: LegId) -> Vec<LegId> {
+        let (mut found, mut calls, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut next: Vec<LegId> = self.plan.needs(leg).iter().rev().copied().collect();
+        while let Some(need) = next.pop() {
+            let step = &self.plan.graph.steps[self.plan.legs.step(need)];
+            if self.results.get(need).is_some() || !seen.insert(need) {
+                continue;
+            }
+            match step.role {
+                Role::Predicts => found.push(need),
+                Role::Gives(..) => next.extend(self.plan.needs(need).iter().rev()),
+                Role::Calls(_) => calls.push(need),
+            }
+        }
+        // What a call waits for is waited for by all that comes out of it.
+        if found.is_empty() {
+            let of_calls = calls.into_iter().flat_map(|call| self.open_needs(call));
+            found = of_calls.collect::<IndexSet<_>>().into_iter().collect();
+        }
+        found
     }
 
     /// A leg's fate, once [`Forecast::ask`] has nothing more to ask.

@@ -231,7 +231,7 @@ impl Frozen {
     /// The steps of a finished forecast.
     pub fn steps(forecast: &Forecast) -> Vec<FrozenStep> {
         let plan = &forecast.plan;
-        let steps = plan.graph.steps.iter().map(|step| {
+        let steps = plan.graph.predicting().map(|(_, step)| {
             let model = &step.callee.model;
             let route = plan.routing.route(model, &model.reference).ok();
             let rules =
@@ -248,8 +248,8 @@ impl Frozen {
 
     /// The legs of a finished forecast; one stands for all of a step that are not known yet.
     pub fn legs(forecast: &Forecast) -> Vec<FrozenLeg> {
-        let known = (0..forecast.plan.legs.len()).map(|leg| FrozenLeg::of(forecast, LegId(leg)));
-        let late = forecast.plan.legs.deferred().map(|step| FrozenLeg::of_step(forecast, step));
+        let known = forecast.plan.predictions().map(|leg| FrozenLeg::of(forecast, leg));
+        let late = forecast.plan.deferred().map(|step| FrozenLeg::of_step(forecast, step));
         known.chain(late).collect()
     }
 }
@@ -303,7 +303,7 @@ fn why(forecast: &Forecast, fate: &Fate) -> Option<String> {
         Fate::Run(_, why) => Some(why.reason().into_owned()),
         Fate::Same(_, first) => Some(format!("the same request as `{}`", forecast.plan.leg_name(*first))),
         Fate::Skip(skip) => Some(skip.reason()),
-        Fate::Hit(..) | Fate::Upstream | Fate::Broken | Fate::Out => None,
+        Fate::Hit(..) | Fate::Upstream | Fate::Done(_) | Fate::Broken | Fate::Out => None,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`Graph::check`].
 
+mod calls;
 mod idle;
 mod known;
 mod ports;
@@ -14,23 +15,26 @@ mod rules;
 mod types;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use castline_spec::workflow::{Input, OnError, Retry, Uses};
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Span, Spanned, Workflow};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jsonschema::Validator;
 
 use crate::callee::{Callee, Callees, Catalog, bind_all, bind_with, fields_of_inputs};
 use crate::digest::Digest;
 use crate::field::{Field, compile};
 use crate::templates::{Bound, Templates};
+use crate::types::Type;
 use crate::types::fit::{Fit, Fitting};
 use known::Known;
 
-pub use ports::Feed;
+pub(crate) use calls::output_for;
+pub use calls::{Call, Frame, Role};
+pub use ports::{Feed, Pipe};
 pub(crate) use values::{is_path, misfit_finding, rule_finding};
 
 /// A checked workflow.
@@ -44,29 +48,46 @@ pub struct Graph {
     pub inputs: IndexMap<Name, Input>,
     /// Their schemas, compiled.
     pub input_fields: IndexMap<String, Field>,
-    /// Vars, compiled.
-    pub vars: Arc<IndexMap<Name, Bound>>,
-    /// Steps, in the order of the file.
+    /// The workflow itself, then those that its steps call, once for each call.
+    pub frames: Vec<Frame>,
+    /// Steps, in the order of the file; those of a called workflow after the step that calls it.
     pub steps: Vec<Step>,
-    /// Step numbers by name.
+    /// The numbers of the steps that people can name: `styled`, `hero/large`.
     pub names: Arc<IndexMap<Name, usize>>,
     /// Step numbers so that each comes after what it needs.
     pub order: Vec<usize>,
     /// Outputs: the declared ones, else one for each step that nothing uses.
     pub outputs: IndexMap<Name, Output>,
     /// Texts that `read()` names, and where.
-    pub reads: Vec<(String, Span)>,
+    pub reads: Vec<Mention>,
     /// Pictures and other files that are written out beside what is still to come, and where.
-    pub files: Vec<(String, Span)>,
+    pub files: Vec<Mention>,
     /// Every compiled template.
     pub templates: Arc<Templates>,
 }
 
+/// A file that a document names.
+#[derive(Debug, Clone)]
+pub struct Mention {
+    /// The document.
+    pub source: Source,
+    /// Where in it.
+    pub span: Span,
+    /// The path, as written.
+    pub path: String,
+}
+
 /// A checked step.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Step {
-    /// Its name.
+    /// Its name: in a called workflow after that of the step that calls it, `hero/large`.
     pub name: Name,
+    /// Its document.
+    pub source: Source,
+    /// The frame that its templates see.
+    pub frame: usize,
+    /// What its legs are.
+    pub role: Role,
     /// Where the name stands.
     pub span: Span,
     /// Where `uses` stands.
@@ -83,6 +104,10 @@ pub struct Step {
     pub each: IndexMap<Name, Opened>,
     /// `where`.
     pub r#where: Option<Bound>,
+    /// The steps that `where` comes out of: calls whose inputs do.
+    pub where_reads: BTreeSet<usize>,
+    /// The inputs of the whole workflow that `where` depends on.
+    pub where_inputs: BTreeSet<Name>,
     /// All axes and the steps that open them: inherited ones first.
     pub axes: Axes,
     /// What it waits for.
@@ -92,7 +117,7 @@ pub struct Step {
     /// `draw`.
     pub draw: Option<Bound>,
     /// `json`, with its schema.
-    pub json: Option<JsonSchema>,
+    pub json: Option<Arc<JsonSchema>>,
     /// `retry`.
     pub retry: Retry,
     /// Of one prediction's running.
@@ -101,6 +126,10 @@ pub struct Step {
     pub cache: bool,
     /// `on_error`.
     pub on_error: OnError,
+    /// The call that it belongs to goes on without what fails in it.
+    pub forgiven: bool,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
     /// `save`.
     pub save: Option<Bound>,
     /// Own axes that the request mentions; the others are the draw.
@@ -112,7 +141,7 @@ pub struct Step {
 }
 
 /// An axis that a step opens.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Opened {
     /// Its list.
     pub values: Bound,
@@ -120,9 +149,19 @@ pub struct Opened {
     pub over: BTreeSet<Name>,
     /// The steps that it comes out of: it is known once they are done.
     pub reads: BTreeSet<usize>,
+    /// The inputs of the whole workflow that it depends on.
+    pub inputs: BTreeSet<Name>,
+    /// The input that it is, when it is one and nothing else.
+    pub input: Option<Name>,
     /// How many values there are, at least and at most, as far as its type says.
-    pub length: (usize, Option<usize>),
+    pub length: Length,
 }
+
+/// How many values a list has, at least and at most.
+pub type Length = (usize, Option<usize>);
+
+/// For each call the outputs, by their steps, whose lists stand beside its axis values.
+pub type Aligned = Arc<BTreeMap<usize, BTreeSet<usize>>>;
 
 /// Inputs that fit whatever comes, and those that are checked with the real value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -208,6 +247,8 @@ pub enum Closed {
     Named(BTreeSet<Name>),
     /// All.
     Every,
+    /// All whose names begin so: those of one called workflow.
+    Within(Arc<str>),
 }
 
 impl Closed {
@@ -217,15 +258,29 @@ impl Closed {
             Self::None => false,
             Self::Named(names) => names.contains(axis),
             Self::Every => true,
+            Self::Within(prefix) => axis.as_str().starts_with(&**prefix),
         }
+    }
+
+    /// True when a reader has none of the axes that the step's own workflow opens.
+    pub fn is_every(&self) -> bool {
+        matches!(self, Self::Every | Self::Within(_))
     }
 }
 
 /// An output of the workflow.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     /// What it is.
     pub value: Bound,
+    /// Its type.
+    pub gives: Type,
+    /// The steps that it reads.
+    pub deps: Vec<Dep>,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
+    /// True when it says what something cost, which is known once the run is over.
+    pub of_cost: bool,
     /// The step whose legs name the files of a list, when it is one step's `.all`.
     pub labels: Option<usize>,
     /// True when the workflow has no `outputs` and a step that nothing uses is one.
@@ -245,18 +300,24 @@ impl Graph {
     /// The graph as far as its names lead, whatever is found about its values: what a run makes
     /// of it is what the findings are held against.
     pub fn look(workflow: &Workflow, catalog: &Catalog) -> (Option<Self>, Diagnostics) {
-        let mut check = Check {
-            workflow,
-            found: Diagnostics::default(),
-            templates: Templates::default(),
-            fitting: Fitting::default(),
-            files: Vec::new(),
-            names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
-            deps: Vec::new(),
-        };
-        check.deps = workflow.steps.keys().map(|name| check.deps_of(name)).collect();
+        let mut check = Check::new(workflow, Templates::default());
         let graph = check.graph(&mut Callees::new(catalog));
-        (graph, check.found)
+        let templates = Arc::new(check.templates);
+        (graph.map(|graph| Self { templates, ..graph }), check.found)
+    }
+
+    /// The steps that make predictions, with their numbers.
+    pub fn predicting(&self) -> impl Iterator<Item = (usize, &Step)> {
+        self.steps.iter().enumerate().filter(|(_, step)| step.predicts())
+    }
+
+    /// The call in a document that a step of a called workflow belongs to; none for its own steps.
+    pub fn call_seen_from(&self, frame: usize, step: usize) -> Option<usize> {
+        let mut call = self.frames[self.steps[step].frame].call?;
+        while self.steps[call].frame != frame {
+            call = self.frames[self.steps[call].frame].call?;
+        }
+        Some(call)
     }
 
     /// A step by its name.
@@ -267,6 +328,27 @@ impl Graph {
     /// How many inputs of all steps are known to fit.
     pub fn proofs(&self) -> Proofs {
         self.steps.iter().fold(Proofs::default(), |all, step| all + step.proofs)
+    }
+
+    /// The steps that make predictions and that a step reads: each once, calls looked through.
+    pub fn sources(&self, step: usize) -> IndexSet<usize> {
+        let (mut found, mut calls, mut seen) = (IndexSet::new(), Vec::new(), BTreeSet::new());
+        let mut next: Vec<usize> = self.steps[step].deps.iter().rev().map(|dep| dep.step).collect();
+        while let Some(source) = next.pop() {
+            if !seen.insert(source) {
+                continue;
+            }
+            match self.steps[source].role {
+                Role::Predicts => drop(found.insert(source)),
+                Role::Gives(..) => next.extend(self.steps[source].deps.iter().rev().map(|dep| dep.step)),
+                Role::Calls(_) => calls.push(source),
+            }
+        }
+        // What a call reads is read by all that comes out of it.
+        if found.is_empty() {
+            found.extend(calls.into_iter().flat_map(|call| self.sources(call)));
+        }
+        found
     }
 
     /// The steps that read a step.
@@ -281,13 +363,28 @@ struct Check<'w> {
     found: Diagnostics,
     templates: Templates,
     fitting: Fitting,
-    files: Vec<(String, Span)>,
+    files: Vec<Mention>,
     names: Arc<IndexMap<Name, usize>>,
     /// What each step waits for.
     deps: Vec<Vec<Dep>>,
 }
 
-impl Check<'_> {
+impl<'w> Check<'w> {
+    fn new(workflow: &'w Workflow, templates: Templates) -> Self {
+        let mut check = Self {
+            workflow,
+            found: Diagnostics::default(),
+            templates,
+            fitting: Fitting::default(),
+            files: Vec::new(),
+            names: Arc::new(workflow.steps.keys().cloned().enumerate().map(|(i, n)| (n, i)).collect()),
+            deps: Vec::new(),
+        };
+        check.deps = workflow.steps.keys().map(|name| check.deps_of(name)).collect();
+        check
+    }
+
+    /// The graph, as yet without the templates.
     fn graph(&mut self, callees: &mut Callees<'_>) -> Option<Graph> {
         let workflow = self.workflow;
         let source = &workflow.source;
@@ -306,6 +403,7 @@ impl Check<'_> {
             // The parts of a step whose callee is broken are looked at all the same, so that all
             // findings come at once.
             let proofs = self.check_types(number, callee.as_deref(), &known);
+            self.check_costs(number, &known);
             if let Some(callee) = callee {
                 steps.extend(self.step(number, name, callee, &axes, &known, proofs));
             }
@@ -313,20 +411,36 @@ impl Check<'_> {
         let complete = steps.len() == workflow.steps.len();
         let outputs = self.outputs(complete.then_some(&steps), &known);
         self.check_idle(&axes, &found);
-        complete.then(|| Graph {
+        if !complete {
+            return None;
+        }
+        let graph = Graph {
             name: workflow.name.clone(),
             source: source.clone(),
             inputs: workflow.inputs.clone(),
             input_fields,
-            vars: Arc::new(vars),
+            frames: vec![Frame {
+                source: source.clone(),
+                vars: Arc::new(vars),
+                names: self.names.clone(),
+                prefix: "".into(),
+                call: None,
+            }],
             steps,
             names: self.names.clone(),
             order,
             outputs,
             reads: self.reads(),
             files: std::mem::take(&mut self.files),
-            templates: Arc::new(std::mem::take(&mut self.templates)),
-        })
+            templates: Arc::default(),
+        };
+        match calls::link(graph, &mut self.templates) {
+            Ok(graph) => Some(graph),
+            Err(finding) => {
+                self.found.push(*finding);
+                None
+            }
+        }
     }
 
     fn error(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
@@ -339,9 +453,10 @@ impl Check<'_> {
         match &uses.value {
             // A step without a usable `uses` has its finding already.
             Uses::Preset(text) if text.is_empty() => None,
-            Uses::Preset(text) | Uses::Path(text) => {
-                callees.preset(text, source, uses.span, &mut self.templates, &mut self.found)
-            }
+            Uses::Preset(text) | Uses::Path(text) => match callees.workflow(source, text) {
+                Some(called) => self.called(name, text, &called, callees),
+                None => callees.preset(text, source, uses.span, &mut self.templates, &mut self.found),
+            },
             Uses::Model(model) => callees.raw(model, source, uses.span, &mut self.found),
         }
     }
@@ -363,19 +478,29 @@ impl Check<'_> {
         let json = step.json.as_ref().and_then(|schema| self.json_schema(schema));
         let mut each = IndexMap::new();
         for (axis, binding) in &step.each {
-            let (over, reads) = self.list_depends_on(axis, &binding.value, axes);
+            let calls::Depends { mut over, reads, inputs } = self.depends_on(&binding.value, axes);
+            over.remove(axis);
             let values = self.templates.bind(&binding.value, source);
             let length = known.length(number, axis);
-            each.insert(axis.clone(), Opened { values, over, reads, length });
+            let input = types::bare_input(&binding.value).map(Name::new);
+            each.insert(axis.clone(), Opened { values, over, reads, inputs, input, length });
         }
+        let role = self.role(number, callee, feeds.as_deref(), axes, known);
+        let where_inputs =
+            step.r#where.as_ref().map(|value| self.depends_on(value, axes).inputs).unwrap_or_default();
         let mut bind =
             |d: &Option<castline_spec::Dynamic>| d.as_ref().map(|d| self.templates.bind(d, source));
         Some(Step {
             name: name.clone(),
+            source: source.clone(),
+            frame: 0,
+            role,
             span: step.name_span,
             uses_span: step.uses.span,
             callee: callee.clone(),
             r#where: bind(&step.r#where),
+            where_reads: BTreeSet::new(),
+            where_inputs,
             condition: bind(&step.condition),
             draw: bind(&step.draw),
             save: step.save.as_ref().map(|d| self.templates.bind_path(d, source)),
@@ -391,14 +516,16 @@ impl Check<'_> {
             timeout: step.timeout.unwrap_or(TIMEOUT),
             cache: step.cache,
             on_error: step.on_error,
+            forgiven: false,
+            aligned: Aligned::default(),
             mentioned: self.mentioned(name),
             version: step.version.as_ref().map(|v| v.value.clone()),
         })
     }
 
-    fn json_schema(&mut self, schema: &Spanned<serde_json::Value>) -> Option<JsonSchema> {
+    fn json_schema(&mut self, schema: &Spanned<serde_json::Value>) -> Option<Arc<JsonSchema>> {
         match JsonSchema::new(schema.value.clone()) {
-            Ok(schema) => Some(schema),
+            Ok(schema) => Some(Arc::new(schema)),
             Err(why) => {
                 let message = format!("`json` is not a JSON Schema: {why}");
                 self.found.push(self.error(Code::InvalidSchema, schema.span, message));

@@ -6,6 +6,8 @@
 //! Start reading at [`Plan::new`], then [`Plan::resolve`].
 
 mod expand;
+mod fit;
+mod place;
 mod resolve;
 mod sent;
 
@@ -16,17 +18,18 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph};
+use crate::graph::{Aligned, Closed, Dep, Graph, Output, Role, Step};
 use crate::inputs::Inputs;
 use crate::legs::{Coords, LegId, Legs};
 use crate::results::Results;
 use crate::routing::Routing;
-use crate::scope::{Scope, StepsView};
+use crate::scope::Scope;
 use crate::value::Value;
 use expand::{Expanded, Nowhere, Opening};
+use place::Place;
 
 #[cfg(test)]
-pub(crate) use resolve::takes;
+pub(crate) use fit::takes;
 pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Resolver, Skip};
 
@@ -135,15 +138,28 @@ impl Plan {
             return (legs.count, Some(legs.count));
         }
         let step = &self.graph.steps[step];
+        // Places on axes that a known step has together, where these are not all combinations.
+        let places = |dep: &Dep| {
+            let axes = self.legs.axes_of(dep.step).iter().copied();
+            let open: Vec<_> = axes.filter(|axis| !dep.closed.has(&self.legs.axes[axis.0].name)).collect();
+            let count = self.legs.places(dep.step, &open)?.len();
+            Some((open.into_iter().map(|axis| self.legs.axes[axis.0].name.clone()).collect(), count))
+        };
+        let deps = step.deps.iter().filter(|dep| !dep.order_only && self.legs.known(dep.step).is_some());
+        let together: Option<(BTreeSet<Name>, usize)> =
+            deps.filter_map(places).max_by_key(|(axes, _): &(BTreeSet<Name>, usize)| axes.len());
+        let (joint, count) = together.unwrap_or((BTreeSet::new(), 1));
         let of_axis = |name: &Name, opener: &usize| {
             let axes = self.legs.axes_of(*opener).iter().map(|axis| &self.legs.axes[axis.0]);
             let known = axes.into_iter().find(|axis| axis.name == *name).map(|axis| axis.values.len());
             known.map_or(self.graph.steps[*opener].each[name].length, |n| (n, Some(n)))
         };
-        let lengths = step.axes.iter().filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
-        let (least, most) = lengths.fold((1, Some(1)), |(least, most): (usize, Option<usize>), (a, b)| {
-            (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
-        });
+        let others = step.axes.iter().filter(|(name, _)| !joint.contains(*name));
+        let lengths = others.filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
+        let (least, most) =
+            lengths.fold((count, Some(count)), |(least, most): (usize, Option<usize>), (a, b)| {
+                (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
+            });
         (if step.r#where.is_some() { 0 } else { least }, most)
     }
 
@@ -168,9 +184,35 @@ impl Plan {
         &self.readers[leg.0]
     }
 
-    /// Legs so that each comes after what it needs.
+    /// The legs that make predictions, so that each comes after what it needs.
     pub fn order(&self) -> Vec<LegId> {
+        let steps = self.graph.order.iter().filter(|step| self.graph.steps[**step].predicts());
+        steps.flat_map(|step| self.legs.of_step(*step)).collect()
+    }
+
+    /// The same with the legs that calls and their outputs are.
+    pub(crate) fn order_of_all(&self) -> Vec<LegId> {
         self.graph.order.iter().flat_map(|step| self.legs.of_step(*step)).collect()
+    }
+
+    /// The legs that make predictions, by their numbers.
+    pub fn predictions(&self) -> impl Iterator<Item = LegId> {
+        (0..self.legs.len()).map(LegId).filter(|leg| self.predicts(*leg))
+    }
+
+    /// How many legs make predictions.
+    pub fn count(&self) -> usize {
+        self.graph.predicting().map(|(step, _)| self.legs.count(step)).sum()
+    }
+
+    /// Steps that make predictions and whose legs are not known yet.
+    pub fn deferred(&self) -> impl Iterator<Item = usize> {
+        self.legs.deferred().filter(|step| self.graph.steps[*step].predicts())
+    }
+
+    /// True for a leg that makes a prediction.
+    pub fn predicts(&self, leg: LegId) -> bool {
+        self.graph.steps[self.legs.step(leg)].predicts()
     }
 
     /// True when the leg takes part in this run.
@@ -192,28 +234,79 @@ impl Plan {
 
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
-        self.scope_at(leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), results)
+        let step = leg.map(|leg| &self.graph.steps[self.legs.step(leg)]);
+        let aligned = step.map(|step| step.aligned.clone()).unwrap_or_default();
+        self.scope_in(step.map_or(0, |step| step.frame), leg, &aligned, results)
     }
 
-    /// The same for whoever stands there.
-    fn scope_at(&self, reader: Coords, results: &Arc<Results>) -> Arc<Scope> {
-        let steps = StepsView {
-            names: self.graph.names.clone(),
-            legs: self.legs.clone(),
-            results: results.clone(),
-            reader,
-        };
-        Arc::new(Scope::of_workflow(&self.graph, &self.inputs, &self.files, Some(steps)))
+    /// What the templates of a step see for whoever stands there.
+    fn scope_of_step(&self, step: &Step, at: Coords, results: &Arc<Results>) -> Arc<Scope> {
+        self.place(results).scope(step.frame, at, &step.aligned)
+    }
+
+    /// What the template of an output sees.
+    pub(crate) fn scope_of_output(&self, output: &Output, results: &Arc<Results>) -> Arc<Scope> {
+        self.scope_in(0, None, &output.aligned, results)
+    }
+
+    /// What the template of a leg's path sees: that of a call's output is the call's.
+    pub(crate) fn scope_of_save(&self, leg: LegId, results: &Arc<Results>) -> Arc<Scope> {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)));
+        let frame = call.map_or(step.frame, |call| self.graph.steps[call].frame);
+        self.scope_in(frame, Some(leg), &step.aligned, results)
+    }
+
+    fn scope_in(
+        &self,
+        frame: usize,
+        leg: Option<LegId>,
+        aligned: &Aligned,
+        results: &Arc<Results>,
+    ) -> Arc<Scope> {
+        self.place(results).scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), aligned)
+    }
+
+    fn place<'p>(&'p self, results: &'p Arc<Results>) -> Place<'p> {
+        Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results }
+    }
+
+    /// The step that calls a workflow, for a leg that is an output of it.
+    pub fn call_of_output(&self, leg: LegId) -> Option<Name> {
+        let step = &self.graph.steps[self.legs.step(leg)];
+        let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)))?;
+        Some(self.graph.steps[call].name.clone())
+    }
+
+    /// The leg that calls the workflow of a leg; none for those of the workflow itself.
+    pub(crate) fn caller(&self, leg: LegId) -> Option<LegId> {
+        let frame = self.graph.steps[self.legs.step(leg)].frame;
+        let call = self.graph.frames[frame].call?;
+        self.legs.reading(call, &self.legs.coords(leg), &[]).first().copied()
     }
 }
 
 /// `styled[style=linocut]`.
+///
+/// In a called workflow each axis stands with the step whose workflow opens it:
+/// `hero[product=2]/large[angle=top]`.
 pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
     if labels.is_empty() {
         return step.to_string();
     }
-    let labels: Vec<_> = labels.iter().map(|(axis, label)| format!("{axis}={}", short(label))).collect();
-    format!("{step}[{}]", labels.join(","))
+    let part = |(depth, name): (usize, &str)| {
+        let own = labels.iter().filter(|(axis, _)| axis.as_str().matches('/').count() == depth);
+        let own = own.map(|(axis, label)| {
+            let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
+            format!("{axis}={}", short(label))
+        });
+        let own = own.collect::<Vec<_>>().join(",");
+        // An output stands after the call that gives it: `hero[product=2].image`.
+        let (name, output) =
+            name.split_once('.').map_or((name, String::new()), |(name, o)| (name, format!(".{o}")));
+        if own.is_empty() { format!("{name}{output}") } else { format!("{name}[{own}]{output}") }
+    };
+    step.as_str().split('/').enumerate().map(part).collect::<Vec<_>>().join("/")
 }
 
 fn short(label: &str) -> String {
@@ -233,12 +326,11 @@ fn needs(graph: &Graph, legs: &Legs) -> Vec<Vec<LegId>> {
             for dep in &step.deps {
                 let closed: Vec<_> = match &dep.closed {
                     Closed::None => Vec::new(),
-                    Closed::Every => legs.axes_of(dep.step).to_vec(),
-                    Closed::Named(names) => legs
+                    closed => legs
                         .axes_of(dep.step)
                         .iter()
                         .copied()
-                        .filter(|a| names.contains(&legs.axes[a.0].name))
+                        .filter(|axis| closed.has(&legs.axes[axis.0].name))
                         .collect(),
                 };
                 needed.extend(legs.reading(dep.step, &at, &closed));

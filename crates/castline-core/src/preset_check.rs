@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
 fn with(catalog: &Catalog, preset: &Arc<Preset>) -> Catalog {
     let mut found = catalog.found.clone();
     found.insert(preset.name.clone(), preset.clone());
-    Catalog { found, broken: catalog.broken.clone(), known: catalog.known.clone() }
+    Catalog { found, broken: catalog.broken.clone(), known: catalog.known.clone(), ..Catalog::default() }
 }
 
 fn is_error(finding: &Diagnostic) -> bool {

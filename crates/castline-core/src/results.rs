@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use castline_spec::Name;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub struct LegResult {
     pub status: LegStatus,
     /// The resolved input, empty when it never came so far.
     pub input: Arc<IndexMap<String, Value>>,
+    /// Of a call: the values of the called workflow's inputs.
+    pub inputs: Option<Arc<IndexMap<Name, Value>>>,
     /// Its output.
     pub output: Option<Output>,
     /// The step's text as JSON, where the step has `json`.
@@ -80,6 +83,7 @@ impl LegResult {
         Ok(Self {
             status: LegStatus::Succeeded,
             input: input.clone(),
+            inputs: None,
             output: Some(output.clone()),
             json,
             failure: None,
@@ -90,7 +94,28 @@ impl LegResult {
 
     /// A leg that never ran.
     pub fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
-        Self { status, input: Arc::default(), output: None, json: None, failure, cost: None, ended: None }
+        Self {
+            status,
+            input: Arc::default(),
+            inputs: None,
+            output: None,
+            json: None,
+            failure,
+            cost: None,
+            ended: None,
+        }
+    }
+
+    /// A call of a workflow, with the values of its inputs.
+    pub fn called(inputs: IndexMap<Name, Value>) -> Self {
+        let inputs = Some(Arc::new(inputs));
+        Self { inputs, ..Self::without_output(LegStatus::Succeeded, None) }
+    }
+
+    /// What an output of a called workflow is.
+    pub fn given(value: Value) -> Self {
+        let output = Some(Output { raw: Arc::new(value) });
+        Self { output, ..Self::without_output(LegStatus::Succeeded, None) }
     }
 }
 

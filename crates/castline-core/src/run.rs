@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, StopCause, Totals};
 use crate::forecast::{Fate, Forecast};
+use crate::graph::Step;
 use crate::legs::LegId;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
@@ -263,7 +264,8 @@ impl Run {
             self.priorities = priorities(&self.plan);
             self.refs.resize(self.plan.legs.len(), OnceLock::new());
             for step in before.legs.deferred() {
-                let Some(legs) = self.plan.legs.known(step) else { continue };
+                let predicts = self.plan.graph.steps[step].predicts();
+                let Some(legs) = self.plan.legs.known(step).filter(|_| predicts) else { continue };
                 let step = self.plan.graph.steps[step].name.clone();
                 decision.events.push(Event::LegsOpened { step, legs: legs.count });
             }
@@ -302,7 +304,7 @@ impl Run {
     fn start(&mut self, decision: &mut Decision) {
         decision.events.push(self.started());
         let waits = |leg: &LegId| matches!(self.phases[leg.0], Phase::Waiting(0));
-        let open: Vec<_> = self.plan.order().into_iter().filter(waits).collect();
+        let open: Vec<_> = self.plan.order_of_all().into_iter().filter(waits).collect();
         for leg in open {
             self.open(leg, decision);
         }
@@ -311,16 +313,14 @@ impl Run {
     fn started(&self) -> Event {
         let graph = &self.plan.graph;
         let steps = graph
-            .steps
-            .iter()
-            .enumerate()
+            .predicting()
             .map(|(i, step)| StepSummary {
                 name: step.name.clone(),
                 uses: step.callee.uses.clone(),
                 model: step.callee.model.reference.to_string(),
                 axes: step.axes.keys().cloned().collect(),
                 legs: self.plan.legs.count(i),
-                reads: step.deps.iter().map(|d| graph.steps[d.step].name.clone()).collect(),
+                reads: graph.sources(i).into_iter().map(|source| graph.steps[source].name.clone()).collect(),
             })
             .collect();
         Event::RunStarted {
@@ -330,19 +330,29 @@ impl Run {
             provider: self.plan.routing.chosen.name.clone(),
             castline_version: self.options.castline_version.clone(),
             steps,
-            legs: self.plan.legs.len(),
+            legs: self.plan.count(),
         }
     }
 
     /// Everything that a leg waits for has ended: what becomes of it?
     fn open(&mut self, leg: LegId, decision: &mut Decision) {
         if let Some(reason) = self.blocked(leg) {
+            // Nobody goes on with what a call gives in part, but it can be looked at.
+            if !self.plan.predicts(leg)
+                && !self.is_call_handled(leg)
+                && let Resolved::Done(mut given) = self.plan.resolve(leg, &self.results)
+                && given.output.is_some()
+            {
+                given.status = LegStatus::NotRun;
+                return self.done_at_once(leg, *given, decision);
+            }
             return self.not_run(leg, reason, decision);
         }
         match self.known.get_mut(leg.0).and_then(Option::take) {
             Some(Fate::Hit(ready, known)) => {
                 self.reused(leg, &ready, &known.output, known.prediction, decision);
             }
+            Some(Fate::Done(result)) => self.done_at_once(leg, *result, decision),
             Some(Fate::Skip(reason)) => self.skip(leg, reason, decision),
             Some(Fate::Out) => self.not_run(leg, "it takes no part in this run".to_owned(), decision),
             Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready),
@@ -353,6 +363,7 @@ impl Run {
     fn resolve(&mut self, leg: LegId, decision: &mut Decision) {
         match self.plan.resolve(leg, &self.results) {
             Resolved::Ready(ready) => self.ready(leg, ready),
+            Resolved::Done(result) => self.done_at_once(leg, *result, decision),
             Resolved::Skip(reason) => self.skip(leg, reason, decision),
             Resolved::Broken(findings) => {
                 let failure = Failure::new(FailureKind::Input, words(&findings));
@@ -374,8 +385,8 @@ impl Run {
         self.plan.needs(leg).iter().find_map(|need| {
             match self.results.get(*need).expect("a leg opens after its needs").status {
                 LegStatus::Succeeded | LegStatus::Skipped => None,
+                _ if self.goes_on(leg, *need) => None,
                 LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
-                _ if self.is_handled(*need) => None,
                 _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
             }
         })
@@ -560,6 +571,15 @@ impl Run {
         self.done(leg, result, decision);
     }
 
+    /// A call, or an output of one: nobody is told of it.
+    fn done_at_once(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
+        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
+        if step.save.is_some() && step.call().is_none() {
+            decision.effects.push(Effect::Save(leg));
+        }
+        self.done(leg, result, decision);
+    }
+
     /// A text that does not match the step's `json` is a failure of the leg.
     fn with_json(&self, leg: LegId, ready: &Ready, outcome: Outcome) -> Outcome {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
@@ -589,12 +609,16 @@ impl Run {
     }
 
     fn skip(&mut self, leg: LegId, reason: Skip, decision: &mut Decision) {
-        decision.events.push(Event::LegSkipped { leg: self.leg_ref(leg), reason });
+        if self.plan.predicts(leg) {
+            decision.events.push(Event::LegSkipped { leg: self.leg_ref(leg), reason });
+        }
         self.done(leg, LegResult::without_output(LegStatus::Skipped, None), decision);
     }
 
     fn not_run(&mut self, leg: LegId, reason: String, decision: &mut Decision) {
-        decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
+        if self.plan.predicts(leg) {
+            decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
+        }
         self.done(leg, LegResult::without_output(LegStatus::NotRun, None), decision);
     }
 
@@ -644,8 +668,40 @@ impl Run {
     /// True when the workflow says what to do when the leg fails.
     fn is_handled(&self, leg: LegId) -> bool {
         let number = self.plan.legs.step(leg);
-        self.plan.graph.steps[number].on_error == OnError::Skip
-            || self.plan.graph.steps.iter().any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+        let step = &self.plan.graph.steps[number];
+        step.on_error == OnError::Skip || step.forgiven || self.is_tested(number, |_| true)
+    }
+
+    /// True when one of these steps asks whether a step failed.
+    fn is_tested(&self, number: usize, by: impl Fn(&Step) -> bool) -> bool {
+        let steps = &self.plan.graph.steps;
+        steps.iter().filter(|step| by(step)).any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+    }
+
+    /// True when a leg goes on without what it needs. What a workflow says of its own steps counts
+    /// among them, whoever calls it; a caller decides about the call.
+    fn goes_on(&self, leg: LegId, need: LegId) -> bool {
+        let graph = &self.plan.graph;
+        let (reader, number) = (&graph.steps[self.plan.legs.step(leg)], self.plan.legs.step(need));
+        if let Some(call) = graph.call_seen_from(reader.frame, number) {
+            // What it did not come to is part of how the call ended.
+            return self.is_handled_here(call);
+        }
+        let ran = self.results.get(need).is_some_and(|result| result.status != LegStatus::NotRun);
+        ran && self.is_handled_here(number)
+    }
+
+    /// True when the document of a step says what to do when it fails.
+    fn is_handled_here(&self, number: usize) -> bool {
+        let step = &self.plan.graph.steps[number];
+        step.on_error == OnError::Skip || self.is_tested(number, |by| by.frame == step.frame)
+    }
+
+    /// True for an output of a call that the caller goes on without.
+    fn is_call_handled(&self, leg: LegId) -> bool {
+        let graph = &self.plan.graph;
+        let call = graph.frames[graph.steps[self.plan.legs.step(leg)].frame].call;
+        call.is_some_and(|call| self.is_handled_here(call))
     }
 
     fn done(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
@@ -681,6 +737,13 @@ impl Run {
             }
             self.extend(decision);
         }
+        // A list that nobody will ever know: nothing that waits for it counts as done.
+        for leg in self.plan.order_of_all() {
+            if matches!(self.phases[leg.0], Phase::Waiting(_)) {
+                self.worst = self.worst.or(Some(RunStatus::Failed).filter(|_| !self.interrupted));
+                self.not_run(leg, "what it waits for was never known".to_owned(), decision);
+            }
+        }
         self.finished = true;
         decision.effects.push(Effect::Finish);
     }
@@ -693,9 +756,9 @@ impl Run {
     /// The workflow's outputs, once the run is over: an absent value is none, and an output
     /// whose expression fails is a message.
     pub fn outputs(&self) -> IndexMap<castline_spec::Name, Result<Value, String>> {
-        let scope = self.plan.scope(None, &self.results);
         let render = |output: &crate::graph::Output| {
             use crate::templates::Stop;
+            let scope = self.plan.scope_of_output(output, &self.results);
             match self.plan.graph.templates.render(&output.value, &scope) {
                 Ok(value) => Ok(value),
                 Err(Stop::Absent(_) | Stop::Pending) => Ok(Value::Null),
@@ -739,10 +802,11 @@ fn shared(outcome: Outcome) -> Outcome {
 /// The longest path, in milliseconds, from each leg to the end.
 fn priorities(plan: &Plan) -> Vec<u64> {
     let mut longest = vec![0; plan.legs.len()];
-    for leg in plan.order().into_iter().rev() {
+    for leg in plan.order_of_all().into_iter().rev() {
         let after = plan.readers(leg).iter().map(|r| longest[r.0]).max().unwrap_or(0);
-        let model = &plan.graph.steps[plan.legs.step(leg)].callee.model;
-        longest[leg.0] = after + (model.typical_seconds.unwrap_or(5.0) * 1000.0) as u64;
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let own = if step.predicts() { step.callee.model.typical_seconds.unwrap_or(5.0) } else { 0.0 };
+        longest[leg.0] = after + (own * 1000.0) as u64;
     }
     longest
 }

@@ -9,7 +9,8 @@ use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::files::{FileRef, NoFile, Origin, Want};
-use crate::legs::LegId;
+use crate::graph::{Mention, Role};
+use crate::legs::{Coords, LegId};
 use crate::media::{Artifact, MediaType};
 use crate::plan::Plan;
 use crate::results::Results;
@@ -82,18 +83,43 @@ pub fn collision_key(path: &str) -> String {
     path.nfc().flat_map(char::to_lowercase).collect()
 }
 
+/// A list of files that come out of a step.
+struct List {
+    /// The step whose legs name them.
+    step: Option<usize>,
+    /// Where its reader stands.
+    at: Coords,
+    /// The document in which it is read.
+    frame: usize,
+}
+
 impl Plan {
     /// The files that a finished leg saves; the message says why it cannot.
     pub fn saves(&self, leg: LegId, results: &Arc<Results>) -> Result<Vec<SavedFile>, String> {
         let step = &self.graph.steps[self.legs.step(leg)];
         let (Some(save), Some(result)) = (&step.save, results.get(leg)) else { return Ok(Vec::new()) };
         let files = result.output.as_ref().map(|o| o.raw.media()).unwrap_or_default();
-        let scope = self.scope(Some(leg), results);
+        let scope = self.scope_of_save(leg, results);
+        // The outputs of a call, where there are several, and the items of a list are in folders.
+        let mut folder = String::new();
+        let mut labels = Vec::new();
+        if let (Role::Gives(output, name), Some(Value::List(_))) =
+            (&step.role, result.output.as_ref().map(|output| &*output.raw))
+        {
+            folder = name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+            let list = List { step: output.labels, at: self.legs.coords(leg), frame: step.frame };
+            labels = self.labels(&list, files.len(), results);
+        } else if let Role::Gives(_, Some(name)) = &step.role {
+            folder = format!("/{name}");
+        }
         let mut saved: Vec<SavedFile> = Vec::new();
         for (index, artifact) in files.into_iter().enumerate() {
             let scope = Arc::new(Scope { file: Some(index), ..(*scope).clone() });
             let text = match self.graph.templates.render(save, &scope) {
-                Ok(value) => text_of(&value),
+                Ok(value) => {
+                    let label = labels.get(index).map(|label| format!("/{label}"));
+                    text_of(&value) + &folder + &label.unwrap_or_default()
+                }
                 Err(Stop::Failed { message, .. }) => return Err(message),
                 Err(Stop::Absent(_) | Stop::Pending) => {
                     return Err("its path reads a leg without output".to_owned());
@@ -113,18 +139,17 @@ impl Plan {
     /// Finds files that are named and are not there, also where their template or their list waits
     /// for other steps.
     pub fn check_reads(&self) -> Diagnostics {
-        let source = &self.graph.source;
-        let broken = |what: &str, path: &String, want: Want, span| {
-            let file = FileRef { from: Origin::document(source), path: path.clone(), want };
+        let broken = |what: &str, at: &Mention, want: Want| {
+            let file = FileRef { from: Origin::document(&at.source), path: at.path.clone(), want };
             match self.files.get(&file) {
-                Err(NoFile::Broken(broken)) => Some(broken.finding(what, source, span)),
+                Err(NoFile::Broken(broken)) => Some(broken.finding(what, &at.source, at.span)),
                 _ => None,
             }
         };
         let texts = self.graph.reads.iter();
-        let texts = texts.filter_map(|(path, span)| broken("`read`", path, Want::Text, *span));
+        let texts = texts.filter_map(|at| broken("`read`", at, Want::Text));
         let files = self.graph.files.iter();
-        let files = files.filter_map(|(path, span)| broken("this", path, Want::Artifact, *span));
+        let files = files.filter_map(|at| broken("this", at, Want::Artifact));
         Diagnostics { list: texts.chain(files).collect() }
     }
 
@@ -134,11 +159,15 @@ impl Plan {
         let none = Arc::new(Results::new(self.legs.len()));
         let mut taken: BTreeMap<String, LegId> = BTreeMap::new();
         for (number, step) in self.graph.steps.iter().enumerate() {
-            let Some(save) = &step.save else { continue };
+            // What a call saves are its outputs.
+            let Some(save) = step.save.as_ref().filter(|_| step.call().is_none()) else { continue };
             for leg in self.legs.of_step(number) {
-                let scope = Arc::new(Scope { file: Some(0), ..(*self.scope(Some(leg), &none)).clone() });
+                let scope = Arc::new(Scope { file: Some(0), ..(*self.scope_of_save(leg, &none)).clone() });
                 let Ok(value) = self.graph.templates.render(save, &scope) else { continue };
-                let text = text_of(&value);
+                let mut text = text_of(&value);
+                if let Role::Gives(_, Some(folder)) = &step.role {
+                    text = format!("{text}/{folder}");
+                }
                 let extension = text.rsplit('/').next().unwrap_or(&text).rsplit_once('.').map(|(_, e)| e);
                 let media =
                     extension.and_then(MediaType::of_extension).unwrap_or(MediaType::new("image/png"));
@@ -176,7 +205,8 @@ impl Plan {
                 {
                     return vec![file(name.to_string(), one)];
                 }
-                let labels = self.labels(name, media.len(), results);
+                let list = List { step: self.graph.outputs[name].labels, at: Coords::new(), frame: 0 };
+                let labels = self.labels(&list, media.len(), results);
                 let mut taken = BTreeMap::new();
                 media
                     .into_iter()
@@ -194,17 +224,18 @@ impl Plan {
     }
 
     /// A name for each file of a list: its leg's axis values, else its number from 1.
-    fn labels(&self, name: &Name, count: usize, results: &Arc<Results>) -> Vec<String> {
+    fn labels(&self, list: &List, count: usize, results: &Arc<Results>) -> Vec<String> {
         let numbers = || (1..=count).map(|i| i.to_string()).collect();
-        let Some(step) = self.graph.outputs[name].labels else { return numbers() };
-        let legs: Vec<_> = self
-            .legs
-            .of_step(step)
-            .filter(|leg| results.get(*leg).is_some_and(|r| r.output.is_some()))
-            .map(|leg| {
-                self.legs.labels(leg).values().map(|l| file_name_part(l)).collect::<Vec<_>>().join("-")
-            })
-            .collect();
+        let Some(step) = list.step else { return numbers() };
+        let frame = &self.graph.frames[list.frame];
+        let label = |leg: LegId| {
+            let labels = self.legs.labels(leg);
+            let own = labels.iter().filter(|(axis, _)| frame.axis(axis).is_some());
+            own.map(|(_, label)| file_name_part(label)).collect::<Vec<_>>().join("-")
+        };
+        let legs = self.legs.reading(step, &list.at, &[]).into_iter();
+        let legs: Vec<_> =
+            legs.filter(|leg| results.get(*leg).is_some_and(|r| r.output.is_some())).map(label).collect();
         if legs.len() == count && legs.iter().all(|l| check_part(l).is_ok()) { legs } else { numbers() }
     }
 }

@@ -4,7 +4,7 @@
 //! finds an absent value, or one that is not known yet, is written down in [`Reads`], so
 //! that the caller can tell a skipped leg from a mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -15,9 +15,10 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{Error, ErrorKind, State};
 
 use crate::files::{FileContent, FileRef, Files, NoFile, Origin, Want};
-use crate::graph::Graph;
+use crate::graph::{Aligned, Call, Frame, Graph, output_for};
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE};
 use crate::media::Artifact;
+use crate::money::MicroUsd;
 use crate::results::{LegResult, LegStatus, Results};
 use crate::templates::{Bound, Stop, Templates, to_jinja};
 use crate::value::Value;
@@ -64,14 +65,38 @@ pub struct Reads {
 /// The steps of a run, as far as templates may see them.
 #[derive(Debug, Clone)]
 pub struct StepsView {
-    /// Step numbers by name.
-    pub names: Arc<IndexMap<Name, usize>>,
+    /// The checked workflow.
+    pub graph: Arc<Graph>,
+    /// The document whose templates are rendered.
+    pub frame: usize,
     /// All legs.
     pub legs: Arc<Legs>,
     /// What became of them.
     pub results: Arc<Results>,
     /// Where the reader stands.
     pub reader: Coords,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
+}
+
+impl StepsView {
+    /// The document whose templates are rendered.
+    pub(crate) fn frame(&self) -> &Frame {
+        &self.graph.frames[self.frame]
+    }
+
+    /// The axes of a step that the document knows.
+    fn axes_of(&self, step: usize) -> Vec<AxisId> {
+        let axes = self.legs.axes_of(step).iter().copied();
+        axes.filter(|axis| self.frame().axis(&self.legs.axes[axis.0].name).is_some()).collect()
+    }
+
+    /// The axis values of a leg, by the names that the document uses.
+    fn values(&self, leg: LegId) -> Vec<(String, Jinja)> {
+        let values = self.legs.values(leg);
+        let own = values.iter().filter_map(|(axis, value)| Some((self.frame().axis(axis)?, value)));
+        own.map(|(axis, value)| (axis.to_owned(), to_jinja(value))).collect()
+    }
 }
 
 /// What one rendering sees.
@@ -107,20 +132,16 @@ impl fmt::Debug for Scope {
 
 impl Scope {
     /// What the templates of a workflow see, with the steps as far as they are known.
-    pub fn of_workflow(
-        graph: &Graph,
-        inputs: &Arc<IndexMap<Name, Value>>,
-        files: &Arc<Files>,
-        steps: Option<StepsView>,
-    ) -> Self {
+    pub fn of_workflow(inputs: Arc<IndexMap<Name, Value>>, files: &Arc<Files>, steps: StepsView) -> Self {
+        let frame = steps.frame();
         Self {
-            inputs: inputs.clone(),
-            vars: graph.vars.clone(),
-            steps,
+            inputs,
+            vars: frame.vars.clone(),
             file: None,
-            templates: graph.templates.clone(),
+            templates: steps.graph.templates.clone(),
             files: files.clone(),
-            document: graph.source.name.clone(),
+            document: frame.source.name.clone(),
+            steps: Some(steps),
             depth: 0,
             reads: Arc::default(),
             memo: Arc::default(),
@@ -259,7 +280,7 @@ impl Object for Part {
             PartName::Vars => self.scope.var(name),
             PartName::Steps => {
                 let steps = steps?;
-                let step = *steps.names.get(name)?;
+                let step = *steps.frame().names.get(name)?;
                 Some(Jinja::from_object(StepView { step, name: name.into(), scope: self.scope.clone() }))
             }
             PartName::Each => {
@@ -275,7 +296,8 @@ impl Object for Part {
 }
 
 fn axis_of(steps: &StepsView, name: &str) -> Option<(AxisId, usize)> {
-    let at = steps.reader.iter().find(|(axis, _)| steps.legs.axes[axis.0].name.as_str() == name);
+    let is_named = |axis: &AxisId| steps.frame().axis(&steps.legs.axes[axis.0].name) == Some(name);
+    let at = steps.reader.iter().find(|(axis, _)| is_named(axis));
     at.copied().filter(|(_, value)| *value != NOWHERE)
 }
 
@@ -329,7 +351,7 @@ impl Object for StepView {
     fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
         let attribute = key.as_str()?;
         if attribute == "all" {
-            return Some(self.all(self.steps().legs.axes_of(self.step)));
+            return Some(self.all(&self.steps().axes_of(self.step)));
         }
         if self.steps().legs.known(self.step).is_none() {
             return Some(self.scope.pending());
@@ -349,13 +371,14 @@ impl Object for StepView {
         if self.steps().legs.known(self.step).is_none() {
             return Ok(self.scope.pending());
         }
-        let legs = &self.steps().legs;
+        let steps = self.steps();
+        let axes = steps.axes_of(self.step);
         let closed = args
             .iter()
             .map(|arg| {
-                let name = arg.as_str().unwrap_or_default();
-                let found = legs.axes_of(self.step).iter().find(|a| legs.axes[a.0].name.as_str() == name);
-                found.copied().ok_or_else(|| {
+                let is_named =
+                    |axis: &&AxisId| steps.frame().axis(&steps.legs.axes[axis.0].name) == arg.as_str();
+                axes.iter().find(is_named).copied().ok_or_else(|| {
                     Error::new(
                         ErrorKind::InvalidOperation,
                         format!("step `{}` has no axis `{arg}`", self.name),
@@ -368,6 +391,7 @@ impl Object for StepView {
 }
 
 /// One leg of a step.
+#[derive(Clone)]
 struct LegView {
     name: Name,
     leg: LegId,
@@ -380,20 +404,133 @@ impl fmt::Debug for LegView {
     }
 }
 
+/// What a look at a leg finds.
+enum Look {
+    /// The value.
+    There(Jinja),
+    /// There is none: this leg has no output.
+    Absent(LegId),
+    /// It is not known yet.
+    Pending,
+}
+
 impl LegView {
+    fn steps(&self) -> &StepsView {
+        self.scope.steps.as_ref().expect("a leg view is made from steps")
+    }
+
     fn result(&self) -> Option<&LegResult> {
-        let steps = self.scope.steps.as_ref().expect("a leg view is made from steps");
-        steps.results.get(self.leg)
+        self.steps().results.get(self.leg)
+    }
+
+    /// The call, for a leg of a step that calls a workflow.
+    fn call(&self) -> Option<&Call> {
+        let steps = self.steps();
+        steps.graph.steps[steps.legs.step(self.leg)].call()
     }
 
     fn attribute(&self, name: &str) -> Jinja {
-        let Some(result) = self.result() else { return self.scope.pending() };
-        offered(result, name).unwrap_or_else(|| {
-            self.scope.absent(Absent::Step {
-                step: self.name.clone(),
-                attribute: name.to_owned(),
-                leg: self.leg,
-            })
+        match self.look(name) {
+            Look::There(value) => value,
+            Look::Pending => self.scope.pending(),
+            Look::Absent(leg) => {
+                let (step, attribute) = (self.name.clone(), name.to_owned());
+                self.scope.absent(Absent::Step { step, attribute, leg })
+            }
+        }
+    }
+
+    fn look(&self, name: &str) -> Look {
+        let Some(result) = self.result() else { return Look::Pending };
+        let found = match (self.call(), name) {
+            (None, _) => offered(result, name),
+            (Some(_), "status") => match self.status() {
+                Some(status) => Some(Jinja::from(Serde(status))),
+                None => return Look::Pending,
+            },
+            (Some(_), "input") => result.inputs.as_ref().map(|inputs| {
+                Jinja::from_pairs(inputs.iter().map(|(name, value)| (name.to_string(), to_jinja(value))))
+            }),
+            (Some(_), "seed") => result.inputs.as_ref().and_then(|inputs| inputs.get("seed")).map(to_jinja),
+            (Some(call), "error") => std::iter::once(result)
+                .chain(self.ended(call.decides.iter().copied()))
+                .find_map(|end| offered(end, "error")),
+            // What is skipped gives nothing.
+            (Some(_), _) if result.status != LegStatus::Succeeded && name != "error" => None,
+            (Some(call), "cost") => {
+                let costs = self.ended(call.inner.clone()).filter_map(|end| end.cost);
+                Some(Jinja::from(costs.fold(MicroUsd::ZERO, |sum, cost| sum + cost).usd()))
+            }
+            (Some(_), "output") => Some(Jinja::from_object(Outputs { of: vec![self.clone()], all: false })),
+            (Some(_), port) => return self.port(port),
+        };
+        found.map_or(Look::Absent(self.leg), Look::There)
+    }
+
+    /// What a call gives under the name of a port.
+    fn port(&self, port: &str) -> Look {
+        let steps = self.steps();
+        let called = steps.graph.steps[steps.legs.step(self.leg)].callee.called.as_ref();
+        let output = called.and_then(|called| output_for(&called.outputs, port));
+        match output.and_then(|output| self.output(output.as_str())) {
+            Some(output) => output.look(port),
+            None => Look::Absent(self.leg),
+        }
+    }
+
+    /// The leg that an output of a call is.
+    fn output(&self, name: &str) -> Option<Self> {
+        let steps = self.steps();
+        let step = *self.call()?.outputs.get(name)?;
+        let found = steps.legs.reading(step, &steps.legs.coords(self.leg), &[]);
+        let [leg] = found[..] else { return None };
+        Some(Self { leg, ..self.clone() })
+    }
+
+    /// True for a leg with an output: a call has these, or has ended well where nobody reads any.
+    /// None when that is not known yet.
+    fn has_output(&self, outputs: Option<&BTreeSet<usize>>) -> Option<bool> {
+        let steps = self.steps();
+        if self.call().is_none() {
+            return self.result().map(|result| result.output.is_some());
+        }
+        let Some(outputs) = outputs else { return Some(self.status()? == LegStatus::Succeeded) };
+        let at = steps.legs.coords(self.leg);
+        let mut legs = outputs.iter().flat_map(|step| steps.legs.reading(*step, &at, &[]));
+        legs.try_fold(true, |all, leg| Some(all && steps.results.get(leg)?.output.is_some()))
+    }
+
+    /// How the legs of steps ended that belong to a call, those that have.
+    fn ended(&self, steps: impl Iterator<Item = usize>) -> impl Iterator<Item = &LegResult> {
+        let view = self.steps();
+        let at = view.legs.coords(self.leg);
+        let legs = steps.flat_map(move |step| view.legs.reading(step, &at, &[]));
+        legs.filter_map(|leg| view.results.get(leg))
+    }
+
+    /// How the leg ended; a call ends as the worst of its legs.
+    fn status(&self) -> Option<LegStatus> {
+        let own = self.result()?.status;
+        let Some(call) = self.call().filter(|_| own == LegStatus::Succeeded) else { return Some(own) };
+        let steps = self.steps();
+        let at = steps.legs.coords(self.leg);
+        let mut ends = Vec::new();
+        for step in &call.decides {
+            steps.legs.known(*step)?;
+            for leg in steps.legs.reading(*step, &at, &[]) {
+                ends.push(Self { leg, ..self.clone() }.status()?);
+            }
+        }
+        let bad =
+            |end: &&LegStatus| !matches!(end, LegStatus::Succeeded | LegStatus::Skipped | LegStatus::NotRun);
+        Some(if let Some(bad) = ends.iter().find(bad) {
+            *bad
+        } else if ends.contains(&LegStatus::NotRun) {
+            LegStatus::NotRun
+        } else if !ends.is_empty() && ends.iter().all(|end| *end == LegStatus::Skipped) {
+            LegStatus::Skipped
+        } else {
+            LegStatus::Succeeded
         })
     }
 }
@@ -406,12 +543,60 @@ impl Object for LegView {
     fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
         let name = key.as_str()?;
         if name == "each" {
-            let steps = self.scope.steps.as_ref()?;
-            let values = steps.legs.values(self.leg);
-            return Some(Jinja::from_pairs(values.into_iter().map(|(k, v)| (k.to_string(), to_jinja(&v)))));
+            return Some(Jinja::from_pairs(self.steps().values(self.leg)));
         }
         Some(self.attribute(name))
     }
+}
+
+/// `steps.x.output` of a step that calls a workflow: the outputs by their names, of one call or in
+/// a list of all.
+#[derive(Debug)]
+struct Outputs {
+    of: Vec<LegView>,
+    all: bool,
+}
+
+impl Object for Outputs {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let outputs = self.of.first().and_then(LegView::call).map(|call| &call.outputs);
+        Enumerator::Values(
+            outputs.into_iter().flat_map(|o| o.keys()).map(|n| Jinja::from(n.as_str())).collect(),
+        )
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        let name = key.as_str()?;
+        if !self.all {
+            return Some(self.of.first()?.output(name)?.attribute("output"));
+        }
+        let outputs = self.of.iter().filter_map(|leg| leg.output(name));
+        Some(column(&outputs.collect::<Vec<_>>(), "output"))
+    }
+}
+
+/// An attribute of all legs that have it.
+fn column(legs: &[LegView], name: &str) -> Jinja {
+    let mut found = Vec::new();
+    for leg in legs {
+        match leg.look(name) {
+            Look::There(value) => found.push(value),
+            Look::Absent(_) => {}
+            Look::Pending => drop(leg.scope.pending()),
+        }
+    }
+    if matches!(name, "images" | "videos" | "audios" | "files") {
+        let all = found.into_iter().flat_map(|list| list.try_iter().into_iter().flatten()).collect();
+        return Jinja::from_object(Column(all));
+    }
+    if name == "status" {
+        return found.into_iter().collect();
+    }
+    Jinja::from_object(Column(found))
 }
 
 /// What a finished leg offers under a name; none when it is absent.
@@ -479,26 +664,23 @@ impl AllView {
         LegView { name: self.name.clone(), leg, scope: self.scope.clone() }
     }
 
-    /// Every finished leg; notes when one is not.
-    fn finished(&self) -> Vec<(LegId, &LegResult)> {
-        let found: Vec<_> =
-            self.legs.iter().filter_map(|leg| Some((*leg, self.steps().results.get(*leg)?))).collect();
-        if found.len() < self.legs.len() {
-            self.scope.pending();
-        }
-        found
-    }
-
     /// The axis values of the legs that have an output, by axis.
     fn each(&self) -> Jinja {
-        let mut columns: IndexMap<String, Vec<Jinja>> = IndexMap::new();
-        let legs = &self.steps().legs;
-        for axis in legs.axes_of(self.step) {
-            columns.insert(legs.axes[axis.0].name.to_string(), Vec::new());
+        let (steps, mut columns) = (self.steps(), IndexMap::<String, Vec<Jinja>>::new());
+        for axis in steps.axes_of(self.step) {
+            columns.extend(
+                steps.frame().axis(&steps.legs.axes[axis.0].name).map(|n| (n.to_owned(), Vec::new())),
+            );
         }
-        for (leg, _) in self.finished().iter().filter(|(_, r)| r.output.is_some()) {
-            for (axis, value) in self.steps().legs.values(*leg) {
-                columns.entry(axis.to_string()).or_default().push(to_jinja(&value));
+        for leg in self.legs.iter().map(|leg| self.leg(*leg)) {
+            let has_output = leg.has_output(steps.aligned.get(&self.step));
+            if has_output.is_none() {
+                self.scope.pending();
+            }
+            if has_output == Some(true) {
+                for (axis, value) in steps.values(leg.leg) {
+                    columns.entry(axis).or_default().push(value);
+                }
             }
         }
         Jinja::from_pairs(
@@ -507,16 +689,12 @@ impl AllView {
     }
 
     fn broadcast(&self, name: &str) -> Jinja {
-        let finished = self.finished();
-        if name == "status" {
-            return finished.iter().filter_map(|(_, r)| offered(r, name)).collect();
+        let legs: Vec<_> = self.legs.iter().map(|leg| self.leg(*leg)).collect();
+        let is_call = self.steps().graph.steps[self.step].call().is_some();
+        if is_call && name == "output" {
+            return Jinja::from_object(Outputs { of: legs, all: true });
         }
-        let found = finished.iter().filter_map(|(_, r)| offered(r, name));
-        if matches!(name, "images" | "videos" | "audios" | "files") {
-            let all = found.flat_map(|list| list.try_iter().into_iter().flatten()).collect();
-            return Jinja::from_object(Column(all));
-        }
-        Jinja::from_object(Column(found.collect()))
+        column(&legs, name)
     }
 }
 
@@ -572,10 +750,11 @@ impl Object for AllView {
 /// True when the step or leg that a test is asked of has this status.
 pub(crate) fn has_status(value: &Jinja, wanted: LegStatus) -> Result<bool, Error> {
     let status = |leg: &LegView| {
-        if leg.result().is_none() {
+        let status = leg.status();
+        if status.is_none() {
             leg.scope.pending();
         }
-        leg.result().map(|r| r.status)
+        status
     };
     let found = if let Some(step) = value.downcast_object_ref::<StepView>() {
         step.one().and_then(|leg| status(&leg))

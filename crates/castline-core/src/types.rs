@@ -212,9 +212,28 @@ impl Type {
         Self::encoded(media(kind))
     }
 
+    /// The kind of media that it is, when it is media and nothing else.
+    pub fn media_kind(&self) -> Option<MediaKind> {
+        let kinds = self.schema.pointer(&format!("/properties/{MEDIA}/enum"))?.as_array()?;
+        match &kinds[..] {
+            [kind] => MediaKind::of_name(kind.as_str()?),
+            _ => Some(MediaKind::File),
+        }
+    }
+
     /// A list, each item of a type.
     pub fn list(items: &Self) -> Self {
         Self::encoded(json!({ "type": "array", "items": &*items.schema }))
+    }
+
+    /// A map of these keys.
+    pub(crate) fn map<'t>(entries: impl Iterator<Item = (&'t str, &'t Self)>) -> Self {
+        let properties: Map<String, Json> =
+            entries.map(|(name, value)| (name.to_owned(), (*value.schema).clone())).collect();
+        let required: Vec<_> = properties.keys().cloned().collect();
+        Self::encoded(json!({
+            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+        }))
     }
 
     /// A list of so many of it.

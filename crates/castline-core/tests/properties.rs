@@ -2,10 +2,12 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use castline_core::plan::Choices;
+use castline_core::results::LegStatus;
 use common::flows::{parts, yaml};
-use common::{World, plan};
+use common::{World, check_calling, lines, plan, plan_of, routing};
 use proptest::prelude::*;
 
 proptest! {
@@ -63,6 +65,61 @@ proptest! {
             if matches!(forecast.fate(leg), Fate::Run(..) | Fate::Upstream) {
                 prop_assert!(touched.contains(&new.legs.step(leg)), "{} runs\n{}", new.leg_name(leg), after);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// As it stands, and once for each value of an axis that nothing in it mentions.
+    #[test]
+    fn a_called_workflow_is_what_it_is_by_itself(
+        parts in parts(), order in any::<usize>(), fails in any::<bool>(), twice in any::<bool>(),
+    ) {
+        let text = yaml(&parts);
+        let Ok(alone) = plan(&text, &[]) else { return Ok(()) };
+        let each = if twice { "each: { k: [1, 2] }, " } else { "" };
+        let caller = format!("steps:\n  c: {{ {each}uses: ./called.yaml }}\n");
+        let (graph, found) = check_calling(&caller, &text);
+        prop_assert!(graph.is_some(), "{}\n{}", lines(&found), text);
+        let choices = Choices { run: "run1".to_owned(), ..Choices::default() };
+        let calling = plan_of(graph.unwrap(), &[], routing(), choices).unwrap();
+        prop_assert_eq!(calling.count(), alone.count() * if twice { 2 } else { 1 }, "{}", text);
+
+        let failing: BTreeSet<String> = fails.then(|| "word 0".to_owned()).into_iter().collect();
+        let mut world = World { failing: failing.clone(), ..World::default() };
+        let ended = world.run(alone, usize::MAX, |n| order % n);
+        let mut other = World { failing, ..World::default() };
+        let called = other.run(calling, usize::MAX, |n| (order / 3) % n);
+        let (mut created, mut again) = (world.created.clone(), other.created.clone());
+        if twice {
+            created.extend(world.created.iter().cloned());
+        }
+        created.sort();
+        again.sort();
+        prop_assert_eq!(created, again, "{}", text);
+        for call in if twice { vec!["c[k=1]/", "c[k=2]/"] } else { vec!["c/"] } {
+            let of_call = called.statuses.iter();
+            let of_call: BTreeMap<String, LegStatus> = of_call
+                .filter_map(|(leg, status)| Some((leg.strip_prefix(call)?.to_owned(), *status)))
+                .collect();
+            prop_assert_eq!(&ended.statuses, &of_call, "{}", text);
+        }
+        if !twice {
+            let name = |output: &String| if ended.outputs.len() == 1 { "c".to_owned() } else { format!("c_{output}") };
+            let wanted: BTreeMap<_, _> = ended.outputs.iter().map(|(n, value)| (name(n), value.clone())).collect();
+            prop_assert_eq!(wanted, called.outputs.into_iter().collect::<BTreeMap<_, _>>(), "{}", text);
+            prop_assert_eq!(&world.ledger, &other.ledger, "{}", text);
+        }
+        // And nothing of it is made again.
+        other.created.clear();
+        other.failing.clear();
+        let before = other.ledger.len();
+        let plan = called.run.plan().clone();
+        other.run(plan, usize::MAX, |_| 0);
+        if !fails {
+            prop_assert_eq!(other.ledger.len(), before, "{}", text);
         }
     }
 }

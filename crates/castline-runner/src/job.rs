@@ -469,7 +469,8 @@ fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<L
     // Of a document with mistakes nothing can be planned.
     let graph = graph.filter(|_| !found.has_errors())?;
     let presets = catalog.found.values().map(|preset| preset.source.clone());
-    let documents = std::iter::once(workflow.source.clone()).chain(presets).collect();
+    let called = catalog.workflows.values().map(|called| called.source.clone());
+    let documents = std::iter::once(workflow.source.clone()).chain(presets).chain(called).collect();
     Some(Loaded { workflow, graph: Arc::new(graph), documents })
 }
 
@@ -559,9 +560,18 @@ fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) ->
 
 /// `--only`, `--until`, `--reroll` and the project's prices.
 fn choices(graph: &Graph, wishes: &Wishes, run: &str, project: &Project) -> Result<Choices, Trouble> {
-    let mut steps: Vec<usize> = wishes.only.iter().map(|name| step(graph, name)).collect::<Result<_, _>>()?;
+    let mut steps = Vec::new();
+    for name in &wishes.only {
+        steps.extend(with_inner(graph, step(graph, name)?));
+    }
     if let Some(name) = &wishes.until {
-        steps.extend(with_needs(graph, step(graph, name)?));
+        for step in with_inner(graph, step(graph, name)?) {
+            steps.extend(with_needs(graph, step));
+        }
+    }
+    if !steps.is_empty() {
+        // Calls and their outputs cost nothing, and what takes part may need them.
+        steps.extend((0..graph.steps.len()).filter(|step| !graph.steps[*step].predicts()));
     }
     steps.sort_unstable();
     steps.dedup();
@@ -578,6 +588,12 @@ fn step(graph: &Graph, name: &str) -> Result<usize, Trouble> {
     })
 }
 
+/// A step, and the steps of the workflow that it calls.
+fn with_inner(graph: &Graph, step: usize) -> Vec<usize> {
+    let inner = graph.steps[step].call().map(|call| call.inner.clone()).unwrap_or_default();
+    std::iter::once(step).chain(inner).collect()
+}
+
 fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
     let mut all = vec![step];
     let mut next = 0;
@@ -592,22 +608,42 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 
 /// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
-    let wrong = || {
+    let (name, pairs) = step_and_labels(text);
+    let step = step(graph, &name)?;
+    let legs = labels(graph, step, &pairs).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
         )
-    };
-    let (name, rest) = text.split_once('[').unwrap_or((text, ""));
-    let number = step(graph, name)?;
-    let mut legs = BTreeMap::new();
-    for pair in rest.trim_end_matches(']').split(',').filter(|p| !p.is_empty()) {
-        let (axis, value) = pair.split_once('=').ok_or_else(wrong)?;
-        let axis = graph.steps[number].axes.keys().find(|a| a.as_str() == axis.trim()).ok_or_else(wrong)?;
-        legs.insert(axis.clone(), value.trim().to_owned());
-    }
+    })?;
     let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
-    Ok(Reroll { step: number, legs, draw })
+    Ok(Reroll { step, legs, draw })
+}
+
+/// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is
+/// shown: `hero[product=2]/large[angle=top]`.
+pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
+    let (mut name, mut pairs) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once('[') {
+        let (inside, after) = inside.split_once(']').unwrap_or((inside, ""));
+        name.push_str(before);
+        pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
+        rest = after;
+    }
+    name.push_str(rest);
+    (name, pairs)
+}
+
+/// The labels that such pairs give to axes of a step; none when it has not all of them.
+pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
+    let one = |pair: &&str| {
+        let (axis, value) = pair.split_once('=')?;
+        let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
+        let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
+        Some((axis.clone(), value.trim().to_owned()))
+    };
+    pairs.iter().map(one).collect()
 }
 
 /// A wrong provider setting, as a finding about the project or the workflow.

@@ -389,7 +389,7 @@ pub(crate) fn cost_of(forecast: &Forecast, paid: &HashSet<Key>) -> Cost {
             _ => {}
         }
     }
-    cost.unknown += forecast.plan.legs.deferred().count();
+    cost.unknown += forecast.plan.deferred().count();
     cost
 }
 
@@ -399,7 +399,7 @@ fn used_providers(forecast: &Forecast, runs_something: bool) -> BTreeSet<Provide
         return BTreeSet::new();
     }
     let plan = &forecast.plan;
-    let steps = plan.graph.steps.iter().enumerate().filter(|(step, _)| plan.may_have_legs(*step));
+    let steps = plan.graph.predicting().filter(|(step, _)| plan.may_have_legs(*step));
     steps
         .map(|(_, step)| &step.callee)
         .filter_map(|callee| plan.routing.route(&callee.model, &callee.model.reference).ok())
@@ -416,7 +416,7 @@ fn whys(forecast: &Forecast) -> Vec<(LegId, Cow<'static, str>)> {
             Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first)).into())
         }
         Fate::Upstream => Some("it reads legs that ran".into()),
-        Fate::Skip(_) | Fate::Broken | Fate::Out => None,
+        Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => None,
     };
     (0..forecast.plan.legs.len()).map(LegId).filter_map(|leg| Some((leg, word(leg)?))).collect()
 }
@@ -615,9 +615,14 @@ impl Driver {
         for leg in legs {
             let leg_ref = self.run.leg_ref(*leg);
             let name: Arc<str> = leg_ref.name.as_str().into();
+            // What an output of a call is belongs to the call.
+            let whose = match self.run.plan().call_of_output(*leg) {
+                Some(call) => (None, Some(call)),
+                None => (Some(leg_ref), None),
+            };
             match self.run.plan().saves(*leg, self.run.results()) {
                 Ok(saved) => {
-                    of.extend(saved.iter().map(|_| leg_ref.clone()));
+                    of.extend(saved.iter().map(|_| whose.clone()));
                     files.extend(saved.into_iter().map(|file| (file, name.clone())));
                 }
                 Err(why) => {
@@ -625,7 +630,7 @@ impl Driver {
                 }
             }
         }
-        events.extend(self.write_files(files, |number| (Some(of[number].clone()), None)));
+        events.extend(self.write_files(files, |number| of[number].clone()));
         self.pen.write_all(events)
     }
 

@@ -191,7 +191,7 @@ fn frozen(job: &Job, forecast: &Forecast, project: String) -> Result<Frozen, Tro
 /// The settings of every provider that a step goes to.
 fn settings(project: &Project, forecast: &Forecast) -> BTreeMap<String, BTreeMap<String, String>> {
     let plan = &forecast.plan;
-    let models = plan.graph.steps.iter().map(|step| &step.callee.model);
+    let models = plan.graph.predicting().map(|(_, step)| &step.callee.model);
     models
         .filter_map(|model| plan.routing.route(model, &model.reference).ok())
         .map(|route| (route.name.to_string(), providers::deciding_settings(project, route)))

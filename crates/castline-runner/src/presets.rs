@@ -9,11 +9,12 @@ use std::sync::Arc;
 use castline_core::callee::Catalog;
 use castline_spec::json_schema::Known;
 use castline_spec::preset::Body;
+use castline_spec::raw::{self, NodeKind};
 use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
 use include_dir::{Dir, include_dir};
 
-use crate::project::{Project, parent, read};
+use crate::project::{Project, clean, parent, read};
 
 mod check;
 
@@ -120,17 +121,24 @@ fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
     }
 }
 
-/// The presets that a workflow calls, and those that they extend.
+/// The presets and workflows that a workflow calls, and those that these extend and call.
 pub(crate) fn catalog(project: &Project, workflow: &Workflow) -> (Catalog, Diagnostics) {
     let mut loader = Loader::new(project);
     loader.shadows();
-    for step in workflow.steps.values() {
-        match &step.uses.value {
-            Uses::Preset(text) | Uses::Path(text) => loader.load(&workflow.source, text, step.uses.span),
-            Uses::Model(_) => {}
-        }
-    }
+    loader.load_steps(workflow);
     (loader.catalog, loader.found)
+}
+
+/// What a step can call.
+enum Document {
+    Preset(Arc<Preset>),
+    Workflow(Arc<Workflow>),
+}
+
+impl Document {
+    fn of_preset((preset, found): (Option<Preset>, Diagnostics)) -> (Option<Self>, Diagnostics) {
+        (preset.map(|preset| Self::Preset(Arc::new(preset))), found)
+    }
 }
 
 struct Loader<'a> {
@@ -139,14 +147,19 @@ struct Loader<'a> {
     catalog: Catalog,
     seen: BTreeSet<String>,
     found: Diagnostics,
+    /// How many workflows deep the document is.
+    depth: usize,
 }
+
+/// Calls of calls of calls deeper than this are a mistake.
+const MOST_CALLS: usize = 32;
 
 impl<'a> Loader<'a> {
     fn new(project: &'a Project) -> Self {
         let own = own_files(project);
         let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
         let catalog = Catalog { known, ..Catalog::default() };
-        Self { project, own, catalog, seen: BTreeSet::new(), found: Diagnostics::default() }
+        Self { project, own, catalog, seen: BTreeSet::new(), found: Diagnostics::default(), depth: 0 }
     }
 
     /// A project cannot shadow a built-in name.
@@ -168,40 +181,64 @@ impl<'a> Loader<'a> {
         let parsed = if uses.starts_with("./") || uses.starts_with("../") {
             Some(self.at_path(source, uses, span))
         } else if let Some((_, path)) = self.own.iter().find(|(own, _)| own == uses) {
-            Some(parse_file(path))
+            Some(Document::of_preset(parse_file(path)))
         } else {
-            built_in(uses).map(|(_, preset, found)| (preset, found))
+            built_in(uses).map(|(_, preset, found)| Document::of_preset((preset, found)))
         };
-        let Some((preset, findings)) = parsed else { return };
+        let Some((document, findings)) = parsed else { return };
         let broken = findings.has_errors();
         self.found.extend(findings);
-        match preset.filter(|_| !broken) {
-            Some(preset) => {
-                let preset = Arc::new(preset);
+        match document.filter(|_| !broken) {
+            Some(Document::Preset(preset)) => {
                 self.catalog.found.insert(key, preset.clone());
                 if let Body::Derived(body) = &preset.body {
                     self.load(&preset.source, &body.extends.value, body.extends.span);
                 }
             }
+            Some(Document::Workflow(workflow)) => {
+                self.catalog.workflows.insert(key, workflow.clone());
+                self.load_steps(&workflow);
+            }
             None => drop(self.catalog.broken.insert(key)),
         }
     }
 
-    fn at_path(&self, source: &Source, uses: &str, span: Span) -> (Option<Preset>, Diagnostics) {
+    /// What the steps of a workflow call.
+    fn load_steps(&mut self, workflow: &Workflow) {
+        if self.depth > MOST_CALLS {
+            let message = format!("workflows call each other more than {MOST_CALLS} deep");
+            self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
+            let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
+                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Model(_) => None,
+            });
+            self.catalog.broken.extend(uses);
+            return;
+        }
+        self.depth += 1;
+        for step in workflow.steps.values() {
+            match &step.uses.value {
+                Uses::Preset(text) | Uses::Path(text) => self.load(&workflow.source, text, step.uses.span),
+                Uses::Model(_) => {}
+            }
+        }
+        self.depth -= 1;
+    }
+
+    fn at_path(&self, source: &Source, uses: &str, span: Span) -> (Option<Document>, Diagnostics) {
         let one = |finding| (None, Diagnostics { list: vec![finding] });
         let error = |code, message: String| Diagnostic::error(code, source, span, message);
-        let path = parent(Path::new(&*source.name)).join(uses);
+        let path = shortest(&parent(Path::new(&*source.name)).join(uses));
         if !crate::files::is_inside(&self.project.root, &path) {
             let message = format!("`{uses}` is outside of the project's folder");
             return one(error(Code::InvalidPath, message));
         }
         match read(&path) {
-            Ok(text) if is_workflow(&text) => one(error(
-                Code::NotYet,
-                format!("`{uses}` is a workflow; calling workflows comes with a later version of castline"),
-            )
-            .hint("copy its steps into this workflow")),
-            Ok(text) => Preset::parse(&text),
+            Ok(text) if is_workflow(&text) => {
+                let (workflow, found) = Workflow::parse(&text);
+                (workflow.map(|workflow| Document::Workflow(Arc::new(workflow))), found)
+            }
+            Ok(text) => Document::of_preset(Preset::parse(&text)),
             Err(_) if !path.is_file() => {
                 one(error(Code::UnknownPreset, format!("there is no file `{uses}`")).caret("no such file"))
             }
@@ -210,7 +247,18 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// A path without its detours, so that a file that is called twice has one name; as it is where a
+/// link on the way makes another file of it.
+fn shortest(path: &Path) -> PathBuf {
+    let clean = clean(path);
+    if path.canonicalize().ok() == clean.canonicalize().ok() { clean } else { path.to_owned() }
+}
+
 /// True for a document with `steps` at its top.
 fn is_workflow(source: &Source) -> bool {
-    source.text.lines().any(|line| line.starts_with("steps:"))
+    match raw::parse(source).map(|root| root.kind) {
+        Ok(NodeKind::Map(entries)) => entries.iter().any(|(key, _)| key.value == "steps"),
+        // What cannot be read is told by whoever reads it.
+        _ => source.text.lines().any(|line| line.starts_with("steps:")),
+    }
 }

@@ -20,7 +20,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::history;
-use crate::job::{Job, existing_store};
+use crate::job::{Job, existing_store, labels, step_and_labels};
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -69,12 +69,19 @@ pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Expla
 
 fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
     let plan = &forecast.plan;
-    let found: Vec<_> = (0..plan.legs.len())
-        .map(LegId)
-        .filter(|leg| {
-            plan.graph.steps[plan.legs.step(*leg)].name.as_str() == wanted || plan.leg_name(*leg) == wanted
-        })
-        .collect();
+    let (name, pairs) = step_and_labels(wanted);
+    let is_wanted = |leg: &LegId| {
+        let number = plan.legs.step(*leg);
+        let step = plan.graph.steps[number].name.as_str();
+        // Of a call all that it makes.
+        let called = || step.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let own = plan.legs.labels(*leg);
+        let has_all = || {
+            labels(&plan.graph, number, &pairs).is_some_and(|l| l.iter().all(|(a, v)| own.get(a) == Some(v)))
+        };
+        plan.leg_name(*leg) == wanted || (step == name || called()) && has_all()
+    };
+    let found: Vec<_> = plan.predictions().filter(is_wanted).collect();
     if !found.is_empty() {
         return Ok(found);
     }
@@ -117,10 +124,11 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
         ),
         Fate::Skip(skip) => (format!("skipped: {}", skip.reason()), None),
         Fate::Upstream => {
-            let needs = forecast.plan.needs(leg).iter().filter(|n| forecast.results.get(**n).is_none());
-            let names: Vec<_> = needs.map(|n| format!("`{}`", forecast.plan.leg_name(*n))).take(3).collect();
+            let needs = forecast.open_needs(leg).into_iter();
+            let names: Vec<_> = needs.map(|n| format!("`{}`", forecast.plan.leg_name(n))).take(3).collect();
             (format!("runs, or not: that is known once {} ran", names.join(", ")), None)
         }
+        Fate::Done(_) => ("nothing is to be made for it".to_owned(), None),
         Fate::Broken => ("cannot run: its values do not fit".to_owned(), None),
         Fate::Out => ("takes no part in this run".to_owned(), None),
     }

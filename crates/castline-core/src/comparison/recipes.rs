@@ -63,7 +63,7 @@ impl Recipes {
         let mut work =
             Work { plan, results: Arc::new(Results::new(plan.legs.len())), stand_ins: BTreeMap::new() };
         let mut legs: Vec<_> = (0..plan.legs.len()).map(|_| Recipe::Unknown).collect();
-        for leg in plan.order() {
+        for leg in plan.order_of_all() {
             legs[leg.0] = match (forecast.fate(leg), forecast.results.get(leg)) {
                 (Fate::Hit(ready, _), Some(result)) => {
                     work.results.set(leg, result.clone());
@@ -92,6 +92,10 @@ impl Work<'_> {
         match self.plan.resolve(leg, &self.results) {
             Resolved::Ready(ready) => self.runs(leg, &ready),
             Resolved::Skip(_) => self.skip(leg),
+            Resolved::Done(result) => {
+                self.results.set(leg, *result);
+                Recipe::Unknown
+            }
             Resolved::Pending(_) | Resolved::Broken(_) => Recipe::Unknown,
         }
     }

@@ -117,7 +117,7 @@ impl Check<'_> {
     /// nothing new.
     fn idle_axes(&self, callees: &[Option<Arc<Callee>>], findings: &mut Vec<Diagnostic>) {
         for ((name, step), callee) in self.workflow.steps.iter().zip(callees) {
-            let Some(callee) = callee else { continue };
+            let Some(callee) = callee.as_ref().filter(|callee| callee.called.is_none()) else { continue };
             let fixed = step
                 .with
                 .get("seed")

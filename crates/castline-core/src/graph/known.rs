@@ -12,10 +12,12 @@ use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use super::{Axes, Check};
+use super::calls::output_for;
+use super::{Axes, Check, Length};
 use crate::callee::Callee;
 use crate::request::FailureKind;
 use crate::results::LegStatus;
+use crate::scope::ATTRIBUTES;
 use crate::types::infer::{Infer, Names};
 use crate::types::{Kinds, Type, describe};
 
@@ -29,9 +31,6 @@ pub(super) struct Known<'c> {
     /// The values of each axis that a step opens, and how many there are.
     own_axes: Vec<IndexMap<Name, (Type, Length)>>,
 }
-
-/// How many values a list has, at least and at most.
-type Length = (usize, Option<usize>);
 
 /// What the templates of a step see; those of outputs stand on no step.
 pub(super) struct View<'k> {
@@ -96,6 +95,13 @@ impl<'c> Known<'c> {
     /// How many values an own axis of a step has.
     pub fn length(&self, step: usize, axis: &Name) -> Length {
         self.own_axes[step].get(axis).map_or((0, None), |(_, length)| *length)
+    }
+
+    /// How many values a list has that is given to a step.
+    pub fn length_of(&self, step: usize, values: &Dynamic) -> Length {
+        let view = self.of_step(step);
+        let (least, most) = Infer::new(&view, &self.workflow.source).value(values).length();
+        (least, most.into_iter().chain(longest_slice(values)).min())
     }
 
     fn axis_values(
@@ -220,6 +226,17 @@ impl Names for View<'_> {
         let (_, declared) = self.known.workflow.steps.get_index(step).expect("a step's number");
         let one = |kind| Type::media(kind);
         let list = |kind| Type::list(&Type::media(kind));
+        let outputs = callee.called.as_ref().map(|called| &called.outputs);
+        if let (Some(outputs), "output") = (outputs, attribute) {
+            let types = outputs.iter().map(|(name, output)| (name.as_str(), &output.gives));
+            return Type::map(types);
+        }
+        if outputs.is_some_and(|outputs| {
+            attribute == "json"
+                || ATTRIBUTES[..9].contains(&attribute) && output_for(outputs, attribute).is_none()
+        }) {
+            return Type::unknown();
+        }
         if !may_offer(callee.model.output.kind, attribute) {
             // This is said already where it is named.
             return Type::unknown();

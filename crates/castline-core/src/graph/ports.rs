@@ -1,11 +1,14 @@
 //! `from`: which field of the callee the piped media or text goes into.
 
+use std::collections::BTreeSet;
+
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
 use castline_spec::workflow::{From, Piped};
 use castline_spec::{Code, Diagnostic, Name, Span, Spanned};
 
+use super::calls::{main_shape, output_for, outputs_in_words, word as port_word};
 use super::known::Known;
 use super::refs::kind_name;
 use super::{Check, Closed, Proofs};
@@ -26,7 +29,18 @@ pub struct Feed {
     /// What travels; none is text.
     pub kind: Option<MediaKind>,
     /// From where.
-    pub sources: Vec<(usize, Closed)>,
+    pub sources: Vec<Pipe>,
+}
+
+/// Where piped media or text comes from.
+#[derive(Debug, Clone)]
+pub struct Pipe {
+    /// The step.
+    pub step: usize,
+    /// Which of its axes are closed.
+    pub closed: Closed,
+    /// Which output, of a called workflow.
+    pub output: Option<Name>,
 }
 
 impl Check<'_> {
@@ -91,6 +105,9 @@ impl Check<'_> {
     /// What a source gives: none is text, `Err` is not known.
     fn kind_of(piped: &Piped, known: &Known<'_>) -> Result<Option<MediaKind>, ()> {
         let callee = known.callee(piped.step.value.as_str()).ok_or(())?;
+        if let Some(called) = &callee.called {
+            return main_shape(&called.outputs).map(|(kind, _)| kind).ok_or(());
+        }
         match callee.model.output.kind {
             OutputKind::Json => Err(()),
             kind => Ok(kind.media()),
@@ -118,11 +135,14 @@ impl Check<'_> {
         };
         let many = sources.len() > 1 || first.all.is_some();
         let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| may_take(k, kind));
-        let candidates: Vec<&String> = callee.ports.keys().filter(fits).collect();
+        let mut fields = BTreeSet::new();
+        let own = |port: &&String| fields.insert(&callee.ports[*port].field.value);
+        let all: Vec<&String> = callee.ports.keys().filter(fits).collect();
+        let candidates: Vec<&String> = all.iter().copied().filter(own).collect();
         let word = kind.map_or("text", MediaKind::as_str);
         let preferred =
             if many { [format!("{word}s"), word.to_owned()] } else { [word.to_owned(), format!("{word}s")] };
-        if let Some(named) = preferred.iter().find(|p| candidates.contains(p)) {
+        if let Some(named) = preferred.iter().find(|p| all.contains(p)) {
             return Ok(Some(named.clone()));
         }
         match candidates[..] {
@@ -156,10 +176,11 @@ impl Check<'_> {
             a(kind),
             callee.uses
         );
-        let ports: Vec<_> = callee
-            .ports
-            .keys()
-            .map(|p| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
+        // A field may have more than one port: its own name, and its kind.
+        let mut fields = BTreeSet::new();
+        let own = callee.ports.iter().filter(|(_, port)| fields.insert(&port.field.value));
+        let ports: Vec<_> = own
+            .map(|(p, _)| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
             .collect();
         let hint = if ports.is_empty() {
             format!(
@@ -204,7 +225,36 @@ impl Check<'_> {
             return None;
         };
         let mut ok = true;
+        let mut pipes = Vec::new();
         for source in sources {
+            let callee_of_source = known.callee(source.step.value.as_str());
+            let called = callee_of_source.and_then(|callee| callee.called.as_ref());
+            // Of all legs, or of several steps, each gives one.
+            let list = many && sources.len() == 1 && source.all.is_none();
+            let output = called.and_then(|called| output_for(&called.outputs, &port_word((takes, list))));
+            if let Some(step) = self.names.get(source.step.value.as_str()) {
+                let closed = Closed::of(source.all.as_ref());
+                pipes.push(Pipe { step: *step, closed, output: output.cloned() });
+            }
+            if let (Some(called), None) = (called, output) {
+                let message = format!(
+                    "workflow `{}` has no output that is surely {} for port `{port}` of `{}`",
+                    called.name,
+                    a(takes),
+                    callee.uses
+                );
+                let hint = format!(
+                    "give `{field}` under `with`, as `\"{{{{ steps.{}.output.NAME }}}}\"`; its outputs are {}",
+                    source.step.value,
+                    outputs_in_words(&called.outputs)
+                );
+                self.found.push(self.error(Code::MediaMismatch, source.span, message).hint(hint));
+                ok = false;
+                continue;
+            }
+            if called.is_some() {
+                continue;
+            }
             if let Ok(kind) = Self::kind_of(source, known)
                 && !may_take(takes, kind)
             {
@@ -249,7 +299,11 @@ impl Check<'_> {
             ok = false;
         }
         if ok {
+            let is_call = |source: &Piped| {
+                known.callee(source.step.value.as_str()).is_some_and(|callee| callee.called.is_some())
+            };
             let given = sources.iter().map(|source| match Self::kind_of(source, known) {
+                _ if is_call(source) => takes.map_or_else(Type::text, Type::media),
                 Ok(Some(kind)) => Type::media(kind),
                 Ok(None) => Type::text(),
                 Err(()) => Type::any(),
@@ -275,12 +329,8 @@ impl Check<'_> {
                 ok = false;
             }
         }
-        let numbers: Option<Vec<_>> = sources
-            .iter()
-            .map(|s| Some((*self.names.get(s.step.value.as_str())?, Closed::of(s.all.as_ref()))))
-            .collect();
-        let sources = numbers?;
-        ok.then_some(Feed { field, span, many, kind: takes, sources })
+        let ok = ok && pipes.len() == sources.len();
+        ok.then_some(Feed { field, span, many, kind: takes, sources: pipes })
     }
 
     /// The steps that give what a field takes.
@@ -293,7 +343,11 @@ impl Check<'_> {
 fn count(sources: &[Spanned<Piped>], known: &Known<'_>) -> Option<usize> {
     let one = |source: &Spanned<Piped>| {
         let callee = known.callee(source.step.value.as_str())?;
-        (source.all.is_none() && !callee.model.output.many && callee.gives().is_some()).then_some(1)
+        let one = match &callee.called {
+            Some(called) => called.outputs.values().all(|output| output.gives.media_kind().is_some()),
+            None => !callee.model.output.many && callee.gives().is_some(),
+        };
+        (source.all.is_none() && one).then_some(1)
     };
     sources.iter().map(one).sum()
 }

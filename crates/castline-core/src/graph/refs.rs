@@ -11,10 +11,12 @@ use castline_spec::workflow::From;
 use castline_spec::{Code, Diagnostic, DynamicKind, Name, Span, Spanned};
 use indexmap::{IndexMap, IndexSet};
 
+use super::calls::{Depends, output_for, outputs_in_words};
 use super::known::Known;
-use super::{Axes, Check, Closed, Dep, Output, Step};
+use super::{Aligned, Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
 use crate::callee::Callee;
 use crate::scope::ATTRIBUTES;
+use crate::types::Type;
 
 impl Closed {
     /// What a reference with this `.all` closes.
@@ -92,30 +94,25 @@ impl Check<'_> {
         self.mentions_in(self.workflow.steps[name].with.values().map(|binding| &binding.value))
     }
 
-    /// The axes that the list of an own axis depends on, and the steps that it comes out of.
-    pub(super) fn list_depends_on(
-        &self,
-        axis: &Name,
-        values: &Dynamic,
-        axes: &[Axes],
-    ) -> (BTreeSet<Name>, BTreeSet<usize>) {
-        let (mut over, mut reads) = (BTreeSet::new(), BTreeSet::new());
-        for reference in self.references(values) {
+    /// The axes and inputs that a value depends on, and the steps that it comes out of.
+    pub(super) fn depends_on(&self, value: &Dynamic, axes: &[Axes]) -> Depends {
+        let mut depends = Depends::default();
+        for reference in self.references(value) {
             match &reference.target {
+                Target::Input(input, _) => {
+                    depends.inputs.insert(Name::new(input.value.as_str()));
+                }
                 Target::Each(axis, _) | Target::Index(axis) => {
-                    over.insert(Name::new(axis.value.as_str()));
+                    depends.over.insert(Name::new(axis.value.as_str()));
                 }
                 Target::Step { step, all, .. } => {
                     let Some(step) = self.names.get(step.value.as_str()) else { continue };
-                    let closed = Closed::of(all.as_ref());
-                    over.extend(axes[*step].keys().filter(|axis| !closed.has(axis)).cloned());
-                    reads.insert(*step);
+                    depends.read(*step, &Closed::of(all.as_ref()), axes);
                 }
                 _ => {}
             }
         }
-        over.remove(axis);
-        (over, reads)
+        depends
     }
 
     /// The axes that values mention.
@@ -165,10 +162,14 @@ impl Check<'_> {
         })
     }
 
+    /// A step that a document names.
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
         // What is no name has its finding.
-        let known = self.names.contains_key(name) || !Name::is_identifier(name);
-        (!known && !self.workflow.incomplete).then(|| {
+        if Name::is_identifier(name) { self.check_step_exists(name, span) } else { None }
+    }
+
+    fn check_step_exists(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        (!self.names.contains_key(name) && !self.workflow.incomplete).then(|| {
             self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
                 .caret("no such step")
                 .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
@@ -192,11 +193,17 @@ impl Check<'_> {
                 unknown("var", name, self.workflow.vars.keys().map(Name::as_str).collect())
             }
             Target::Step { step, all, attribute, .. } => {
-                if let Some(finding) = self.check_step_name(&step.value, step.span) {
+                if let Some(finding) = self.check_step_exists(&step.value, step.span) {
                     return Some(finding);
                 }
                 let callee = self.names.get(step.value.as_str()).and_then(|i| callees[*i].as_deref());
-                self.check_attribute(&step.value, all.as_ref(), attribute.as_ref()?, callee)
+                let attribute = attribute.as_ref()?;
+                match callee.and_then(|callee| callee.called.as_ref()) {
+                    Some(called) if ATTRIBUTES.contains(&attribute.value.as_str()) => {
+                        self.check_output_read(reference, called)
+                    }
+                    _ => self.check_attribute(&step.value, all.as_ref(), attribute, callee),
+                }
             }
             _ => None,
         }
@@ -259,13 +266,40 @@ impl Check<'_> {
         })
     }
 
+    /// What is read of a call: the outputs of the workflow.
+    fn check_output_read(&self, reference: &Reference, called: &Graph) -> Option<Diagnostic> {
+        let Target::Step { step, all, attribute: Some(attribute), .. } = &reference.target else {
+            return None;
+        };
+        let (name, outputs) = (attribute.value.as_str(), &called.outputs);
+        let there = || format!("its outputs are {}", outputs_in_words(outputs));
+        match name {
+            "all" if all.is_some() => self.check_attribute(&step.value, all.as_ref(), attribute, None),
+            "json" => {
+                let message = format!("step `{}` calls a workflow, which offers no `json`", step.value);
+                let finding = self.error(Code::UnknownAttribute, attribute.span, message);
+                Some(finding.hint(format!("write `.output.NAME`; {}", there())))
+            }
+            port if ATTRIBUTES[..9].contains(&port) => output_for(outputs, port).is_none().then(|| {
+                let message =
+                    format!("workflow `{}` has no output that is surely its `.{port}`", called.name);
+                self.error(Code::MediaMismatch, attribute.span, message)
+                    .hint(format!("write `.output.NAME`; {}", there()))
+            }),
+            _ => None,
+        }
+    }
+
     /// Every text that `read()` names.
-    pub(super) fn reads(&self) -> Vec<(String, Span)> {
+    pub(super) fn reads(&self) -> Vec<Mention> {
         let of_steps = self.workflow.steps.keys().flat_map(|name| self.dynamics(name));
         let others = self.workflow.vars.values().chain(self.workflow.outputs.values()).map(|b| &b.value);
         let references = of_steps.chain(others).flat_map(Dynamic::references);
         let read = references.filter_map(|r| match &r.target {
-            Target::Read(path) => Some((path.value.clone(), path.span)),
+            Target::Read(path) => {
+                let source = self.workflow.source.clone();
+                Some(Mention { source, span: path.span, path: path.value.clone() })
+            }
             _ => None,
         });
         read.collect()
@@ -407,22 +441,67 @@ impl Check<'_> {
                     finding.hint("write what it is, such as `\"{{ steps.STEP.image }}\"`, or remove it"),
                 );
             }
-            self.check_output_types(&binding.value, known);
+            let gives = self.check_output_types(&binding.value, known);
             self.check_output_axes(name, &binding.value, known);
             let value = self.templates.bind(&binding.value, &workflow.source);
-            outputs
-                .insert(name.clone(), Output { value, labels: self.labels(&binding.value), implied: false });
+            let deps = self.deps_of_output(&binding.value);
+            let labels = self.labels(&binding.value);
+            let of_cost = self.reads_cost(&binding.value, known).is_some();
+            let aligned = Aligned::default();
+            let output = Output { value, gives, deps, aligned, of_cost, labels, implied: false };
+            outputs.insert(name.clone(), output);
         }
         if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
             let read: BTreeSet<_> =
                 steps.iter().flat_map(|s| &s.deps).filter(|d| !d.order_only).map(|d| d.step).collect();
-            for (i, step) in steps.iter().enumerate() {
+            for (i, step) in steps.iter().enumerate().filter(|(_, step)| step.predicts()) {
                 if !read.contains(&i) {
                     outputs.insert(step.name.clone(), self.implied_output(i, step));
                 }
             }
         }
         outputs
+    }
+
+    /// Where a value reads what something cost.
+    pub(super) fn reads_cost(&self, value: &Dynamic, known: &Known<'_>) -> Option<Span> {
+        let costs = |reference: &&Reference| {
+            let Target::Step { step, attribute: Some(attribute), rest, .. } = &reference.target else {
+                return false;
+            };
+            let output = || {
+                let called = known.callee(&step.value)?.called.as_ref()?;
+                called.outputs.get(rest.first()?.as_str())
+            };
+            attribute.value == "cost" || attribute.value == "output" && output().is_some_and(|o| o.of_cost)
+        };
+        self.references(value).into_iter().find(costs).map(|reference| reference.span)
+    }
+
+    /// Costs are known once the run is over.
+    pub(super) fn check_costs(&mut self, number: usize, known: &Known<'_>) {
+        let (name, _) = self.workflow.steps.get_index(number).expect("a step's number");
+        let places: BTreeSet<Span> =
+            self.dynamics(name).into_iter().filter_map(|value| self.reads_cost(value, known)).collect();
+        for span in places {
+            let message = "what a step cost is known once the run is over";
+            let finding = self.error(Code::UnknownAttribute, span, message);
+            self.found.push(finding.hint("only `outputs` may say it"));
+        }
+    }
+
+    /// The steps that an output reads.
+    fn deps_of_output(&self, value: &Dynamic) -> Vec<Dep> {
+        let mut deps: Vec<Dep> = Vec::new();
+        for reference in self.references(value) {
+            let Target::Step { step, all, tested, .. } = &reference.target else { continue };
+            let Some(step) = self.names.get(step.value.as_str()).copied() else { continue };
+            let dep = Dep { step, closed: Closed::of(all.as_ref()), tested: *tested, order_only: false };
+            if !deps.contains(&dep) {
+                deps.push(dep);
+            }
+        }
+        deps
     }
 
     /// What a step that nothing uses yields.
@@ -441,6 +520,13 @@ impl Check<'_> {
             OutputKind::Text => "text",
             OutputKind::Json => "output",
         };
+        let gives = match step.callee.model.output.kind {
+            OutputKind::Text => Type::text(),
+            kind => kind.media().map_or_else(Type::any, Type::media),
+        };
+        let gives = if many { Type::list(&gives) } else { gives };
+        let gives = if all.is_empty() { gives } else { Type::list(&gives) };
+        let dep = Dep { step: number, closed: Closed::Every, tested: false, order_only: false };
         // In brackets every name can be written, one that is a finding too.
         let name = serde_json::Value::from(step.name.as_str());
         let value = self.templates.bind_expression(
@@ -448,7 +534,9 @@ impl Check<'_> {
             &self.workflow.source,
             step.span,
         );
-        Output { value, labels: (!all.is_empty()).then_some(number), implied: true }
+        let labels = (!all.is_empty()).then_some(number);
+        let (deps, aligned) = (vec![dep], Aligned::default());
+        Output { value, gives, deps, aligned, of_cost: false, labels, implied: true }
     }
 
     fn check_output_axes(&mut self, name: &Name, value: &Dynamic, known: &Known<'_>) {

@@ -8,9 +8,10 @@ use castline_spec::template::tree::{Body, Expr, ExprKind, Part};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Span};
 use serde_json::Value as Json;
 
+use super::calls::output_for;
 use super::known::{Known, expression_span};
 use super::values::misfit_finding;
-use super::{Check, Proofs};
+use super::{Check, Mention, Proofs};
 use crate::callee::Callee;
 use crate::field::Field;
 use crate::media::MediaType;
@@ -262,15 +263,17 @@ impl Check<'_> {
     fn paths_in(&mut self, input: &str, items: &[Dynamic]) {
         for item in items {
             let DynamicKind::Literal(Json::String(text)) = &item.kind else { continue };
-            match self.not_a_path(input, text, item.span) {
-                Some(finding) => self.found.push(finding),
-                None => self.files.push((text.clone(), item.span)),
+            if let Some(finding) = self.not_a_path(input, text, item.span) {
+                self.found.push(finding);
+                continue;
             }
+            let source = self.workflow.source.clone();
+            self.files.push(Mention { source, span: item.span, path: text.clone() });
         }
     }
 
-    /// The templates of an output, which stand on no step.
-    pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) {
+    /// The templates of an output, which stand on no step; returns its type.
+    pub(super) fn check_output_types(&mut self, value: &Dynamic, known: &Known<'_>) -> Type {
         let view = known.of_outputs();
         let mut infer = Infer::new(&view, &self.workflow.source);
         let given = infer.value(value);
@@ -284,6 +287,7 @@ impl Check<'_> {
             found.push(finding.hint("name what you want of it, such as `.image` or `.text`"));
         }
         self.found.list.extend(found);
+        given
     }
 
     /// An `if` or `where` that is the same whatever comes.
@@ -429,8 +433,10 @@ impl Check<'_> {
     /// The steps that give media of a kind, as a hint.
     pub(super) fn steps_that_give(&self, kind: MediaKind, known: &Known<'_>) -> Option<String> {
         let gives = |step: &&Name| {
-            let gives = known.callee(step.as_str()).and_then(Callee::gives);
-            gives.is_some_and(|gives| kind.accepts(gives))
+            let callee = known.callee(step.as_str());
+            let called = callee.and_then(|callee| callee.called.as_ref());
+            called.is_some_and(|called| output_for(&called.outputs, kind.as_str()).is_some())
+                || callee.and_then(Callee::gives).is_some_and(|gives| kind.accepts(gives))
         };
         let names: Vec<_> =
             self.workflow.steps.keys().filter(gives).take(4).map(|step| format!("`{step}`")).collect();

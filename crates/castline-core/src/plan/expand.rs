@@ -11,12 +11,12 @@ use std::sync::Arc;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use indexmap::IndexMap;
 
-use super::{Plan, Skip, StepsView};
+use super::place::Place;
+use super::{Plan, Skip};
 use crate::files::Files;
 use crate::graph::{Closed, Dep, Graph, Opened, Step};
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE, Ragged, Rows};
-use crate::results::Results;
-use crate::scope::Scope;
+use crate::results::{LegStatus, Results};
 use crate::templates::Stop;
 use crate::value::Value;
 
@@ -44,7 +44,7 @@ type Lists = BTreeMap<Vec<usize>, Result<Vec<usize>, Nowhere>>;
 
 /// Axes being opened.
 pub(super) struct Opening<'p> {
-    graph: &'p Graph,
+    graph: &'p Arc<Graph>,
     inputs: &'p Arc<IndexMap<Name, Value>>,
     files: &'p Arc<Files>,
     results: &'p Arc<Results>,
@@ -86,7 +86,7 @@ impl Plan {
 
 impl<'p> Opening<'p> {
     pub fn new(
-        graph: &'p Graph,
+        graph: &'p Arc<Graph>,
         inputs: &'p Arc<IndexMap<Name, Value>>,
         files: &'p Arc<Files>,
         results: &'p Arc<Results>,
@@ -107,7 +107,7 @@ impl<'p> Opening<'p> {
 
     /// What is known before the run; none when a list is broken or waits for an input.
     pub fn first(
-        graph: &'p Graph,
+        graph: &'p Arc<Graph>,
         inputs: &'p Arc<IndexMap<Name, Value>>,
         files: &'p Arc<Files>,
     ) -> (Option<Expanded>, Diagnostics) {
@@ -145,7 +145,8 @@ impl<'p> Opening<'p> {
                     );
                 }
             }
-            Ok(None) => self.incomplete = true,
+            // What a call gives is known later, as a list is that comes out of a step.
+            Ok(None) => self.incomplete |= step.frame == 0,
             // What goes wrong in the middle of a run is told by a leg.
             Err(finding) if self.late => {
                 self.legs.open(number, Vec::new(), None);
@@ -166,7 +167,7 @@ impl<'p> Opening<'p> {
         let count = grid.rows.as_ref().map_or_else(all, |rows| Some(rows.len()));
         match count.and_then(|count| count.checked_add(self.legs.len())) {
             Some(total) if total <= MOST_LEGS => Ok(Some(grid)),
-            _ => Err(too_many(self.graph, step)),
+            _ => Err(too_many(step)),
         }
     }
 
@@ -179,11 +180,11 @@ impl<'p> Opening<'p> {
             let is_inherited = step.axes[name].iter().any(|opener| *opener != number);
             let same = axis.over.is_empty() && axis.reads.is_empty();
             let there = match (same, is_inherited) {
-                (true, true) => match self.same_for_all(name, axis)? {
+                (true, true) => match self.same_for_all(step, name, axis)? {
                     Some(id) => self.no_clash(step, name, id).map(|()| true)?,
                     None => false,
                 },
-                (true, false) => match self.same_for_all(name, axis)? {
+                (true, false) => match self.same_for_all(step, name, axis)? {
                     Some(id) => {
                         grid.open(id, self.legs.axes[id.0].values.len());
                         true
@@ -197,8 +198,10 @@ impl<'p> Opening<'p> {
                 return Ok(None);
             }
         }
-        if let Some(condition) = &step.r#where {
-            self.drop_rows(step, condition, &mut grid)?;
+        if let Some(condition) = &step.r#where
+            && !self.drop_rows(step, condition, &mut grid)?
+        {
+            return Ok(None);
         }
         Ok(Some(grid))
     }
@@ -241,19 +244,20 @@ impl<'p> Opening<'p> {
             step.name,
             names.join(" and ")
         );
-        let finding = Diagnostic::error(Code::AxisClash, &graph.source, step.span, message)
+        let finding = Diagnostic::error(Code::AxisClash, &step.source, step.span, message)
             .hint("give one of the axes another name, or open both over the same list");
         Box::new(openers.iter().fold(finding, |finding, opener| {
             let opener = &graph.steps[*opener];
             let span = opener.each[axis].values.span;
-            finding.label(&graph.source, span, format!("opened by `{}`", opener.name))
+            finding.label(&opener.source, span, format!("opened by `{}`", opener.name))
         }))
     }
 
     /// The places on inherited axes that every step which is read has; none when these are all
     /// combinations.
     fn joined(&self, step: &Step) -> Result<Option<Vec<Vec<usize>>>, Box<Diagnostic>> {
-        let deps: Vec<_> = step.deps.iter().filter(|dep| !dep.order_only).collect();
+        // What a step reads as a whole has no part in it; the call that it belongs to has.
+        let deps: Vec<_> = step.deps.iter().filter(|dep| !dep.order_only && !dep.closed.is_every()).collect();
         let open = |dep: usize, closed: &Closed| -> Vec<AxisId> {
             let axes = self.legs.axes_of(dep).iter().copied();
             axes.filter(|axis| !closed.has(&self.legs.axes[axis.0].name)).collect()
@@ -284,7 +288,7 @@ impl<'p> Opening<'p> {
                 let more = by_shared.get(&shared).into_iter().flatten();
                 joined.extend(more.map(|more| row.iter().chain(more).copied().collect::<Vec<_>>()));
                 if joined.len() > MOST_LEGS {
-                    return Err(too_many(self.graph, step));
+                    return Err(too_many(step));
                 }
             }
             rows = joined;
@@ -312,9 +316,14 @@ impl<'p> Opening<'p> {
     }
 
     /// An axis whose list is the same for every leg; none when it is not there.
-    fn same_for_all(&mut self, name: &Name, axis: &Opened) -> Result<Option<AxisId>, Box<Diagnostic>> {
+    fn same_for_all(
+        &mut self,
+        step: &Step,
+        name: &Name,
+        axis: &Opened,
+    ) -> Result<Option<AxisId>, Box<Diagnostic>> {
         let legs = Arc::new(self.legs.clone());
-        let values = match self.list(name, axis, &legs, Coords::new())? {
+        let values = match self.list(step, name, axis, &legs, Coords::new())? {
             Some(Ok(values)) => values,
             Some(Err(Nowhere::Broken(finding))) => return Err(finding),
             Some(Err(Nowhere::Skip(_))) => unreachable!("it reads no steps"),
@@ -347,7 +356,7 @@ impl<'p> Opening<'p> {
             let at: Coords = over.iter().copied().zip(place.iter().copied()).collect();
             let list = match place.contains(&NOWHERE) {
                 true => Some(Err(self.as_read(step))),
-                false => self.list(name, axis, &legs, at)?,
+                false => self.list(step, name, axis, &legs, at)?,
             };
             let list = match list {
                 Some(Ok(values)) => Ok(values.into_iter().map(|value| number_of(value, &mut all)).collect()),
@@ -368,7 +377,7 @@ impl<'p> Opening<'p> {
                 }
             }
             if made.len() > MOST_LEGS {
-                return Err(too_many(self.graph, step));
+                return Err(too_many(step));
             }
         }
         let ragged = (!over.is_empty()).then(|| {
@@ -395,17 +404,17 @@ impl<'p> Opening<'p> {
         }
         match self.count_of(&grid.axes) {
             Some(count) if count <= MOST_LEGS => Ok(self.combinations(&grid.axes)),
-            _ => Err(too_many(self.graph, step)),
+            _ => Err(too_many(step)),
         }
     }
 
-    /// Drops the rows for which `where` does not hold.
+    /// Drops the rows for which `where` does not hold; false when that is not known yet.
     fn drop_rows(
         &mut self,
         step: &Step,
         condition: &crate::templates::Bound,
         grid: &mut Grid,
-    ) -> Result<(), Box<Diagnostic>> {
+    ) -> Result<bool, Box<Diagnostic>> {
         let rows = self.rows_of(step, grid)?;
         let legs = Arc::new(self.legs.clone());
         let mut kept = Vec::new();
@@ -415,12 +424,24 @@ impl<'p> Opening<'p> {
                 continue;
             }
             let at: Coords = grid.axes.iter().copied().zip(row.iter().copied()).collect();
-            match self.graph.templates.render_truth(condition, &self.scope(&legs, at)) {
+            let place = self.place(&legs);
+            if let Some(leg) = place.call(step.frame, &at)
+                && self.results.get(leg).is_some_and(|result| result.status != LegStatus::Succeeded)
+            {
+                let skip = Skip::Absent(leg_name(self.graph, &legs, leg));
+                grid.nowhere.insert(row.clone(), Nowhere::Skip(skip));
+                kept.push(row);
+                continue;
+            }
+            let scope = place.scope(step.frame, at, &step.aligned);
+            match self.graph.templates.render_truth(condition, &scope) {
                 Ok(true) => kept.push(row),
                 Ok(false) => {}
                 Err(Stop::Failed { code, source, span, message }) => {
                     return Err(Box::new(Diagnostic::error(code, &source, span, message)));
                 }
+                // Of a call that is not known yet: its legs wait.
+                Err(Stop::Pending | Stop::Absent(_)) if step.frame > 0 => return Ok(false),
                 Err(Stop::Pending | Stop::Absent(_)) => {
                     self.incomplete = true;
                     kept.push(row);
@@ -428,12 +449,13 @@ impl<'p> Opening<'p> {
             }
         }
         grid.rows = Some(kept);
-        Ok(())
+        Ok(true)
     }
 
     /// The list of an axis at one place; none when it waits for an input or a file.
     fn list(
         &mut self,
+        step: &Step,
         name: &Name,
         axis: &Opened,
         legs: &Arc<Legs>,
@@ -447,9 +469,21 @@ impl<'p> Opening<'p> {
             true => Ok(Some(Err(Nowhere::Broken(finding)))),
             false => Err(finding),
         };
-        let values = match self.graph.templates.render(bound, &self.scope(legs, at)) {
+        let place = self.place(legs);
+        let call = self.graph.frames[step.frame].call;
+        if call.is_some_and(|call| legs.known(call).is_some_and(|legs| legs.count == 0)) {
+            return Ok(Some(Ok(Vec::new())));
+        }
+        if let Some(leg) = place.call(step.frame, &at).filter(|_| late)
+            && self.results.get(leg).is_some_and(|result| result.status != LegStatus::Succeeded)
+        {
+            return Ok(Some(Err(Nowhere::Skip(Skip::Absent(leg_name(self.graph, legs, leg))))));
+        }
+        let values = match self.graph.templates.render(bound, &place.scope(step.frame, at, &step.aligned)) {
             Ok(Value::List(values)) => values,
-            Ok(_) => return or_leg(wrong(Code::WrongType, format!("axis `{name}` must be a list"))),
+            Ok(_) => {
+                return or_leg(wrong(Code::WrongType, format!("axis `{}` must be a list", own_name(name))));
+            }
             Err(Stop::Pending) => return Ok(None),
             Err(Stop::Absent(absent)) => {
                 let skip = Skip::Absent(leg_name(self.graph, legs, absent.leg()));
@@ -465,7 +499,7 @@ impl<'p> Opening<'p> {
             if seen.insert(shown(&value)) {
                 list.push(value);
             } else if !late {
-                let message = format!("axis `{name}` has {} twice", shown(&value));
+                let message = format!("axis `{}` has {} twice", own_name(name), shown(&value));
                 return Err(Box::new(
                     wrong(Code::InvalidValue, message).hint("every leg of an axis needs a value of its own"),
                 ));
@@ -474,23 +508,18 @@ impl<'p> Opening<'p> {
         Ok(Some(Ok(list)))
     }
 
-    fn scope(&self, legs: &Arc<Legs>, at: Coords) -> Arc<Scope> {
-        let steps = StepsView {
-            names: self.graph.names.clone(),
-            legs: legs.clone(),
-            results: self.results.clone(),
-            reader: at,
-        };
-        Arc::new(Scope::of_workflow(self.graph, self.inputs, self.files, Some(steps)))
+    fn place<'a>(&'a self, legs: &'a Arc<Legs>) -> Place<'a> {
+        Place { graph: self.graph, inputs: self.inputs, files: self.files, legs, results: self.results }
     }
 }
 
 /// True when all that the lists of a step depend on is there.
 fn is_ready(graph: &Graph, legs: &Legs, results: &Results, number: usize) -> bool {
     let step = &graph.steps[number];
-    let mut reads = step.each.values().flat_map(|axis| &axis.reads).copied();
+    let lists = step.each.values().flat_map(|axis| &axis.reads);
+    let mut reads = lists.chain(&step.where_reads).copied();
     let done = |read: usize| legs.of_step(read).all(|leg| results.get(leg).is_some());
-    let inherits = |dep: &&Dep| !dep.order_only && dep.closed != Closed::Every;
+    let inherits = |dep: &&Dep| !dep.order_only && !dep.closed.is_every();
     let mut deps = step.deps.iter().filter(inherits).map(|dep| dep.step);
     deps.all(|dep| legs.known(dep).is_some()) && reads.all(|read| legs.known(read).is_some() && done(read))
 }
@@ -510,9 +539,14 @@ impl Grid {
     }
 }
 
-fn too_many(graph: &Graph, step: &Step) -> Box<Diagnostic> {
+fn too_many(step: &Step) -> Box<Diagnostic> {
     let message = format!("step `{}` would have more than {MOST_LEGS} legs", step.name);
-    Box::new(Diagnostic::error(Code::InvalidValue, &graph.source, step.span, message))
+    Box::new(Diagnostic::error(Code::InvalidValue, &step.source, step.span, message))
+}
+
+/// An axis as its own document calls it.
+fn own_name(axis: &Name) -> &str {
+    axis.as_str().rsplit('/').next().unwrap_or_default()
 }
 
 /// The number of a value among all that occur.

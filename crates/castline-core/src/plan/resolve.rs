@@ -4,28 +4,29 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use castline_spec::outside::is_pattern;
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
+use castline_spec::workflow::Input;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Spanned};
 use indexmap::IndexMap;
 
 use super::Plan;
 use super::expand::Nowhere;
+use super::fit::{self, Misfit};
 use super::sent::Sent;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
-use crate::field::{Field, input_json, type_words};
-use crate::files::{Broken, NoFile, Origin};
-use crate::graph::{Closed, Feed, Step, is_path, misfit_finding, rule_finding};
-use crate::inputs::{Given, NoValue, listing, media, value_of};
+use crate::field::{Field, input_json};
+use crate::files::Origin;
+use crate::graph::{Closed, Feed, Pipe, Role, Step, rule_finding};
+use crate::inputs::{Given, NoValue, value_of};
 use crate::legs::{Coords, LegId};
 use crate::media::{Artifact, MediaType};
 use crate::model::{ModelRef, ProviderName, Realm};
 use crate::money::MicroUsd;
 use crate::price::{self, Estimate, Observed};
 use crate::request::Request;
-use crate::results::Results;
+use crate::results::{LegResult, LegStatus, Results};
 use crate::routing::Route;
 use crate::scope::Scope;
 use crate::templates::{Bound, BoundKind, Plain, Stop};
@@ -36,6 +37,8 @@ use crate::value::Value;
 pub enum Resolved {
     /// Everything is known.
     Ready(Box<Ready>),
+    /// Nothing is to be made: a call of a workflow with its inputs, or an output of it.
+    Done(Box<LegResult>),
     /// It does not run.
     Skip(Skip),
     /// It reads legs that are not finished. What is known and broken is here already.
@@ -95,6 +98,8 @@ pub enum Skip {
     Condition,
     /// It reads a leg that has no output.
     Absent(String),
+    /// It belongs to a call whose `if` is false.
+    Uncalled(String),
 }
 
 impl Skip {
@@ -103,6 +108,7 @@ impl Skip {
         match self {
             Self::Condition => "its `if` is false".to_owned(),
             Self::Absent(leg) => format!("it reads `{leg}`, which has no output"),
+            Self::Uncalled(call) => format!("the `if` of `{call}` is false"),
         }
     }
 }
@@ -134,6 +140,12 @@ impl Plan {
     /// Renders one leg after the other against the results so far.
     pub fn resolver<'p>(&'p self, results: &'p Arc<Results>) -> Resolver<'p> {
         Resolver { plan: self, results, sent: None }
+    }
+
+    /// True for a call that may be skipped, or that is made by one.
+    fn is_conditional(&self, call: LegId) -> bool {
+        let step = &self.graph.steps[self.legs.step(call)];
+        step.condition.is_some() || self.caller(call).is_some_and(|call| self.is_conditional(call))
     }
 
     /// The price rules that count at a provider: the project's, else the route's, else the
@@ -190,7 +202,7 @@ impl Plan {
 
     /// Finds steps whose model the chosen provider does not serve.
     pub fn check_routes(&self) -> Diagnostics {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
+        let steps = self.graph.predicting().filter(|(i, _)| self.may_have_legs(*i));
         Diagnostics {
             list: steps.filter_map(|(_, step)| self.route(step).err()).map(|finding| *finding).collect(),
         }
@@ -204,7 +216,7 @@ impl Plan {
     /// Who runs a step's model.
     pub(super) fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
         let error = |code, message: String, hint: &str| {
-            Box::new(Diagnostic::error(code, &self.graph.source, step.uses_span, message).hint(hint))
+            Box::new(Diagnostic::error(code, &step.source, step.uses_span, message).hint(hint))
         };
         let model = &step.callee.model;
         let mut reference = model.reference.clone();
@@ -223,7 +235,7 @@ impl Plan {
 
     /// The models that would run by a version that is not pinned yet, and where.
     pub fn unpinned(&self) -> Vec<(ModelRef, ProviderName)> {
-        let steps = self.graph.steps.iter().enumerate().filter(|(i, _)| self.may_have_legs(*i));
+        let steps = self.graph.predicting().filter(|(i, _)| self.may_have_legs(*i));
         let mut found: Vec<(ModelRef, ProviderName)> = Vec::new();
         for (_, step) in steps {
             let Ok((route, reference)) = self.route(step) else { continue };
@@ -274,12 +286,34 @@ pub struct Resolver<'p> {
 impl Resolver<'_> {
     /// What a leg would do now.
     pub fn resolve(&mut self, leg: LegId) -> Resolved {
-        let plan = self.plan;
-        match plan.nowhere.get(&leg) {
-            Some(Nowhere::Skip(skip)) => return Resolved::Skip(skip.clone()),
-            Some(Nowhere::Broken(finding)) => return Resolved::Broken(vec![(**finding).clone()]),
-            None => {}
+        let (plan, results) = (self.plan, self.results);
+        match plan.caller(leg).map(|call| (call, results.get(call))) {
+            Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
+                Resolved::Skip(match plan.resolve(call, results) {
+                    Resolved::Skip(Skip::Condition) => Skip::Uncalled(plan.leg_name(call)),
+                    Resolved::Skip(why) => why,
+                    _ => Skip::Absent(plan.leg_name(call)),
+                })
+            }
+            _ if plan.nowhere.contains_key(&leg) => match &plan.nowhere[&leg] {
+                Nowhere::Skip(skip) => Resolved::Skip(skip.clone()),
+                Nowhere::Broken(finding) => Resolved::Broken(vec![(**finding).clone()]),
+            },
+            // Whether it is called at all is not known yet.
+            Some((call, None)) => match self.resolve_called(leg) {
+                Resolved::Pending(findings) | Resolved::Broken(findings) if !plan.is_conditional(call) => {
+                    Resolved::Pending(findings)
+                }
+                Resolved::Skip(skip) => Resolved::Skip(skip),
+                _ => Resolved::Pending(Vec::new()),
+            },
+            _ => self.resolve_called(leg),
         }
+    }
+
+    /// Renders a leg as if its workflow is called.
+    fn resolve_called(&mut self, leg: LegId) -> Resolved {
+        let plan = self.plan;
         let number = plan.legs.step(leg);
         let (_, sent) = match self.sent.take() {
             Some(sent) if sent.0 == number => self.sent.insert(sent),
@@ -306,12 +340,28 @@ impl<'p, 'w> Work<'p, 'w> {
     }
 
     fn resolve(mut self, leg: LegId) -> Resolved {
+        let step = self.step;
+        if let Role::Gives(output, _) = &step.role {
+            let value = self.render(&output.value);
+            return value
+                .map_or_else(|| self.stop(), |value| Resolved::Done(Box::new(LegResult::given(value))));
+        }
         match self.condition() {
             Some(true) => {}
             Some(false) => return Resolved::Skip(Skip::Condition),
             None => return self.stop(),
         }
         let given = self.given();
+        if let Some(called) = &step.callee.called {
+            if !self.findings.is_empty() || self.absent.is_some() || self.pending {
+                return self.stop();
+            }
+            let inputs = self.inputs_of(&called.inputs, &called.source, &step.callee.fields, &given);
+            return match inputs.filter(|_| self.findings.is_empty() && !self.pending) {
+                Some(inputs) => Resolved::Done(Box::new(LegResult::called(inputs))),
+                None => self.stop(),
+            };
+        }
         let draw = self.draw(leg);
         if !self.findings.is_empty() || self.absent.is_some() || self.unknown {
             return self.stop();
@@ -336,8 +386,13 @@ impl<'p, 'w> Work<'p, 'w> {
 
     /// Renders a value of the step; none when there is none, and why is written down.
     fn render(&mut self, bound: &Bound) -> Option<Value> {
-        let plain = Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at)) };
-        match plain.render(bound) {
+        // What a called workflow is given is found out with all else that its templates see.
+        let frame = &self.plan.graph.frames[self.step.frame];
+        let found = match self.step.frame {
+            0 => Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at, frame)) }.render(bound),
+            _ => Plain::from(&*self.scope()).render(bound),
+        };
+        match found {
             Some(value) => Some(value),
             None => self.render_in(bound, &self.scope()),
         }
@@ -355,7 +410,7 @@ impl<'p, 'w> Work<'p, 'w> {
     }
 
     fn scope(&self) -> Arc<Scope> {
-        self.scope.get_or_init(|| self.plan.scope_at(self.at.clone(), self.results)).clone()
+        self.scope.get_or_init(|| self.plan.scope_of_step(self.step, self.at.clone(), self.results)).clone()
     }
 
     fn note(&mut self, stop: Stop) {
@@ -412,7 +467,7 @@ impl<'p, 'w> Work<'p, 'w> {
     fn feed(&mut self, feed: &Feed) -> Option<Value> {
         let plan = self.plan;
         let mut values = Vec::new();
-        for (step, closed) in &feed.sources {
+        for Pipe { step, closed, .. } in &feed.sources {
             if plan.legs.known(*step).is_none() {
                 self.pending = true;
                 values.extend(feed.kind.map(|kind| stand_in(kind, false, 0)));
@@ -458,12 +513,7 @@ impl<'p, 'w> Work<'p, 'w> {
         }
         if values.is_empty() {
             let message = format!("nothing of the right kind came out for `{}`", feed.field);
-            self.findings.push(Diagnostic::error(
-                Code::MediaMismatch,
-                &plan.graph.source,
-                feed.span,
-                message,
-            ));
+            self.findings.push(Diagnostic::error(Code::MediaMismatch, &self.step.source, feed.span, message));
         }
         values.into_iter().next()
     }
@@ -471,55 +521,17 @@ impl<'p, 'w> Work<'p, 'w> {
     /// Makes a rendered value fit its field where that is safe, else notes why it does not.
     /// None stays none.
     fn fit(&mut self, name: &str, value: Value, bound: &Bound, field: Option<&Field>) -> Option<Value> {
-        let value = prune(value);
-        let Some(field) = field.filter(|_| !value.is_null()) else { return Some(value) };
-        let value = match self.media_in(value, bound, field) {
-            Ok(value) => value,
-            Err(NoFile::NotYet) => {
+        match fit::fitting(name, value, bound, field, &self.plan.files) {
+            Ok(value) => Some(value),
+            Err(Misfit::NotYet) => {
                 self.pending = true;
                 self.unknown = true;
-                return None;
+                None
             }
-            Err(NoFile::Broken(broken)) => {
-                self.findings.push(broken.finding(&format!("`{name}`"), &bound.source, bound.span));
-                return None;
+            Err(Misfit::Wrong(findings)) => {
+                self.findings.extend(findings);
+                None
             }
-        };
-        let typed = matches!(bound.kind, BoundKind::Template(..));
-        let value = if typed { as_text(value, field) } else { value };
-        if let Some(finding) = wrong_media(name, &value, bound, field) {
-            self.findings.push(finding);
-            return None;
-        }
-        let misfits = field.misfits(&value);
-        if misfits.is_empty() {
-            return Some(value);
-        }
-        for misfit in misfits {
-            self.findings.push(misfit_finding(name, misfit, &bound.source, bound.span, Some(field), !typed));
-        }
-        None
-    }
-
-    /// Paths become artifacts where the field takes media, and a pattern the files that match.
-    fn media_in(&self, value: Value, bound: &Bound, field: &Field) -> Result<Value, NoFile> {
-        let Some(takes) = field.media else { return Ok(value) };
-        let (from, files) = (Origin::document(&bound.source), &self.plan.files);
-        match value {
-            Value::String(path) if takes.many && is_written_pattern(bound, &path) => {
-                let paths = listing(&path, &from, files)?;
-                let found = paths.iter().map(|path| media(path, takes.kind, &from, files).map(Value::Media));
-                all(found).map(Value::List)
-            }
-            Value::String(path) if is_path(&path) => media(&path, takes.kind, &from, files).map(Value::Media),
-            Value::String(text) => Err(NoFile::Broken(Broken::new(
-                Code::BadMedia,
-                format!("takes a file, and `{text}` is no path that begins with `./` or `../`"),
-            ))),
-            Value::List(items) if takes.many => {
-                all(items.into_iter().map(|item| self.media_in(item, bound, field))).map(Value::List)
-            }
-            other => Ok(other),
         }
     }
 
@@ -544,23 +556,7 @@ impl<'p, 'w> Work<'p, 'w> {
         own: &IndexMap<String, Field>,
         next: &IndexMap<String, Field>,
     ) -> Option<IndexMap<String, Value>> {
-        let mut inputs = IndexMap::new();
-        for (name, input) in &layer.inputs {
-            let value = match (given.get(name.as_str()).filter(|v| !v.is_null()), &input.default) {
-                (Some(value), _) => Some(value.clone()),
-                (None, Some(default)) => Some(self.default(name, default, &layer.source, own)?),
-                (None, None) => None,
-            };
-            if value.is_none() {
-                let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
-                let span = place.unwrap_or(self.step.uses_span);
-                let message = format!("`{}` needs `{name}`, and this is none", self.step.callee.uses);
-                let finding = Diagnostic::error(Code::MissingInput, &self.plan.graph.source, span, message);
-                self.findings.push(finding.label(&layer.source, input.name_span, "declared here"));
-                return None;
-            }
-            inputs.extend(value.map(|v| (name.clone(), v)));
-        }
+        let inputs = self.inputs_of(&layer.inputs, &layer.source, own, given)?;
         let scope = Arc::new(Scope {
             inputs: Arc::new(inputs),
             vars: layer.vars.clone(),
@@ -581,7 +577,35 @@ impl<'p, 'w> Work<'p, 'w> {
         Some(out)
     }
 
-    /// What an input of a derived preset is when nothing is given for it.
+    /// What is given for declared inputs, else their defaults.
+    fn inputs_of(
+        &mut self,
+        declared: &IndexMap<Name, Input>,
+        source: &Source,
+        own: &IndexMap<String, Field>,
+        given: &IndexMap<String, Value>,
+    ) -> Option<IndexMap<Name, Value>> {
+        let mut inputs = IndexMap::new();
+        for (name, input) in declared {
+            let value = match (given.get(name.as_str()).filter(|v| !v.is_null()), &input.default) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some(default)) => Some(self.default(name, default, source, own)?),
+                (None, None) => None,
+            };
+            if value.is_none() {
+                let place = self.step.with.get(name.as_str()).map(|bound| bound.span);
+                let span = place.unwrap_or(self.step.uses_span);
+                let message = format!("`{}` needs `{name}`, and this is none", self.step.callee.uses);
+                let finding = Diagnostic::error(Code::MissingInput, &self.step.source, span, message);
+                self.findings.push(finding.label(source, input.name_span, "declared here"));
+                return None;
+            }
+            inputs.extend(value.map(|v| (name.clone(), v)));
+        }
+        Some(inputs)
+    }
+
+    /// What an input of a derived preset or of a called workflow is when nothing is given for it.
     fn default(
         &mut self,
         name: &Name,
@@ -604,18 +628,24 @@ impl<'p, 'w> Work<'p, 'w> {
         }
     }
 
-    /// The draw: own axes that the request never mentions, then `draw`, then a re-roll.
+    /// The draw: that of the calling step, then own axes that the request never mentions, then
+    /// `draw` or a re-roll.
     fn draw(&mut self, leg: LegId) -> Vec<Value> {
-        let mut draw = self.plan.own_draw(leg);
-        match (self.plan.reroll(leg), &self.step.draw) {
+        let plan = self.plan;
+        let step = &plan.graph.steps[plan.legs.step(leg)];
+        let mut draw = plan.caller(leg).map(|call| self.draw(call)).unwrap_or_default();
+        draw.extend(plan.own_draw(leg));
+        match (plan.reroll(leg), &step.draw) {
             (Some(token), _) => draw.push(token.into()),
             (None, Some(bound)) => {
-                draw.extend(self.render(bound).filter(|value| !value.is_null()));
+                let scope = plan.scope(Some(leg), self.results);
+                draw.extend(self.render_in(bound, &scope).filter(|value| !value.is_null()));
             }
             (None, None) => {}
         }
-        if !self.step.cache {
-            draw.push(Value::String(format!("run {}", self.plan.choices.run)));
+        // A call passes it on to its steps.
+        if !step.cache && step.predicts() {
+            draw.push(Value::String(format!("run {}", plan.choices.run)));
         }
         draw
     }
@@ -638,7 +668,7 @@ impl<'p, 'w> Work<'p, 'w> {
     /// The whole input against the model's schema and rules.
     fn check_whole(&mut self, input: &IndexMap<String, Value>) {
         let model = &self.step.callee.model;
-        let source = &self.plan.graph.source;
+        let source = &self.step.source;
         let span = self.step.with_span.unwrap_or(self.step.uses_span);
         let json = input_json(input);
         for misfit in model.misfits(&json) {
@@ -668,70 +698,6 @@ fn stand_in(kind: MediaKind, many: bool, least: usize) -> Value {
         height: None,
     });
     if many { Value::List(vec![artifact; least.max(1)]) } else { artifact }
-}
-
-/// Typed numbers and booleans become text where only text is taken; no file is called `2`.
-fn as_text(value: Value, field: &Field) -> Value {
-    match value {
-        other if field.media.is_some() => other,
-        Value::Number(n) if field.takes_text_only() => Value::String(n.to_string()),
-        Value::Bool(b) if field.takes_text_only() => Value::String(b.to_string()),
-        other => other,
-    }
-}
-
-/// A pattern of files that stands in the document itself.
-fn is_written_pattern(bound: &Bound, text: &str) -> bool {
-    matches!(bound.kind, BoundKind::Literal(_)) && is_path(text) && is_pattern(text)
-}
-
-/// All of them, each asked for before the first that cannot be had is told.
-fn all(found: impl Iterator<Item = Result<Value, NoFile>>) -> Result<Vec<Value>, NoFile> {
-    found.collect::<Vec<_>>().into_iter().collect()
-}
-
-/// True when a template's value is taken by a field.
-#[cfg(test)]
-pub(crate) fn takes(value: Value, field: &Field) -> bool {
-    let value = as_text(prune(value), field);
-    let bound =
-        Bound { source: field.source.clone(), span: field.span, kind: BoundKind::Literal(Value::Null) };
-    let no_path = |value: &Value| matches!(value, Value::String(text) if !is_path(text));
-    let no_file = match &value {
-        Value::List(items) => items.iter().any(no_path),
-        one => no_path(one),
-    };
-    value.is_null()
-        || !(field.media.is_some() && no_file)
-            && wrong_media("", &value, &bound, field).is_none()
-            && field.misfits(&value).is_empty()
-}
-
-/// Artifacts of a kind that the field does not take.
-fn wrong_media(name: &str, value: &Value, bound: &Bound, field: &Field) -> Option<Diagnostic> {
-    let error = |code, message: String| {
-        let finding = Diagnostic::error(code, &bound.source, bound.span, message);
-        Some(finding.label(&field.source, field.span, "declared here"))
-    };
-    let Some(media) = field.media else {
-        let text = matches!(value, Value::Media(_)) && !field.types().is_empty();
-        return text.then(|| {
-            error(Code::TypeMismatch, format!("`{name}` takes {}, not media", type_words(&field.types())))
-        })?;
-    };
-    let other = value.media().into_iter().find(|a| !media.kind.accepts(a.kind()))?;
-    error(Code::MediaMismatch, format!("`{name}` takes {}, not {}", media.kind.as_str(), other.media_type))
-}
-
-/// Leaves out nones in maps and lists, at any depth below the value itself.
-fn prune(value: Value) -> Value {
-    match value {
-        Value::List(items) => Value::List(items.into_iter().filter(|v| !v.is_null()).map(prune).collect()),
-        Value::Map(map) => {
-            Value::Map(map.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, prune(v))).collect())
-        }
-        other => other,
-    }
 }
 
 /// What a step writes out for its model, and the inputs for which something comes.

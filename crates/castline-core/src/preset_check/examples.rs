@@ -121,7 +121,7 @@ impl Check<'_> {
                 found.list.extend(findings);
                 None
             }
-            Resolved::Skip(_) => None,
+            Resolved::Done(_) | Resolved::Skip(_) => None,
         };
         (input, found)
     }

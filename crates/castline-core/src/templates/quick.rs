@@ -11,7 +11,8 @@ use castline_spec::template::{Shape, Template};
 use indexmap::IndexMap;
 
 use super::{Bound, BoundKind, PATH};
-use crate::legs::{Coords, Legs, NOWHERE};
+use crate::graph::Frame;
+use crate::legs::{AxisId, Coords, Legs, NOWHERE};
 use crate::scope::Scope;
 use crate::value::Value;
 
@@ -20,13 +21,13 @@ use crate::value::Value;
 pub(crate) struct Plain<'a> {
     /// `inputs`.
     pub inputs: &'a IndexMap<Name, Value>,
-    /// `each`: the axes, and where the reader stands; none inside presets.
-    pub each: Option<(&'a Legs, &'a Coords)>,
+    /// `each`: the axes, where the reader stands, and the document that names them; none inside presets.
+    pub each: Option<(&'a Legs, &'a Coords, &'a Frame)>,
 }
 
 impl<'a> From<&'a Scope> for Plain<'a> {
     fn from(scope: &'a Scope) -> Self {
-        let each = scope.steps.as_ref().map(|steps| (&*steps.legs, &steps.reader));
+        let each = scope.steps.as_ref().map(|steps| (&*steps.legs, &steps.reader, steps.frame()));
         Self { inputs: &scope.inputs, each }
     }
 }
@@ -73,8 +74,9 @@ impl<'a> Plain<'a> {
         match &of.kind {
             ExprKind::Name(root) if root == "inputs" => self.inputs.get(name.value.as_str()),
             ExprKind::Name(root) if root == "each" => {
-                let (legs, at) = self.each?;
-                let stands = at.iter().find(|(axis, _)| legs.axes[axis.0].name.as_str() == name.value);
+                let (legs, at, frame) = self.each?;
+                let is_named = |axis: &AxisId| frame.axis(&legs.axes[axis.0].name) == Some(name.value.as_str());
+                let stands = at.iter().find(|(axis, _)| is_named(axis));
                 stands
                     .filter(|(_, value)| *value != NOWHERE)
                     .map(|(axis, value)| &legs.axes[axis.0].values[*value])

@@ -54,6 +54,25 @@ pub fn check(text: &str) -> (Option<Graph>, Diagnostics) {
     (graph.filter(|_| !found.has_errors()), found)
 }
 
+/// A workflow that may call another one as `./called.yaml`.
+pub fn check_calling(text: &str, called: &str) -> (Option<Graph>, Diagnostics) {
+    let (workflow, mut found) = Workflow::parse(&Source::new("flow.yaml", text));
+    let (called, more) = Workflow::parse(&Source::new("called.yaml", called));
+    found.extend(more);
+    let (workflow, called) = (workflow.expect("a workflow"), Arc::new(called.expect("a workflow")));
+    let presets = catalog();
+    let catalog = Catalog {
+        found: presets.found.clone(),
+        workflows: [(Catalog::key(&workflow.source, "./called.yaml"), called)].into(),
+        known: presets.known.clone(),
+        ..Catalog::default()
+    };
+    let (graph, more) = Graph::check(&workflow, &catalog);
+    found.extend(more);
+    found.sort();
+    (graph.filter(|_| !found.has_errors()), found)
+}
+
 /// `code line:column message` for each finding.
 pub fn lines(found: &Diagnostics) -> String {
     let line = |d: &castline_spec::Diagnostic| {
@@ -95,7 +114,16 @@ pub fn plan_with(
     choices: Choices,
 ) -> Result<Arc<Plan>, String> {
     let (graph, found) = check(text);
-    let graph = graph.ok_or_else(|| lines(&found))?;
+    plan_of(graph.ok_or_else(|| lines(&found))?, given, routing, choices)
+}
+
+/// Of a checked workflow.
+pub fn plan_of(
+    graph: Graph,
+    given: &[(&str, serde_json::Value)],
+    routing: Routing,
+    choices: Choices,
+) -> Result<Arc<Plan>, String> {
     let given: IndexMap<String, Given> = given
         .iter()
         .map(|(n, v)| ((*n).to_owned(), Given { value: v.clone(), from: Origin::CommandLine }))

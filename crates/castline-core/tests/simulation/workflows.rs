@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::chance::Chance;
 use crate::common::flows::{Kind, Part, parts, yaml};
-use crate::common::plan_with;
+use crate::common::{check_calling, lines, plan_of, plan_with};
 use crate::provider::Files;
 
 /// How often things go wrong, in a thousand.
@@ -85,6 +85,8 @@ pub struct Scenario {
     pub seed: u64,
     /// A workflow, and perhaps an edited one.
     pub texts: Vec<String>,
+    /// What calls them, if anything does.
+    pub caller: Option<&'static str>,
     /// The chosen one, and perhaps one that claims a model.
     pub providers: Vec<Profile>,
     pub runs: Vec<Wanted>,
@@ -102,6 +104,18 @@ pub struct Scenario {
     pub plans: Vec<Arc<Plan>>,
 }
 
+/// Workflows that call what was drawn.
+const CALLERS: &[Option<&str>] = &[
+    None,
+    None,
+    None,
+    Some("steps:\n  c: { uses: ./called.yaml }\n"),
+    Some("steps:\n  c: { uses: ./called.yaml, each: { k: [1, 2] } }\n"),
+    Some(
+        "steps:\n  c: { uses: ./called.yaml, on_error: skip }\n  d: { uses: ./called.yaml, if: steps.c is failed }\n",
+    ),
+];
+
 const BILLS: Terms = Terms { bills: true, get: true, cancel: true, list: true, list_lag: 60, remote: true };
 
 impl Scenario {
@@ -116,9 +130,11 @@ impl Scenario {
         let (retry_lost, by_time) = (chance.happens(150), chance.happens(100));
         let only_priced = chance.happens(300);
         let learned = *chance.one_of(&[None, Some(Duration::from_secs(6))]);
+        let caller = *Chance::new(seed, "caller").one_of(CALLERS);
         let mut scenario = Self {
             seed,
             texts,
+            caller,
             providers,
             runs,
             faults,
@@ -148,8 +164,9 @@ impl Scenario {
 
     /// What it is about, for people.
     pub fn describe(&self) -> String {
-        let Self { runs, providers, faults, texts, .. } = self;
-        format!("{runs:#?}\n{providers:#?}\n{faults:#?}\n{}", texts.join("---\n"))
+        let Self { runs, providers, faults, texts, caller, .. } = self;
+        let caller = caller.map(|text| format!("{text}---\n")).unwrap_or_default();
+        format!("{runs:#?}\n{providers:#?}\n{faults:#?}\n{caller}{}", texts.join("---\n"))
     }
 
     fn plan(&self, run: &Wanted) -> Result<Arc<Plan>, String> {
@@ -157,7 +174,10 @@ impl Scenario {
         let (project, _) = Project::parse(&Source::new("castline.yaml", project));
         let prices = project.map(|project| project.prices).unwrap_or_default();
         let choices = Choices { run: run.id.clone(), prices, ..Choices::default() };
-        plan_with(&self.texts[run.text], &[], self.routing(), choices)
+        let text = &self.texts[run.text];
+        let Some(caller) = self.caller else { return plan_with(text, &[], self.routing(), choices) };
+        let (graph, found) = check_calling(caller, text);
+        plan_of(graph.ok_or_else(|| lines(&found))?, &[], self.routing(), choices)
     }
 
     fn routing(&self) -> Routing {

@@ -89,7 +89,7 @@ pub(crate) async fn facts(
     wishes: &Wishes,
 ) -> Result<BTreeMap<usize, Arc<LegFacts>>, Trouble> {
     let mut all = BTreeMap::new();
-    for (number, step) in forecast.plan.graph.steps.iter().enumerate() {
+    for (number, step) in forecast.plan.graph.predicting() {
         let model = &step.callee.model;
         let mut facts = BTreeMap::new();
         for name in used {

@@ -108,7 +108,7 @@ fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
     if !screen::is_terminal() {
         return terminal.with_milestones();
     }
-    let steps = forecast.plan.graph.steps.iter();
+    let steps = forecast.plan.graph.predicting().map(|(_, step)| step);
     let typical =
         |step: &castline_core::graph::Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
     terminal.with_progress(steps.filter_map(typical).collect::<BTreeMap<_, _>>())

@@ -11,7 +11,7 @@ mod layout;
 mod mermaid;
 mod svg;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use castline_core::field::types;
 use castline_core::forecast::Forecast;
@@ -20,7 +20,7 @@ use castline_core::legs::Legs;
 use castline_core::templates::{Bound, BoundKind};
 use castline_spec::Name;
 use castline_spec::schema::MediaKind;
-use castline_spec::template::{Reference, Target};
+use castline_spec::template::Target;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -174,7 +174,7 @@ impl Drawing {
                 nodes.push(input(graph, name));
             }
         }
-        for (number, at) in graph.steps.iter().enumerate() {
+        for (number, at) in shown(graph) {
             places.insert(End::Step(number), nodes.len());
             nodes.push(step(at, number, legs, notes.get(at.name.as_str())));
         }
@@ -184,6 +184,11 @@ impl Drawing {
         }
         Self { name: short(graph.name.as_str(), WIDTH), nodes, edges: edges.placed(&places) }
     }
+}
+
+/// The steps of the workflow itself: what a call makes of it is in the other document.
+fn shown(graph: &Graph) -> impl Iterator<Item = (usize, &Step)> {
+    graph.steps.iter().enumerate().filter(|(_, step)| step.frame == 0)
 }
 
 fn input(graph: &Graph, name: &Name) -> Node {
@@ -260,7 +265,7 @@ struct Edges<'g> {
 impl<'g> Edges<'g> {
     fn of(graph: &'g Graph) -> Self {
         let mut edges = Self { graph, found: IndexMap::new() };
-        for (number, step) in graph.steps.iter().enumerate() {
+        for (number, step) in shown(graph) {
             edges.add_step(End::Step(number), step);
         }
         for (number, output) in graph.outputs.values().enumerate().filter(|(_, o)| !o.implied) {
@@ -271,10 +276,13 @@ impl<'g> Edges<'g> {
 
     fn add_step(&mut self, end: End, step: &Step) {
         for feed in &step.feeds {
-            for (source, closed) in &feed.sources {
-                let port = self.graph.steps[*source].callee.gives().or(feed.kind);
-                let port = port.map_or("text", MediaKind::as_str);
-                self.add(End::Step(*source), end, closed, port, &feed.field);
+            for pipe in &feed.sources {
+                let source = &self.graph.steps[pipe.step];
+                let port = source.callee.gives().or(feed.kind).map_or("text", MediaKind::as_str);
+                let port = pipe.output.as_ref().map_or(port.to_owned(), |output| format!("output.{output}"));
+                // What a call gives comes out of the call.
+                let call = pipe.output.as_ref().and(self.graph.frames[source.frame].call);
+                self.add(End::Step(call.unwrap_or(pipe.step)), end, &pipe.closed, &port, &feed.field);
             }
         }
         for (field, value) in &step.with {
@@ -288,7 +296,8 @@ impl<'g> Edges<'g> {
         {
             value.iter().for_each(|value| self.add_references(value, end, key));
         }
-        for before in step.deps.iter().filter(|dep| dep.order_only) {
+        let is_shown = |step: usize| self.graph.steps[step].frame == 0;
+        for before in step.deps.iter().filter(|dep| dep.order_only && is_shown(dep.step)) {
             let labels = self.found.entry((End::Step(before.step), end, Flow::After)).or_default();
             *labels = vec!["after".to_owned()];
         }
@@ -297,7 +306,7 @@ impl<'g> Edges<'g> {
     /// An edge for each input and step that a value refers to, through vars as well.
     fn add_references(&mut self, value: &Bound, to: End, into: &str) {
         let graph = self.graph;
-        for reference in through_vars(graph, value) {
+        for reference in graph.frames[0].references([value]) {
             match &reference.target {
                 Target::Input(name, _) => {
                     if let Some(number) = graph.inputs.get_index_of(name.value.as_str()) {
@@ -305,13 +314,17 @@ impl<'g> Edges<'g> {
                     }
                 }
                 Target::Step { step, all, attribute, rest, tested, .. } => {
-                    let Some(number) = graph.names.get(step.value.as_str()) else { continue };
+                    let Some(number) = graph.frames[0].names.get(step.value.as_str()) else { continue };
                     let port = match attribute.as_ref().map(|a| a.value.as_str()) {
                         Some("each") => ["each"]
                             .into_iter()
                             .chain(rest.first().map(String::as_str))
                             .collect::<Vec<_>>()
                             .join("."),
+                        Some("output") if graph.steps[*number].call().is_some() => rest
+                            .iter()
+                            .take(1)
+                            .fold("output".to_owned(), |port, name| format!("{port}.{name}")),
                         Some(attribute) => attribute.to_owned(),
                         None if *tested => "status".to_owned(),
                         None => String::new(),
@@ -326,7 +339,7 @@ impl<'g> Edges<'g> {
     fn add(&mut self, from: End, to: End, closed: &Closed, port: &str, into: &str) {
         let reduction = match closed {
             Closed::None => String::new(),
-            Closed::Every => "all".to_owned(),
+            Closed::Every | Closed::Within(_) => "all".to_owned(),
             Closed::Named(axes) => {
                 let axes: Vec<_> = axes.iter().map(|axis| format!("'{axis}'")).collect();
                 format!("all({})", axes.join(", "))
@@ -363,24 +376,6 @@ impl<'g> Edges<'g> {
         });
         edges.collect()
     }
-}
-
-/// What a value refers to, and what the vars that it mentions refer to.
-fn through_vars<'g>(graph: &'g Graph, value: &'g Bound) -> Vec<&'g Reference> {
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        for reference in value.references() {
-            match &reference.target {
-                Target::Var(var) if seen.insert(var.value.as_str()) => {
-                    open.extend(graph.vars.get(var.value.as_str()));
-                }
-                _ => found.push(reference),
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]

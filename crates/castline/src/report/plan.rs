@@ -3,6 +3,7 @@
 //! Start reading at [`Table::of`]; [`Table::draw`] and [`Table::json`] are its two faces.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
@@ -23,7 +24,7 @@ use crate::screen::{self, BOLD, DIM, GOOD, HINT, WARN};
 const MOST_LEGS: usize = 12;
 
 /// The widest name that is shown whole.
-const NAME_WIDTH: usize = 36;
+const NAME_WIDTH: usize = 48;
 
 /// The plan of a workflow as a table.
 pub(crate) struct Table<'f> {
@@ -110,9 +111,8 @@ impl<'f> Table<'f> {
     /// The table of a finished forecast.
     pub(crate) fn of(forecast: &'f Forecast) -> Self {
         let plan = &forecast.plan;
-        let known = (0..plan.legs.len()).map(|leg| Row::of(forecast, LegId(leg)));
-        let rows: Vec<_> =
-            known.chain(plan.legs.deferred().map(|step| Row::of_step(forecast, step))).collect();
+        let known = plan.predictions().map(|leg| Row::of(forecast, leg));
+        let rows: Vec<_> = known.chain(plan.deferred().map(|step| Row::of_step(forecast, step))).collect();
         Self {
             forecast,
             live: plan.routing.all().any(|route| route.bills),
@@ -167,10 +167,16 @@ impl<'f> Table<'f> {
         steps
     }
 
-    /// For each step in one line what its legs can cost, and which of them do not run.
+    /// For each step in one line what its legs can cost, and which of them do not run; for one that
+    /// calls a workflow what all legs of that can.
     pub(crate) fn notes(&self) -> IndexMap<&'f str, String> {
-        let name = |step: usize| self.plan().graph.steps[step].name.as_str();
-        self.steps().into_iter().map(|(step, rows)| (name(step), self.note(&rows))).collect()
+        let graph = &self.forecast.plan.graph;
+        let mut steps: IndexMap<&'f str, Vec<&Row>> = IndexMap::new();
+        for row in &self.rows {
+            let step = graph.steps[row.step].name.as_str().split('/').next().unwrap_or_default();
+            steps.entry(step).or_default().push(row);
+        }
+        steps.into_iter().map(|(step, rows)| (step, self.note(&rows))).collect()
     }
 
     /// A line for each leg, or for each kind of leg where a step has many.
@@ -323,8 +329,9 @@ impl Table<'_> {
         if let Some(leg) = row.leg {
             return why(self.forecast, leg);
         }
-        let (plan, deps) = (self.plan(), self.step(row).deps.iter());
-        let sources: Vec<_> = deps.map(|dep| plan.graph.steps[dep.step].name.as_str()).collect();
+        let plan = self.plan();
+        let sources = plan.graph.sources(row.step).into_iter();
+        let sources: Vec<_> = sources.map(|source| plan.graph.steps[source].name.as_str()).collect();
         let many = match row.legs {
             (_, None) => "as many legs as its list has".to_owned(),
             (least, Some(most)) if least == most => counted(most, "leg"),
@@ -455,22 +462,21 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<Cow<'static, str>> {
         Fate::Upstream => Some(after(forecast, leg).into()),
         Fate::Skip(skip) => Some(skip.reason().into()),
         Fate::Broken => Some("its values do not fit".into()),
-        Fate::Hit(..) | Fate::Out => None,
+        Fate::Hit(..) | Fate::Done(_) | Fate::Out => None,
     }
 }
 
 /// The legs that a leg waits for and that are not known yet.
 fn after(forecast: &Forecast, leg: LegId) -> String {
-    let open: Vec<_> =
-        forecast.plan.needs(leg).iter().filter(|need| forecast.results.get(**need).is_none()).collect();
     let plan = &forecast.plan;
-    let deps = plan.graph.steps[plan.legs.step(leg)].deps.iter();
-    let late = deps.filter(|dep| plan.legs.known(dep.step).is_none());
-    let late: Vec<_> = late.map(|dep| format!("all legs of {}", plan.graph.steps[dep.step].name)).collect();
+    let open = forecast.open_needs(leg);
+    let sources = plan.graph.sources(plan.legs.step(leg)).into_iter();
+    let late = sources.filter(|step| plan.legs.known(*step).is_none());
+    let late: Vec<_> = late.map(|step| format!("all legs of {}", plan.graph.steps[step].name)).collect();
     if let ([one], []) = (&open[..], &late[..]) {
-        return format!("after {}", plan.leg_name(**one));
+        return format!("after {}", plan.leg_name(*one));
     }
-    let step = |leg: &LegId| forecast.plan.graph.steps[forecast.plan.legs.step(*leg)].name.as_str();
+    let step = |leg: &LegId| plan.graph.steps[plan.legs.step(*leg)].name.as_str();
     let mut steps: IndexMap<&str, usize> = IndexMap::new();
     open.iter().for_each(|leg| *steps.entry(step(leg)).or_default() += 1);
     let steps = steps
@@ -481,25 +487,27 @@ fn after(forecast: &Forecast, leg: LegId) -> String {
 
 /// The seconds of the longest chain of legs that may run.
 fn longest_path(plan: &Plan, rows: &[Row]) -> f64 {
-    let mut until = vec![0.0_f64; rows.len()];
+    let mut until = vec![0.0_f64; plan.legs.len()];
     let mut of_step = vec![0.0_f64; plan.graph.steps.len()];
-    let mut deferred =
-        plan.legs.deferred().zip(plan.legs.len()..).collect::<std::collections::BTreeMap<_, _>>();
+    let mut row_of = vec![None; plan.legs.len()];
+    plan.predictions().enumerate().for_each(|(row, leg)| row_of[leg.0] = Some(row));
+    let mut deferred = plan.deferred().zip(plan.count()..).collect::<BTreeMap<_, _>>();
     for number in plan.graph.order.iter().copied() {
         let step = &plan.graph.steps[number];
         let own = step.callee.model.typical_seconds.unwrap_or(0.0);
-        let takes = |row: usize| if rows[row].word.may_run() { own } else { 0.0 };
+        let takes =
+            |row: Option<usize>| if row.is_some_and(|row| rows[row].word.may_run()) { own } else { 0.0 };
         // What waits for legs that are not known yet waits for their step.
         let late = step.deps.iter().filter(|dep| plan.legs.known(dep.step).is_none());
         let late = late.map(|dep| of_step[dep.step]).fold(0.0, f64::max);
         for leg in plan.legs.of_step(number) {
             let before = plan.needs(leg).iter().map(|need| until[need.0]).fold(late, f64::max);
-            until[leg.0] = before + takes(leg.0);
+            until[leg.0] = before + takes(row_of[leg.0]);
             of_step[number] = of_step[number].max(until[leg.0]);
         }
         if let Some(row) = deferred.remove(&number) {
             let before = step.deps.iter().map(|dep| of_step[dep.step]).fold(0.0, f64::max);
-            of_step[number] = before + takes(row);
+            of_step[number] = before + takes(Some(row));
         }
     }
     of_step.into_iter().fold(0.0, f64::max)

@@ -64,6 +64,12 @@ impl Terminal {
                 places.push((step.name.to_string(), self.folder_or_file(files)));
             }
         }
+        // What calls of workflows save.
+        for (name, files) in
+            record.output_files.iter().filter(|(name, _)| !record.outputs.contains_key(*name))
+        {
+            places.push((name.to_string(), self.folder_or_file(&files.iter().collect::<Vec<_>>())));
+        }
         places.extend(report.map(|report| ("report".to_owned(), printable(report))));
         places
     }

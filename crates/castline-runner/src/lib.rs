@@ -29,6 +29,7 @@ pub mod presets;
 mod project;
 pub mod providers;
 mod revision;
+mod secrets;
 mod trouble;
 pub mod trust;
 mod uploads;

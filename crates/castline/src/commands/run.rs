@@ -63,9 +63,11 @@ pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
 /// Asks where money is spent, runs, and reports.
 pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
     log::hide_tokens_of(&job.project);
+    log::hide_values_of(&job.secret_variables());
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     show(&job.diagnostics);
     job.check_money().await?;
+    job.check_secrets()?;
     if !may_spend(talk, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }

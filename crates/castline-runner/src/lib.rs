@@ -25,6 +25,7 @@ mod local;
 mod lock;
 mod output;
 pub mod plan_file;
+pub mod predict;
 pub mod presets;
 mod project;
 pub mod providers;

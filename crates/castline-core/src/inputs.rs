@@ -443,11 +443,7 @@ pub(crate) fn media(path: &str, kind: MediaKind, from: &Origin, files: &Files) -
         FileContent::Artifact(artifact) if kind.accepts(artifact.kind()) => Ok(artifact),
         FileContent::Artifact(artifact) => Err(NoFile::Broken(Broken::new(
             Code::BadMedia,
-            format!(
-                "takes {} file, and `{path}` is {} by its first bytes",
-                if kind == MediaKind::File { "a" } else { kind.as_str() },
-                artifact.media_type
-            ),
+            format!("takes {}, and `{path}` is {} by its first bytes", kind.noun(), artifact.media_type),
         ))),
         _ => unreachable!("bytes were asked for"),
     }

@@ -618,13 +618,21 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 
 /// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
-    let wrong = || {
+    let (name, pairs) = step_and_labels(text);
+    let step = step(graph, &name)?;
+    let legs = labels(graph, step, &pairs).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
         )
-    };
-    // In a called workflow each axis may stand where it is shown: `hero[product=2]/large[angle=top]`.
+    })?;
+    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
+    Ok(Reroll { step, legs, draw })
+}
+
+/// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is
+/// shown: `hero[product=2]/large[angle=top]`.
+pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
     let (mut name, mut pairs) = (String::new(), Vec::new());
     let mut rest = text;
     while let Some((before, inside)) = rest.split_once('[') {
@@ -634,16 +642,18 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
         rest = after;
     }
     name.push_str(rest);
-    let number = step(graph, &name)?;
-    let mut legs = BTreeMap::new();
-    for pair in pairs {
-        let (axis, value) = pair.split_once('=').ok_or_else(wrong)?;
+    (name, pairs)
+}
+
+/// The labels that such pairs give to axes of a step; none when it has not all of them.
+pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
+    let one = |pair: &&str| {
+        let (axis, value) = pair.split_once('=')?;
         let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
-        let axis = graph.steps[number].axes.keys().rev().find(is_meant).ok_or_else(wrong)?;
-        legs.insert(axis.clone(), value.trim().to_owned());
-    }
-    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
-    Ok(Reroll { step: number, legs, draw })
+        let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
+        Some((axis.clone(), value.trim().to_owned()))
+    };
+    pairs.iter().map(one).collect()
 }
 
 /// A wrong provider setting, as a finding about the project or the workflow.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use castline_core::callee::Catalog;
 use castline_spec::json_schema::Known;
 use castline_spec::preset::Body;
+use castline_spec::raw::{self, NodeKind};
 use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
 use include_dir::{Dir, include_dir};
@@ -219,6 +220,11 @@ impl<'a> Loader<'a> {
         if self.depth > MOST_CALLS {
             let message = format!("workflows call each other more than {MOST_CALLS} deep");
             self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
+            let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
+                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Model(_) => None,
+            });
+            self.catalog.broken.extend(uses);
             return;
         }
         self.depth += 1;
@@ -262,5 +268,9 @@ fn shortest(path: &Path) -> PathBuf {
 
 /// True for a document with `steps` at its top.
 fn is_workflow(source: &Source) -> bool {
-    source.text.lines().any(|line| line.starts_with("steps:"))
+    match raw::parse(source).map(|root| root.kind) {
+        Ok(NodeKind::Map(entries)) => entries.iter().any(|(key, _)| key.value == "steps"),
+        // What cannot be read is told by whoever reads it.
+        _ => source.text.lines().any(|line| line.starts_with("steps:")),
+    }
 }

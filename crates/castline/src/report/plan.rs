@@ -154,9 +154,15 @@ impl Table {
         steps
     }
 
-    /// For each step in one line what its legs can cost, and which of them do not run.
+    /// For each step in one line what its legs can cost, and which of them do not run; for one that
+    /// calls a workflow what all legs of that can.
     pub(crate) fn notes(&self) -> IndexMap<&str, String> {
-        self.steps().into_iter().map(|(step, rows)| (step, note(&rows))).collect()
+        let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
+        for row in &self.rows {
+            let step = row.step.split('/').next().unwrap_or_default();
+            steps.entry(step).or_default().push(row);
+        }
+        steps.into_iter().map(|(step, rows)| (step, note(&rows))).collect()
     }
 
     /// A line for each leg, or for each kind of leg where a step has many.
@@ -289,7 +295,8 @@ impl Row {
         let plan = &forecast.plan;
         let step = &plan.graph.steps[number];
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
-        let sources = plan.graph.sources(number).map(|source| plan.graph.steps[source].name.as_str());
+        let sources =
+            plan.graph.sources(number).into_iter().map(|source| plan.graph.steps[source].name.as_str());
         let sources: Vec<_> = sources.collect();
         let legs = plan.legs_expected(number);
         let many = match legs {
@@ -363,7 +370,8 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
 fn after(forecast: &Forecast, leg: LegId) -> String {
     let plan = &forecast.plan;
     let open = forecast.open_needs(leg);
-    let late = plan.graph.sources(plan.legs.step(leg)).filter(|step| plan.legs.known(*step).is_none());
+    let sources = plan.graph.sources(plan.legs.step(leg)).into_iter();
+    let late = sources.filter(|step| plan.legs.known(*step).is_none());
     let late: Vec<_> = late.map(|step| format!("all legs of {}", plan.graph.steps[step].name)).collect();
     if let ([one], []) = (&open[..], &late[..]) {
         return format!("after {}", plan.leg_name(*one));

@@ -27,7 +27,14 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
         [] => format!("draw: \"{}\"", reroll.draw),
         all => format!("draw: \"{{{{ '{}' if {} else none }}}}\"", reroll.draw, all.join(" and ")),
     };
-    format!("to keep the new draw of `{step}`, write into the step: {BOLD}{}{BOLD:#}", printable(&draw))
+    let place = match depth {
+        0 => "write into the step".to_owned(),
+        _ => format!(
+            "for every call of `{}` write into its step",
+            castline_runner::shown(std::path::Path::new(&*plan.graph.steps[reroll.step].source.name))
+        ),
+    };
+    format!("to keep the new draw of `{step}`, {place}: {BOLD}{}{BOLD:#}", printable(&draw))
 }
 
 /// `each.style == 'linocut'`, with the value as the axis has it.
@@ -37,11 +44,26 @@ fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
         let at = a.labels.iter().position(|l| l == label)?;
         a.values.get(at)
     });
-    let literal = match found {
+    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
+    // A row is called by one of its cells.
+    if let Some(Value::Map(row)) = found {
+        let named = row.iter().find(|(_, cell)| match cell {
+            Value::String(text) => text == label,
+            Value::Number(number) => number.to_string() == label,
+            _ => false,
+        });
+        if let Some((column, cell)) = named {
+            return format!("each.{axis}.{column} == {}", literal(Some(cell), label));
+        }
+    }
+    format!("each.{axis} == {}", literal(found, label))
+}
+
+/// A value as a template writes it.
+fn literal(value: Option<&Value>, label: &str) -> String {
+    match value {
         Some(Value::Number(n)) => n.to_string(),
         Some(Value::Bool(b)) => b.to_string(),
         _ => format!("'{}'", label.replace('\\', "\\\\").replace('\'', "\\'")),
-    };
-    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
-    format!("each.{axis} == {literal}")
+    }
 }

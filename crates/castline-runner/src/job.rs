@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use castline_core::files::Files;
 use castline_core::forecast::{Answer, Fate, Forecast, Known};
-use castline_core::graph::{Graph, Proofs};
+use castline_core::graph::{Graph, Proofs, own_name};
 use castline_core::inputs::{Given, Inputs};
 use castline_core::ledger::State;
 use castline_core::legs::LegId;
@@ -67,6 +67,8 @@ pub(crate) struct Basis<'a> {
     pub(crate) fetch: Option<&'a dyn Fn(&Path)>,
     /// The store that is asked, instead of the project's; none in it where nothing was run yet.
     pub(crate) store: Option<&'a Option<Store>>,
+    /// The workflow's text, instead of that of its file.
+    pub(crate) text: Option<&'a Source>,
     /// Inputs and steps that the flags name and the workflow has not are left out.
     pub(crate) lenient: bool,
 }
@@ -147,7 +149,24 @@ impl Job {
         file: &Path,
         wishes: &Wishes,
     ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
-        let job = Self::plan(file, wishes).await?;
+        Self::plan_to_run_on(&Basis::default(), file, wishes).await
+    }
+
+    /// The same for a workflow that is in no file. It stands where its name says.
+    pub async fn plan_text_to_run(
+        source: &Source,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let basis = Basis { text: Some(source), ..Basis::default() };
+        Self::plan_to_run_on(&basis, Path::new(&*source.name), wishes).await
+    }
+
+    async fn plan_to_run_on(
+        basis: &Basis<'_>,
+        file: &Path,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let job = Self::plan_again(basis, file, wishes).await?;
         let unpinned = job.forecast.as_ref().map(|forecast| forecast.plan.unpinned()).unwrap_or_default();
         if unpinned.is_empty() || wishes.offline {
             job.rely_on_hits()?;
@@ -155,7 +174,7 @@ impl Job {
         }
         let new = Lock::read(&job.project)?.pin(&job.project, unpinned).await?;
         drop(job);
-        let job = Self::plan(file, wishes).await?;
+        let job = Self::plan_again(basis, file, wishes).await?;
         job.rely_on_hits()?;
         Ok((job, new))
     }
@@ -188,7 +207,8 @@ impl Job {
     ) -> Result<Self, Trouble> {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
-        let loaded = match read(file) {
+        let text = basis.text.map_or_else(|| read(file), |text| Ok(text.clone()));
+        let loaded = match text {
             Ok(source) => load(&source, &project, &mut found),
             Err(finding) => {
                 found.push(*finding);
@@ -639,7 +659,7 @@ pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
 pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
     let one = |pair: &&str| {
         let (axis, value) = pair.split_once('=')?;
-        let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
+        let is_meant = |own: &&Name| own_name(own) == axis.trim();
         let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
         Some((axis.clone(), value.trim().to_owned()))
     };

@@ -17,9 +17,11 @@ use include_dir::{Dir, include_dir};
 use crate::project::{Project, clean, parent, read};
 
 mod check;
+mod search;
 
 pub(crate) use check::unknown_prices;
 pub use check::{Checked, check};
+pub use search::{Hit, Query, search, unknown};
 
 /// What the names of built-in presets begin with in messages.
 const BUILT_IN_FOLDER: &str = "built-in presets/";
@@ -73,8 +75,18 @@ fn own_files(project: &Project) -> Vec<(String, PathBuf)> {
     files
 }
 
-/// A preset by its name: the project's, else the built-in one.
+/// True for what names a preset by its file.
+pub fn is_file(name: &str) -> bool {
+    let is_yaml = Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml");
+    is_yaml || name.starts_with("./") || name.starts_with("../") || Path::new(name).is_absolute()
+}
+
+/// A preset by its name, the project's, else the built-in one; or by its file.
 pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)> {
+    if is_file(name) {
+        let (preset, found) = parse_file(Path::new(name));
+        return preset.map(|p| (Arc::new(p), found));
+    }
     let (preset, found) = match own_files(project).into_iter().find(|(own, _)| own == name) {
         Some((_, path)) => parse_file(&path),
         None => built_in(name).map(|(_, preset, found)| (preset, found))?,

@@ -125,7 +125,10 @@ impl<'f> Table<'f> {
 
     /// The table as people read it, for a terminal of so many columns.
     pub(crate) fn draw(&self, width: Option<usize>) -> String {
-        let lines = self.lines();
+        let mut lines = self.lines();
+        // What is left beside the other columns of a terminal.
+        let most = width.map_or(NAME_WIDTH, |width| width.saturating_sub(44).clamp(36, NAME_WIDTH));
+        lines.iter_mut().for_each(|line| line.name = screen::short(&line.name, most));
         let widest =
             |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
         let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
@@ -378,7 +381,7 @@ impl Table<'_> {
 
     fn line(&self, row: &Row) -> Line {
         Line {
-            name: screen::short(&self.name(row), NAME_WIDTH),
+            name: self.name(row),
             word: row.word,
             price: self.price_text(row),
             why: self.why(row).unwrap_or_default(),
@@ -398,7 +401,7 @@ impl Table<'_> {
                 format!("{} of {} legs", members.len(), rows.len())
             };
             Line {
-                name: screen::short(&format!("{} ({legs})", self.step(members[0]).name), NAME_WIDTH),
+                name: format!("{} ({legs})", self.step(members[0]).name),
                 word,
                 price: self.price_of_group(&members),
                 why: why.filter(|_| same_why).unwrap_or_default(),

@@ -84,6 +84,8 @@ codes! {
     SaveCollision = "save-collision", "Two files would be saved under one name.";
     InvalidPath = "invalid-path", "A path that leaves its root or cannot be a file name.";
     NotServed = "not-served", "The provider does not serve this preset.";
+    UnlockedLibrary = "unlocked-library", "A library that `castline.lock` does not pin.";
+    UnusableLibrary = "unusable-library", "A library that is missing, changed or broken.";
     Unused = "unused", "Nothing uses this.";
 }
 

@@ -575,6 +575,8 @@ pub(crate) enum Document {
     Preset,
     /// `castline.yaml`.
     Project,
+    /// `library.yaml`.
+    Library,
 }
 
 /// `castline trust`

@@ -11,6 +11,7 @@ use castline_spec::outside::DataFormat;
 use castline_spec::{Code, Source, Span};
 use castline_store::Store;
 
+use crate::libraries::root_of;
 use crate::listing;
 use crate::project::{Project, clean, parent, shown};
 
@@ -32,7 +33,7 @@ pub(crate) fn roots(from: &Origin, project: &Project) -> Option<Vec<PathBuf>> {
     match from {
         // What stands on the command line is the user's own word.
         Origin::CommandLine => None,
-        Origin::Document(_) => Some(vec![project.root.clone()]),
+        Origin::Document(name) => Some(vec![root_of(project, name)]),
         Origin::Given(name) => Some(vec![project.root.clone(), folder_of(name)]),
     }
 }

@@ -19,6 +19,8 @@ mod given;
 pub mod history;
 mod job;
 pub mod ledger;
+pub mod library;
+mod libraries;
 mod limiter;
 mod listing;
 mod local;

@@ -12,6 +12,10 @@ use jiff::SignedDuration;
 
 use crate::screen::Color;
 
+pub(crate) mod library;
+
+pub(crate) use library::Library;
+
 /// Runs pipelines of model predictions from one YAML file: checked before they cost, never paid twice.
 #[derive(Debug, Parser)]
 #[command(
@@ -63,6 +67,9 @@ pub(crate) enum Command {
     /// Show and check the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
+    /// Use presets and workflows that others share, and share your own
+    #[command(subcommand)]
+    Library(Library),
     /// Begin a project
     Init(Init),
     /// Print the page of an error code
@@ -797,7 +804,6 @@ const LATER: &[(&str, &str)] = &[
     ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
     ("predict", "write a workflow of one step"),
-    ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
     ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),

@@ -145,7 +145,10 @@ fn a_document_that_castline_refuses_by_its_keys_and_types_is_refused() {
                 "libraries: { a: { path: ./x, rev: v1 } }\n",
             ],
         ),
-        ("library", &["name: brand\n", "name: Brand\nversion: '1'\n", "name: a\nversion: '1'\nlicense: MIT\n"]),
+        (
+            "library",
+            &["name: brand\n", "name: Brand\nversion: '1'\n", "name: a\nversion: '1'\nlicense: MIT\n"],
+        ),
     ];
     for (document, texts) in wrong {
         let schema = kept(document);

@@ -44,7 +44,8 @@ pub(crate) fn unpack(bytes: &[u8], what: &str) -> Result<Tree, LibraryError> {
             Err(tree.enough("the archive", "unpacks to more than a library can have"))
         }
         Err(Stop::Refused(refused)) => Err(refused),
-        Err(Stop::Broken(e)) => Err(broken(&e)),
+        // What was refused before it broke says more.
+        Err(Stop::Broken(e)) => tree.finish().and(Err(broken(&e))),
     }
 }
 

@@ -140,7 +140,9 @@ impl LibraryError {
             Self::Conflict { .. } => "have both name the same place and version",
             Self::Refused { .. } => "a library has plain files with plain names; tell its author",
             Self::Forbidden { .. } => "name it in your castline.yaml if you trust it, or tell its author",
-            Self::NoLibrary { .. } => "`folder:` names a folder in a repository; `name` and `version` are enough",
+            Self::NoLibrary { .. } => {
+                "`folder:` names a folder in a repository; `name` and `version` are enough"
+            }
         };
         Some(hint.to_owned())
     }

@@ -22,7 +22,8 @@ pub(crate) fn fetch(place: &GitPlace, pinned: Option<&str>) -> Result<(Tree, Str
         .prefix("castline-git-")
         .tempdir()
         .map_err(LibraryError::disk("no temporary folder"))?;
-    let repository = Repository { folder: folder.path().to_owned(), what: what.clone(), protocols: protocols(place) };
+    let repository =
+        Repository { folder: folder.path().to_owned(), what: what.clone(), protocols: protocols(place) };
     repository.run(&["init", "--quiet", "--bare", "--template=", "."])?;
     let wanted = pinned.or(place.rev.as_deref()).unwrap_or("HEAD");
     let commit = repository.fetch(&place.url, wanted)?;
@@ -59,7 +60,8 @@ struct Repository {
 impl Repository {
     /// Fetches what is wanted, alone where the server allows that. Returns its commit.
     fn fetch(&self, url: &str, wanted: &str) -> Result<String, LibraryError> {
-        let alone = self.run(&["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", url, wanted]);
+        let alone =
+            self.run(&["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", url, wanted]);
         match alone {
             Ok(_) => self.commit("FETCH_HEAD"),
             // Some servers hand out the tips of branches and tags only, and some nothing shallow.

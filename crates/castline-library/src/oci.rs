@@ -74,7 +74,8 @@ impl Registry {
             return Err(LibraryError::fetch(&what, why));
         };
         if layer.media_type != LAYER {
-            let why = format!("it is no library of castline but {}", crate::tree::printable(&layer.media_type));
+            let why =
+                format!("it is no library of castline but {}", crate::tree::printable(&layer.media_type));
             return Err(LibraryError::fetch(&what, why));
         }
         if !castline_spec::library::is_digest(&layer.digest) {
@@ -91,7 +92,12 @@ impl Registry {
     }
 
     /// Puts a library into a registry. Returns the digest of its manifest, which names it for ever.
-    pub async fn push(&self, place: &OciPlace, tree: &Tree, library: &Library) -> Result<String, LibraryError> {
+    pub async fn push(
+        &self,
+        place: &OciPlace,
+        tree: &Tree,
+        library: &Library,
+    ) -> Result<String, LibraryError> {
         let what = place.to_string();
         let archive = archive::pack(tree).map_err(LibraryError::disk(format!("{what} cannot be packed")))?;
         let config = serde_json::json!({ "name": *library.name, "version": *library.version }).to_string();

@@ -84,7 +84,8 @@ impl Pin {
 
     /// Why a lock with this entry is not believed; none when it is.
     pub fn problem(&self, name: &str) -> Option<String> {
-        let hex = |text: &String| [40, 64].contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+        let hex =
+            |text: &String| [40, 64].contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
         let place = self.place();
         let names = std::iter::once(name).chain(self.libraries.iter().map(String::as_str));
         let bad = names.filter(|name| castline_spec::library::bad_name(name).is_some()).collect::<Vec<_>>();

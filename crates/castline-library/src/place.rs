@@ -119,7 +119,9 @@ mod tests {
     fn what_another_machine_sent_names_nothing_on_this_one() {
         let root = Path::new("/home/me/project");
         let remote = Base::Remote { loopback: false };
-        for place in [Place::Path("/etc".into()), Place::Path("../x".into()), git("file:///srv/x"), git("/srv/x")] {
+        for place in
+            [Place::Path("/etc".into()), Place::Path("../x".into()), git("file:///srv/x"), git("/srv/x")]
+        {
             assert!(remote.place(&place, "brand", root).is_err(), "{place}");
         }
         let near = git("http://127.0.0.1:80/x");

@@ -10,12 +10,12 @@ use castline_spec::{Diagnostics, Source};
 use indexmap::IndexMap;
 
 use crate::error::LibraryError;
+use crate::git;
 use crate::oci::Registry;
 use crate::pin::Pin;
 use crate::place::{Base, clean, pinned_place};
 use crate::shelf::Shelf;
 use crate::tree::{FILE, Tree};
-use crate::git;
 
 /// What is needed to resolve.
 #[derive(Debug)]
@@ -59,14 +59,15 @@ pub async fn resolve(
     let mut open = VecDeque::new();
     let mut seen: BTreeMap<String, Named> = BTreeMap::new();
     let project = Base::Folder(resolver.root.to_owned());
-    let name_all = |open: &mut VecDeque<Named>, wanted: &IndexMap<String, Wanted>, base: &Base, path: &[String]| {
-        let of = path.last().map_or("", String::as_str);
-        for (name, wanted) in wanted {
-            let place = base.place(&wanted.place, of, resolver.root)?;
-            open.push_back(Named { name: name.clone(), place, path: path.to_vec() });
-        }
-        Ok::<_, LibraryError>(())
-    };
+    let name_all =
+        |open: &mut VecDeque<Named>, wanted: &IndexMap<String, Wanted>, base: &Base, path: &[String]| {
+            let of = path.last().map_or("", String::as_str);
+            for (name, wanted) in wanted {
+                let place = base.place(&wanted.place, of, resolver.root)?;
+                open.push_back(Named { name: name.clone(), place, path: path.to_vec() });
+            }
+            Ok::<_, LibraryError>(())
+        };
     name_all(&mut open, wanted, &project, &["castline.yaml".to_owned()])?;
     while let Some(named) = open.pop_front() {
         if let Some(first) = seen.get(&named.name) {

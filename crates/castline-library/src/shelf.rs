@@ -39,11 +39,8 @@ impl Shelf {
             return Err(LibraryError::Missing { name: name.to_owned() });
         }
         let what = format!("library `{name}` in {}", folder.display());
-        let changed = |found: String| LibraryError::Changed {
-            what: what.clone(),
-            pinned: digest.to_owned(),
-            found,
-        };
+        let changed =
+            |found: String| LibraryError::Changed { what: what.clone(), pinned: digest.to_owned(), found };
         let tree = Tree::of_folder(&folder, &what)?;
         let found = tree.digest();
         if found == digest { Ok(Shelved { folder, tree }) } else { Err(changed(found)) }
@@ -87,8 +84,10 @@ impl Shelf {
             return Ok(false);
         }
         fs::remove_dir_all(&folder)
-            .map(|()| true)
-            .map_err(LibraryError::disk(format!("`{}` cannot be removed", folder.display())))
+            .map_err(LibraryError::disk(format!("`{}` cannot be removed", folder.display())))?;
+        // Only an empty folder goes.
+        let _ = fs::remove_dir(&self.vendor);
+        Ok(true)
     }
 
     /// The names of what is in `vendor`.

@@ -188,7 +188,8 @@ impl GitServer {
 async fn backend(State(root): State<PathBuf>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("short");
-    let header = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let header =
+        |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let mut git = Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", &root)
@@ -257,7 +258,12 @@ fn a_repository_is_fetched_over_http() {
 fn what_came_over_http_names_nothing_of_this_machine() {
     let place = Place::new();
     library(&place.beside("secret"), "secret", "1", "");
-    library(&place.beside("brand"), "brand", "1", &format!("libraries: {{secret: {{path: {}}}}}\n", place.beside("secret").display()));
+    library(
+        &place.beside("brand"),
+        "brand",
+        "1",
+        &format!("libraries: {{secret: {{path: {}}}}}\n", place.beside("secret").display()),
+    );
     commit(&place.beside("brand"));
     bare(&place, "brand");
     let server = GitServer::start(place.beside("served"));

@@ -135,8 +135,10 @@ async fn answer(State(server): State<Server>, request: Request) -> Response<Body
             match harm {
                 Harm::ChangedByte if path.contains("/blobs/") => *bytes.last_mut().expect("some") ^= 1,
                 Harm::DiesInTheMiddle if path.contains("/blobs/") => {
-                    let half = bytes[..bytes.len() / 2].to_vec();
-                    let mut answer = Response::new(Body::from(half));
+                    let half = Ok(bytes[..bytes.len() / 2].to_vec());
+                    let dead = Err(std::io::Error::other("it died"));
+                    let halves = futures_util::stream::iter([half, dead]);
+                    let mut answer = Response::new(Body::from_stream(halves));
                     answer.headers_mut().insert("content-length", bytes.len().into());
                     return answer;
                 }
@@ -283,11 +285,15 @@ const HTPASSWD: &str = "anna:$2y$05$abcdefghijklmnopqrstuu8xaCxxL82bnl.UY74PMksD
 #[test]
 fn a_library_goes_to_the_registry_of_debian_and_comes_back() {
     if Command::new("docker-registry").arg("--version").output().is_err() {
-        let _ = writeln!(std::io::stderr(), "skipped: docker-registry is not installed (apt-get install docker-registry)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: docker-registry is not installed (apt-get install docker-registry)"
+        );
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
     let address = format!("127.0.0.1:{port}");
     let at = |name: &str| folder.path().join(name);
     fs::write(at("htpasswd"), HTPASSWD).expect("written");

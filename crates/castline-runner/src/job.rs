@@ -139,6 +139,7 @@ impl Job {
             }
         }
         found.extend(crate::presets::unknown_prices(&project));
+        crate::libraries::without_fixes(&mut found, &project);
         settle(&mut found);
         Checked { project, found, proofs }
     }
@@ -463,14 +464,16 @@ pub(crate) fn look_with(
     };
     let wishes = Wishes::default();
     let Ok(routing) = providers::routing(project, &wishes) else { return (found, BTreeMap::new()) };
-    let (given, choices) = (IndexMap::new(), choices(&loaded.graph, &wishes, "", project).unwrap_or_default());
+    let (given, choices) =
+        (IndexMap::new(), choices(&loaded.graph, &wishes, "", project).unwrap_or_default());
     let planned = loaded.plan(project, None, &given, &routing, &choices, Missing::Fine, &|_| {});
     found.extend(planned.found);
     let Some(plan) = planned.plan else { return (found, BTreeMap::new()) };
     let forecast = unknown_forecast(&plan, project, None);
-    let bills = plan.graph.predicting().map(|(number, step)| {
-        (step.name.to_string(), Bill::of_steps(&forecast, |other| other == number))
-    });
+    let bills = plan
+        .graph
+        .predicting()
+        .map(|(number, step)| (step.name.to_string(), Bill::of_steps(&forecast, |other| other == number)));
     let bills = bills.collect();
     found.extend(forecast.found);
     settle(&mut found);

@@ -144,13 +144,18 @@ impl Libraries {
         libraries
     }
 
+    /// The library that a document is in.
+    pub fn home_of(&mut self, project: &Project, document: &Source) -> Option<String> {
+        let folder = project.library_of(&absolute(Path::new(&*document.name)))?;
+        let names: Vec<_> = self.lock.as_ref()?.libraries.keys().cloned().collect();
+        names.into_iter().find(|name| self.get(name).is_some_and(|library| library.folder() == folder))
+    }
+
     /// True when the project, or the library `home`, names this library.
     pub fn is_named(&mut self, name: &str, home: Option<&str>) -> bool {
         match home {
             None => self.document.as_ref().is_some_and(|document| document.libraries.contains_key(name)),
-            Some(home) => {
-                self.get(home).is_some_and(|home| home.pin.libraries.iter().any(|own| own == name))
-            }
+            Some(home) => self.get(home).is_some_and(|home| home.pin.libraries.iter().any(|own| own == name)),
         }
     }
 
@@ -225,6 +230,16 @@ pub(crate) fn unlocked(root: &Path, name: &str, wanted: &Wanted, pin: Option<&Pi
 }
 
 const LOCK_IT: &str = "`castline library lock` pins what castline.yaml names";
+
+/// Nothing is written into a library: what is found in one has no cure that could be.
+pub(crate) fn without_fixes(found: &mut Diagnostics, project: &Project) {
+    let of_library = |source: &Source| project.library_of(&absolute(Path::new(&*source.name))).is_some();
+    for finding in found.list.iter_mut().filter(|finding| finding.fix.is_some()) {
+        if of_library(&finding.source) {
+            finding.fix = None;
+        }
+    }
+}
 
 /// The library's folder for a document in one, else the project's: where the files stay that it names.
 pub(crate) fn root_of(project: &Project, document: &str) -> PathBuf {

@@ -142,7 +142,8 @@ pub fn stale(project: &Project) -> Result<Vec<String>, Trouble> {
     for (name, pin) in lock.libraries.iter().filter(|(name, _)| reached.contains(*name)) {
         let missing = pin.libraries.iter().filter(|needs| !lock.libraries.contains_key(*needs));
         why.extend(
-            missing.map(|needs| format!("castline.lock does not pin library `{needs}`, which `{name}` needs")),
+            missing
+                .map(|needs| format!("castline.lock does not pin library `{needs}`, which `{name}` needs")),
         );
         if let Some(Place::Path(path)) = pin.place() {
             let what = format!("library `{name}` in `{path}`");
@@ -159,10 +160,7 @@ pub fn stale(project: &Project) -> Result<Vec<String>, Trouble> {
 }
 
 /// The libraries that these lead to, themselves included.
-fn reached<'a>(
-    pins: &BTreeMap<String, Pin>,
-    names: impl Iterator<Item = &'a String>,
-) -> BTreeSet<String> {
+fn reached<'a>(pins: &BTreeMap<String, Pin>, names: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     let mut open: Vec<String> = names.cloned().collect();
     let mut seen = BTreeSet::new();
     while let Some(name) = open.pop() {

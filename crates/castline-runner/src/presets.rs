@@ -135,6 +135,9 @@ pub(crate) fn catalog(
     libraries: Libraries,
 ) -> (Catalog, Diagnostics) {
     let mut loader = Loader { libraries, ..Loader::new(project) };
+    if let Some(home) = loader.libraries.home_of(project, &workflow.source) {
+        loader.catalog.homes.insert(workflow.source.name.clone(), home);
+    }
     loader.shadows();
     loader.load_steps(workflow);
     loader.finish()
@@ -231,8 +234,7 @@ impl<'a> Loader<'a> {
     /// By a name: in a library its own documents, then what is built in, then the libraries that
     /// it names; elsewhere the project's.
     fn named(&mut self, source: &Source, uses: &str) -> Option<(Option<Document>, Diagnostics)> {
-        let built_in =
-            || built_in(uses).map(|(_, preset, found)| Document::of_preset((preset, found)));
+        let built_in = || built_in(uses).map(|(_, preset, found)| Document::of_preset((preset, found)));
         if let Some(home) = self.catalog.homes.get(&source.name).cloned() {
             let own = self.libraries.get(&home).and_then(|library| library.find(uses));
             return match own {

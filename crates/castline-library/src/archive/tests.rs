@@ -47,8 +47,15 @@ fn what_is_packed_is_unpacked_and_always_the_same() {
 fn a_hostile_archive_is_refused_entry_by_entry() {
     let mut tar = Vec::new();
     let plain: &[&[u8]] = &[
-        b"library.yaml", b"../../up.yaml", b"/etc/cron.d/x", b"presets/../../x", b"presets/con.yaml", b"PRESETS/a.yaml",
-        b"presets/a.yaml", b"\xff\xfe", b"library.yaml",
+        b"library.yaml",
+        b"../../up.yaml",
+        b"/etc/cron.d/x",
+        b"presets/../../x",
+        b"presets/con.yaml",
+        b"PRESETS/a.yaml",
+        b"presets/a.yaml",
+        b"\xff\xfe",
+        b"library.yaml",
     ];
     plain.iter().for_each(|path| entry(&mut tar, path, EntryType::Regular, "", b"x", 1));
     entry(&mut tar, b"link.yaml", EntryType::Symlink, "/etc/passwd", b"", 0);
@@ -56,7 +63,7 @@ fn a_hostile_archive_is_refused_entry_by_entry() {
     entry(&mut tar, b"pipe", EntryType::Fifo, "", b"", 0);
     entry(&mut tar, b"disk", EntryType::Block, "", b"", 0);
     entry(&mut tar, b"../folder/", EntryType::Directory, "", b"", 0);
-    entry(&mut tar, b"sparse", EntryType::GNUSparse, "", b"", 0);
+    entry(&mut tar, b"labelled", EntryType::new(b'V'), "", b"", 0);
     insta::assert_snapshot!(refused(&tar));
 }
 

@@ -66,10 +66,14 @@ impl Body {
             match self.response.chunk().await {
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                 Ok(None) => return Ok(bytes),
-                Err(e) => return Err(broken(format!("the registry stopped in the middle: {}", innermost(&e)))),
+                Err(e) => {
+                    return Err(broken(format!("the registry stopped in the middle: {}", innermost(&e))));
+                }
             }
             if bytes.len() as u64 > most {
-                return Err(broken(format!("the registry sends more than the {most} bytes that were to come")));
+                return Err(broken(format!(
+                    "the registry sends more than the {most} bytes that were to come"
+                )));
             }
         }
     }
@@ -181,7 +185,8 @@ impl Registry {
         response: &Response,
         scope: Scope,
     ) -> Result<Option<HeaderValue>, LibraryError> {
-        let login = login(self.logins.as_deref(), &place.host).map_err(|why| LibraryError::fetch(place, why))?;
+        let login =
+            login(self.logins.as_deref(), &place.host).map_err(|why| LibraryError::fetch(place, why))?;
         for challenge in response.headers().get_all(WWW_AUTHENTICATE) {
             let challenge = challenge.to_str().unwrap_or_default();
             let (scheme, rest) = challenge.trim().split_once(' ').unwrap_or((challenge.trim(), ""));
@@ -336,7 +341,9 @@ fn refusal(status: StatusCode, words: &[u8]) -> String {
     }
     let said = serde_json::from_slice::<Errors>(words).ok().and_then(|said| said.errors.into_iter().next());
     match said {
-        Some(one) => printable(&format!("the registry answers {}: {} {}", status.as_u16(), one.code, one.message)),
+        Some(one) => {
+            printable(&format!("the registry answers {}: {} {}", status.as_u16(), one.code, one.message))
+        }
         None => format!("the registry answers {status}"),
     }
 }
@@ -358,17 +365,17 @@ mod tests {
     fn a_challenge_is_read_with_its_quotes() {
         let found = parameters("realm=\"https://auth.example.com/token\",service=\"a, b\", scope=x");
         let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(
-            found,
-            [("realm", "https://auth.example.com/token"), ("scope", "x"), ("service", "a, b")]
-        );
+        assert_eq!(found, [("realm", "https://auth.example.com/token"), ("scope", "x"), ("service", "a, b")]);
         assert!(parameters("").is_empty() && parameters("nonsense").is_empty());
     }
 
     #[test]
     fn what_a_registry_says_is_one_line() {
         let words = br#"{"errors": [{"code": "DENIED", "message": "not\u001b[31m you"}]}"#;
-        assert_eq!(refusal(StatusCode::FORBIDDEN, words), "the registry answers 403: DENIED not\u{fffd}[31m you");
+        assert_eq!(
+            refusal(StatusCode::FORBIDDEN, words),
+            "the registry answers 403: DENIED not\u{fffd}[31m you"
+        );
         assert_eq!(refusal(StatusCode::BAD_GATEWAY, b"<html>"), "the registry answers 502 Bad Gateway");
     }
 }

@@ -97,7 +97,13 @@ fn one(project: &Project, library: Listed, wishes: &Wishes) -> Result<Audit, Tro
 fn callee(catalog: &Catalog, preset: &Preset) -> Option<Arc<Callee>> {
     let mut callees = Callees::new(catalog);
     let (name, mut found) = (&preset.name, Diagnostics::default());
-    callees.preset(name, &preset.source, castline_spec::Span::default(), &mut Templates::default(), &mut found)
+    callees.preset(
+        name,
+        &preset.source,
+        castline_spec::Span::default(),
+        &mut Templates::default(),
+        &mut found,
+    )
 }
 
 /// The models that the steps of a workflow call; those of the workflows that it calls stand there.

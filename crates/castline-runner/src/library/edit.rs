@@ -37,7 +37,8 @@ fn pairs(project: &Project, given: &Given) -> Vec<(&'static str, String)> {
         return vec![("oci", text.trim_start_matches("oci://").to_owned())];
     }
     let is_address = text.contains("://") || (text.contains('@') && text.contains(':'));
-    let in_git = given.rev.is_some() || given.folder.is_some() || text.trim_end_matches('/').ends_with(".git");
+    let in_git =
+        given.rev.is_some() || given.folder.is_some() || text.trim_end_matches('/').ends_with(".git");
     let path = || from_project(project, text);
     if !is_address && !in_git {
         return vec![("path", path())];
@@ -105,9 +106,13 @@ fn accept(
     };
     let good = after.filter(|after| {
         let (document, found) = Document::parse(&Source::new(FILE, after.as_str()));
-        !found.has_errors() && rest(after) == rest(before) && document.is_some_and(|document| holds(&document))
+        !found.has_errors()
+            && rest(after) == rest(before)
+            && document.is_some_and(|document| holds(&document))
     });
-    good.ok_or_else(|| Trouble::usage(format!("`{FILE}` is written in a way that castline does not edit"), instead))
+    good.ok_or_else(|| {
+        Trouble::usage(format!("`{FILE}` is written in a way that castline does not edit"), instead)
+    })
 }
 
 fn root(text: &str) -> Option<Node> {

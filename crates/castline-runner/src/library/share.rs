@@ -110,8 +110,7 @@ pub async fn push(folder: &Path, place: &str) -> Result<(Library, OciPlace), Tro
         .parse()
         .map_err(|why: &str| Trouble::usage(format!("`{place}` is no place in a registry"), why))?;
     let checked = whole(folder).await?;
-    let digest =
-        Registry::of_user().push(&place, &checked.tree, &checked.library).await.map_err(trouble)?;
+    let digest = Registry::of_user().push(&place, &checked.tree, &checked.library).await.map_err(trouble)?;
     place.version = castline_spec::library::OciVersion::Digest(digest);
     Ok((checked.library, place))
 }

@@ -110,7 +110,10 @@ pub async fn preview(project: &Project, names: &[String], workflows: &[PathBuf])
 pub fn apply(project: &Project, preview: &Preview) -> Result<(), Trouble> {
     let mut lock = Lock::read(project)?;
     if lock.libraries != preview.locked.before {
-        return Err(Trouble::usage("castline.lock was changed meanwhile", "run `castline library update` again"));
+        return Err(Trouble::usage(
+            "castline.lock was changed meanwhile",
+            "run `castline library update` again",
+        ));
     }
     lock.libraries.clone_from(&preview.locked.now);
     lock.write(project)
@@ -119,10 +122,10 @@ pub fn apply(project: &Project, preview: &Preview) -> Result<(), Trouble> {
 impl Preview {
     fn look_at(&mut self, project: &Project, file: &std::path::Path, locked: &Locked) {
         let Ok(source) = read(file) else { return };
-        let with = |pins: &BTreeMap<String, Pin>| {
-            look_with(&source, project, Libraries::pinned_as(project, pins))
-        };
-        let ((found_before, bills_before), (found_now, bills_now)) = (with(&locked.before), with(&locked.now));
+        let with =
+            |pins: &BTreeMap<String, Pin>| look_with(&source, project, Libraries::pinned_as(project, pins));
+        let ((found_before, bills_before), (found_now, bills_now)) =
+            (with(&locked.before), with(&locked.now));
         let name = shown(file);
         let is_new = |message: &String| !found_before.list.iter().any(|finding| finding.message == *message);
         let errors = found_now.list.iter().filter(|finding| finding.severity == Severity::Error);
@@ -131,7 +134,8 @@ impl Preview {
             let line = finding.span.filter(|_| own).map_or(0, |span| span.start.line);
             Break { file: name.clone(), line, message: finding.message.clone() }
         }));
-        let both = bills_before.iter().filter_map(|(step, before)| Some((step, before, bills_now.get(step)?)));
+        let both =
+            bills_before.iter().filter_map(|(step, before)| Some((step, before, bills_now.get(step)?)));
         self.prices.extend(both.filter(|(_, before, now)| before != now).map(|(step, before, now)| {
             PriceChange { file: name.clone(), step: step.clone(), before: *before, now: *now }
         }));
@@ -188,7 +192,9 @@ fn differences(old: &Json, new: &Json) -> Vec<String> {
             (before, now) if before == now => {}
             (Json::Null, _) => found.push(format!("`{key}` is new")),
             (_, Json::Null) => found.push(format!("`{key}` is gone")),
-            (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) if key != "price" => {
+            (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_))
+                if key != "price" =>
+            {
                 found.push(format!("`{key}` is another one"));
             }
             _ => found.push(format!("`{key}` was {} and is {}", short(before), short(now))),
@@ -203,7 +209,9 @@ fn differences(old: &Json, new: &Json) -> Vec<String> {
 /// The inputs of a preset of a model are in its schema, those of others stand by themselves.
 fn inputs(old: &Json, new: &Json) -> Vec<String> {
     let mut found = Vec::new();
-    for (before, now) in [(&old["inputs"], &new["inputs"]), (&old["input"]["properties"], &new["input"]["properties"])] {
+    for (before, now) in
+        [(&old["inputs"], &new["inputs"]), (&old["input"]["properties"], &new["input"]["properties"])]
+    {
         for name in keys(before, now) {
             match (&before[&name], &now[&name]) {
                 (Json::Null, _) => found.push(format!("input `{name}` is new")),

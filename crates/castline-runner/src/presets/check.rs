@@ -112,7 +112,12 @@ fn check_built_in(name: &str, project: &Project) -> Diagnostics {
     found
 }
 
-pub(super) fn check_parsed(preset: Preset, parsed: &Diagnostics, project: &Project, home: Option<&str>) -> Diagnostics {
+pub(super) fn check_parsed(
+    preset: Preset,
+    parsed: &Diagnostics,
+    project: &Project,
+    home: Option<&str>,
+) -> Diagnostics {
     // Where a schema was not understood the rest would only repeat that.
     if parsed.list.iter().any(|f| f.code == Code::InvalidSchema && f.severity == Severity::Error) {
         return Diagnostics::default();
@@ -195,6 +200,7 @@ pub(crate) fn unknown_prices(project: &Project) -> Diagnostics {
         return found;
     };
     let mut names: BTreeSet<String> = own_files(project).into_iter().map(|(name, _)| name).collect();
+    names.extend(super::of_library::named(project).flat_map(|(uses, _)| uses));
     names.extend(built_in_names());
     let unknown: Vec<&String> =
         document.prices.keys().filter(|key| !names.contains(*key) && !is_other_form(key)).collect();

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use castline_core::callee::Catalog;
-use castline_core::graph::Graph;
 use castline_spec::preset::Body;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Workflow};
 
 use super::check::check_parsed;
 use super::{Document, Loader};
+use crate::job::look_with;
 use crate::libraries::{Libraries, Opened};
 use crate::project::Project;
 
@@ -81,16 +81,15 @@ pub(super) fn all(project: &Project) -> impl Iterator<Item = (Option<Preset>, Di
     let names = project.document.iter().flat_map(|document| document.libraries.keys().cloned());
     let loaded = names.collect::<Vec<_>>().into_iter().flat_map(|name| {
         let of = OfLibrary::load(project, &name);
-        let presets = of.presets.into_iter().map(|preset| (Some(Preset::clone(&preset)), Diagnostics::default()));
+        let presets =
+            of.presets.into_iter().map(|preset| (Some(Preset::clone(&preset)), Diagnostics::default()));
         presets.chain([(None, of.found)]).collect::<Vec<_>>()
     });
     loaded.collect::<Vec<_>>().into_iter()
 }
 
 /// The same for editors, by what steps call them.
-pub(super) fn named(
-    project: &Project,
-) -> impl Iterator<Item = (Vec<String>, (Option<Preset>, Diagnostics))> {
+pub(super) fn named(project: &Project) -> impl Iterator<Item = (Vec<String>, (Option<Preset>, Diagnostics))> {
     all(project).filter_map(|(preset, found)| {
         let preset = preset?;
         Some((vec![preset.name.clone()], (Some(preset), found)))
@@ -99,13 +98,13 @@ pub(super) fn named(
 
 /// Checks every preset and workflow of a library that the project names. Returns how many there are.
 pub(crate) fn check_library(project: &Project, name: &str) -> (usize, usize, Diagnostics) {
-    let OfLibrary { catalog, presets, workflows, mut found } = OfLibrary::load(project, name);
+    let OfLibrary { presets, workflows, mut found, .. } = OfLibrary::load(project, name);
     for preset in &presets {
         let one = Preset::clone(preset);
         found.extend(check_parsed(one, &Diagnostics::default(), project, Some(name)));
     }
     for (_, workflow) in &workflows {
-        found.extend(Graph::check(workflow, &catalog).1);
+        found.extend(look_with(&workflow.source, project, Libraries::open(project)).0);
     }
     let taken: BTreeSet<_> = presets.iter().map(|preset| preset.name.as_str()).collect();
     let libraries = &mut Libraries::open(project);

@@ -42,9 +42,12 @@ fn add(project: &Project, flags: &cli::library::Add) -> Result<(), Trouble> {
     // A project that had no file has one now.
     let (project, _) = Project::near(&project.root);
     let own = library::list(&project)?.into_iter().find(|library| library.name == name);
-    let offers: Vec<_> = own.into_iter().flat_map(|own| [own.presets, own.workflows].concat()).collect();
-    let first = offers.first().map_or_else(String::new, |first| format!("; a step calls it with `uses: {first}`"));
-    screen::say(&printable(&format!("`{name}` offers {}{first}", counted(offers.len(), "preset or workflow"))));
+    let Some(own) = own else { return Ok(()) };
+    let (presets, workflows) =
+        (counted(own.presets.len(), "preset"), counted(own.workflows.len(), "workflow"));
+    let first = own.presets.first().or(own.workflows.first());
+    let first = first.map_or_else(String::new, |first| format!("; a step calls one with `uses: {first}`"));
+    screen::say(&printable(&format!("`{name}` offers {presets} and {workflows}{first}")));
     Ok(())
 }
 
@@ -59,8 +62,11 @@ fn lock(project: &Project) -> Result<(), Trouble> {
     match locked.is_changed() {
         true => say_changes(&locked),
         false => {
-            let pinned = counted(locked.now.len(), "library").replace("librarys", "libraries");
-            screen::say(&format!("castline.lock is as it has to be: {pinned}, all here"));
+            let names: Vec<_> = locked.now.keys().map(|name| format!("`{name}`")).collect();
+            let names = if names.is_empty() { "no libraries".to_owned() } else { names.join(", ") };
+            screen::say(&printable(&format!(
+                "castline.lock is as it has to be, and all of it is here: {names}"
+            )));
         }
     }
     Ok(())
@@ -117,7 +123,8 @@ fn list(project: &Project, as_json: bool) -> Result<(), Trouble> {
         let by = if library.direct { "" } else { ", needed by another library" };
         let head = format!("{} {version}", library.name);
         let facts = format!("{}, {}{by}", library.place, library.state.as_str());
-        let _ = writeln!(text, "{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", printable(head.trim_end()), printable(&facts));
+        let _ =
+            writeln!(text, "{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", printable(head.trim_end()), printable(&facts));
         if let State::Unusable(why) = &library.state {
             let _ = writeln!(text, "  {}", printable(why));
         }
@@ -260,7 +267,8 @@ fn audit(
                 Some((name, Some(host))) => format!("{name} at {host}"),
             };
             let secret = call.secret.as_ref().map_or_else(String::new, |secret| format!(" with {secret}"));
-            let price = if call.prices.is_empty() { "no known price".to_owned() } else { call.prices.join(" or ") };
+            let price =
+                if call.prices.is_empty() { "no known price".to_owned() } else { call.prices.join(" or ") };
             let line = format!("{}  {}, {reached}{secret}, {price}", call.from, call.model);
             let _ = writeln!(text, "  {}", printable(&line));
         }
@@ -289,7 +297,8 @@ fn audited(audit: &Audit) -> Json {
 
 fn check(folder: &Path, format: cli::Format) -> Result<Exit, Trouble> {
     let checked = small_runtime()?.block_on(library::check(folder))?;
-    let what = format!("{} and {}", counted(checked.presets, "preset"), counted(checked.workflows, "workflow"));
+    let what =
+        format!("{} and {}", counted(checked.presets, "preset"), counted(checked.workflows, "workflow"));
     super::check::report(&checked.found, format, &what, None, None)
 }
 

@@ -95,7 +95,6 @@ fn read(bytes: impl Read, tree: &mut Growing) -> Result<(), Stop> {
             continue;
         }
         if tree.admit(path, entry.size())? {
-            let path = path.to_owned();
             let mut content = Vec::new();
             entry.take(MOST_BYTES + 1).read_to_end(&mut content)?;
             tree.put(path, content)?;

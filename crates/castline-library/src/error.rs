@@ -1,12 +1,14 @@
 //! Why a library cannot be had.
 
+use std::fmt::Display;
+
 use castline_spec::Diagnostics;
 
 /// Why a library cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// Some of its files are none that a library can have.
-    #[error("{what} is refused: {}", listed(.entries, *.more))]
+    #[error("{what} is refused:{}", listed(.entries, *.more))]
     Refused {
         /// Which library.
         what: String,
@@ -113,16 +115,16 @@ pub struct Refusal {
 
 impl LibraryError {
     /// Something that was fetched and did not come.
-    pub(crate) fn fetch(what: impl ToString, why: impl ToString) -> Self {
+    pub(crate) fn fetch(what: impl Display, why: impl Display) -> Self {
         Self::Fetch { what: what.to_string(), why: why.to_string(), hint: None }
     }
 
     /// The same, with what to do.
-    pub(crate) fn fetch_hint(what: impl ToString, why: impl ToString, hint: &str) -> Self {
+    pub(crate) fn fetch_hint(what: impl Display, why: impl Display, hint: &str) -> Self {
         Self::Fetch { what: what.to_string(), why: why.to_string(), hint: Some(hint.to_owned()) }
     }
 
-    pub(crate) fn disk(what: impl ToString) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn disk(what: impl Display) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.to_string();
         |source| Self::Disk { what, source }
     }
@@ -149,7 +151,8 @@ impl LibraryError {
 }
 
 fn listed(entries: &[Refusal], more: usize) -> String {
-    let lines: String =
+    let mut lines: Vec<_> =
         entries.iter().map(|refused| format!("\n  `{}` {}", refused.entry, refused.why)).collect();
-    if more > 0 { format!("{lines}\n  and {more} more") } else { lines }
+    lines.extend((more > 0).then(|| format!("\n  and {more} more")));
+    lines.concat()
 }

@@ -103,7 +103,7 @@ impl Repository {
                 _ if path.contains('\u{fffd}') => tree.refuse(path, "has a name that is not Unicode"),
                 _ => {
                     if tree.admit(path, bytes)? {
-                        tree.put(path.to_owned(), objects.get(id)?)?;
+                        tree.put(path, objects.get(id)?)?;
                     }
                 }
             }

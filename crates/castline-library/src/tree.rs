@@ -74,7 +74,7 @@ impl Tree {
                 let file = fs::File::open(entry.path()).map_err(unreadable())?;
                 let mut content = Vec::new();
                 file.take(MOST_BYTES + 1).read_to_end(&mut content).map_err(unreadable())?;
-                tree.put(path, content)?;
+                tree.put(&path, content)?;
             }
         }
         tree.finish()
@@ -179,11 +179,12 @@ impl Growing {
         if self.bytes > MOST_TOTAL {
             return Err(self.enough(path, "makes the library larger than 64 MiB"));
         }
-        if let Some(other) = self.clash(path) {
-            self.refuse(path, &format!("is `{other}` where case does not count"));
-            return Ok(false);
+        match self.clash(path) {
+            Some(same) if same == path => self.refuse(path, "is there twice"),
+            Some(other) => self.refuse(path, &format!("is `{other}` where case does not count")),
+            None => return Ok(true),
         }
-        Ok(true)
+        Ok(false)
     }
 
     /// One more entry, of whatever kind.
@@ -196,18 +197,16 @@ impl Growing {
     }
 
     /// An admitted file with its content.
-    pub fn put(&mut self, path: String, content: Vec<u8>) -> Result<(), LibraryError> {
+    pub fn put(&mut self, path: &str, content: Vec<u8>) -> Result<(), LibraryError> {
+        // What was said of its size need not have been true.
+        self.kept += content.len() as u64;
         if content.len() as u64 > MOST_BYTES {
-            self.refuse(&path, "is larger than 16 MiB");
+            self.refuse(path, "is larger than 16 MiB");
             return Ok(());
         }
-        if self.tree.files.insert(path.clone(), content).is_some() {
-            self.refuse(&path, "is there twice");
-        }
-        // What was said of its size need not have been true.
-        self.kept += self.tree.files[&path].len() as u64;
+        self.tree.files.insert(path.to_owned(), content);
         match self.kept > MOST_TOTAL {
-            true => Err(self.enough(&path, "makes the library larger than 64 MiB")),
+            true => Err(self.enough(path, "makes the library larger than 64 MiB")),
             false => Ok(()),
         }
     }

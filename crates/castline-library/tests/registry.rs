@@ -19,6 +19,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use castline_library::{Tree, document};
 use castline_spec::library::OciPlace;
+use futures_util::StreamExt;
 
 use common::{Place, library};
 
@@ -136,8 +137,14 @@ async fn answer(State(server): State<Server>, request: Request) -> Response<Body
                 Harm::ChangedByte if path.contains("/blobs/") => *bytes.last_mut().expect("some") ^= 1,
                 Harm::DiesInTheMiddle if path.contains("/blobs/") => {
                     let half = Ok(bytes[..bytes.len() / 2].to_vec());
-                    let dead = Err(std::io::Error::other("it died"));
-                    let halves = futures_util::stream::iter([half, dead]);
+                    let dead = async {
+                        // The server sends what it has as soon as it has to wait.
+                        for _ in 0..16 {
+                            tokio::task::yield_now().await;
+                        }
+                        Err(std::io::Error::other("it died"))
+                    };
+                    let halves = futures_util::stream::iter([half]).chain(futures_util::stream::once(dead));
                     let mut answer = Response::new(Body::from_stream(halves));
                     answer.headers_mut().insert("content-length", bytes.len().into());
                     return answer;

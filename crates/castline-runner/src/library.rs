@@ -205,7 +205,7 @@ pub async fn add(project: &Project, given: &Given) -> Result<(String, Locked), T
 }
 
 /// Takes a library out of `castline.yaml` and out of the lock, with those that only it needed.
-pub async fn remove(project: &Project, name: &str) -> Result<Locked, Trouble> {
+pub fn remove(project: &Project, name: &str) -> Result<Locked, Trouble> {
     let text = edit::without_library(project, name)?;
     let mut lock = Lock::read(project)?;
     let wanted = libraries_of(&text)?;
@@ -231,9 +231,17 @@ fn libraries_of(text: &str) -> Result<IndexMap<String, Wanted>, Trouble> {
     }
 }
 
+/// What is in `vendor`.
+#[derive(Debug, Clone, Default)]
+pub struct Vendored {
+    /// Libraries, and their folders.
+    pub there: Vec<(String, PathBuf)>,
+    /// Libraries that were taken out.
+    pub gone: Vec<String>,
+}
+
 /// Copies every pinned library into `vendor`, and takes out of it what is not pinned any more.
-/// Returns what is there, and what was taken out.
-pub fn vendor(project: &Project) -> Result<(Vec<(String, PathBuf)>, Vec<String>), Trouble> {
+pub fn vendor(project: &Project) -> Result<Vendored, Trouble> {
     let lock = Lock::read(project)?;
     let shelf = project.shelf();
     let mut there = Vec::new();
@@ -247,7 +255,7 @@ pub fn vendor(project: &Project) -> Result<(Vec<(String, PathBuf)>, Vec<String>)
         shelf.unvendor(&name).map_err(trouble)?;
         gone.push(name);
     }
-    Ok((there, gone))
+    Ok(Vendored { there, gone })
 }
 
 /// Every library of the project, those that others need included, by name.

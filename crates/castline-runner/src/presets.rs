@@ -238,7 +238,7 @@ impl<'a> Loader<'a> {
         if let Some(home) = self.catalog.homes.get(&source.name).cloned() {
             let own = self.libraries.get(&home).and_then(|library| library.find(uses));
             return match own {
-                Some(found) => Some(self.of_library(&home, uses, found)),
+                Some(found) => Some(self.of_library(&home, uses, &found)),
                 None => built_in().or_else(|| self.in_library(uses, Some(&home))),
             };
         }
@@ -262,13 +262,13 @@ impl<'a> Loader<'a> {
             self.catalog.known.extend(opened.names().map(|name| format!("{library}/{name}")));
             return None;
         };
-        Some(self.of_library(library, name, found))
+        Some(self.of_library(library, name, &found))
     }
 
-    fn of_library(&mut self, library: &str, name: &str, found: Found) -> (Option<Document>, Diagnostics) {
-        let (Found::Preset(source) | Found::Workflow(source)) = &found;
+    fn of_library(&mut self, library: &str, name: &str, found: &Found) -> (Option<Document>, Diagnostics) {
+        let (Found::Preset(source) | Found::Workflow(source)) = found;
         self.catalog.homes.insert(source.name.clone(), library.to_owned());
-        let (document, mut findings) = match &found {
+        let (document, mut findings) = match found {
             Found::Preset(source) => {
                 let (preset, found) = Preset::parse(source);
                 let full = format!("{library}/{name}");

@@ -200,7 +200,7 @@ pub fn is_loopback(host: &str) -> bool {
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name == "localhost" || name.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 impl OciPlace {
@@ -231,12 +231,11 @@ impl FromStr for OciPlace {
         if !(host.contains(['.', ':']) || host == "localhost") || !host.chars().all(is_host) {
             return Err(FORM);
         }
-        let (repository, version) = match rest.split_once('@') {
-            Some((name, digest)) => (name, OciVersion::Digest(digest.to_owned())),
-            None => {
-                let (name, tag) = rest.rsplit_once(':').ok_or(FORM)?;
-                (name, OciVersion::Tag(tag.to_owned()))
-            }
+        let (repository, version) = if let Some((name, digest)) = rest.split_once('@') {
+            (name, OciVersion::Digest(digest.to_owned()))
+        } else {
+            let (name, tag) = rest.rsplit_once(':').ok_or(FORM)?;
+            (name, OciVersion::Tag(tag.to_owned()))
         };
         let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let is_part = |part: &str| {

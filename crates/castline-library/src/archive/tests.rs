@@ -35,7 +35,7 @@ fn what_is_packed_is_unpacked_and_always_the_same() {
     let long = format!("presets/{}.yaml", "x".repeat(150));
     for (path, content) in [("library.yaml", "name: a\n"), (long.as_str(), "y")] {
         assert!(tree.admit(path, content.len() as u64).expect("it fits"));
-        tree.put(path.to_owned(), content.as_bytes().to_vec()).expect("it fits");
+        tree.put(path, content.as_bytes().to_vec()).expect("it fits");
     }
     let tree = tree.finish().expect("fine");
     let packed = pack(&tree).expect("into memory");
@@ -75,7 +75,7 @@ fn an_archive_that_is_larger_than_it_looks_is_left() {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&tar).expect("into memory");
     for _ in 0..200 {
-        packed.write_all(&[0; 1 << 20]).expect("into memory");
+        packed.write_all(&vec![0; 1 << 20]).expect("into memory");
     }
     let packed = packed.finish().expect("into memory");
     assert!(packed.len() < 2 << 20, "it does not look large: {}", packed.len());

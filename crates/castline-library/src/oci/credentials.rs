@@ -29,14 +29,15 @@ impl std::fmt::Debug for Login {
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 struct Config {
-    auths: BTreeMap<String, Auth>,
+    auths: BTreeMap<String, Kept>,
     cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
 }
 
+/// One login, where no helper has it.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Auth {
+struct Kept {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -67,9 +68,10 @@ pub(crate) fn login(folder: Option<&Path>, host: &str) -> Result<Option<Login>, 
         return Ok(Some(login));
     }
     let found = config.auths.iter().find(|(name, _)| name.as_str() == key || host_of(name) == host);
-    found.map_or(Ok(None), |(_, auth)| {
-        of_auth(auth).ok_or_else(|| format!("the login for {host} in `{}` is broken", file.display()))
-    })
+    // Nothing in it means that a helper has it.
+    let found = found.map(|(_, kept)| kept).filter(|kept| !kept.is_empty());
+    let broken = || format!("the login for {host} in `{}` is broken", file.display());
+    found.map(|kept| kept.login().ok_or_else(broken)).transpose()
 }
 
 /// Older files name an address: `https://host/v1/`.
@@ -78,15 +80,20 @@ fn host_of(name: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-/// Nothing in it means that a helper has it; none is one that cannot be read.
-fn of_auth(auth: &Auth) -> Option<Option<Login>> {
-    if let (Some(user), Some(password)) = (&auth.username, &auth.password) {
-        return Some(Some(Login { user: user.clone(), password: password.clone() }));
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.password.is_none() && self.auth.as_ref().is_none_or(String::is_empty)
     }
-    let Some(encoded) = auth.auth.as_ref().filter(|text| !text.is_empty()) else { return Some(None) };
-    let text = String::from_utf8(BASE64_STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some(Some(Login { user: user.to_owned(), password: password.to_owned() }))
+
+    /// None where it cannot be read.
+    fn login(&self) -> Option<Login> {
+        if let (Some(user), Some(password)) = (&self.username, &self.password) {
+            return Some(Login { user: user.clone(), password: password.clone() });
+        }
+        let text = String::from_utf8(BASE64_STANDARD.decode(self.auth.as_ref()?.trim()).ok()?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some(Login { user: user.to_owned(), password: password.to_owned() })
+    }
 }
 
 #[derive(Deserialize)]

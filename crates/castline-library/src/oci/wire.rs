@@ -20,7 +20,7 @@ use crate::tree::printable;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(20);
 /// How long nothing may come.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Most redirects of a download.
 const MOST_REDIRECTS: usize = 5;
 /// Most bytes of what is said about an error, or of a token.

@@ -5,7 +5,7 @@ fn tree(files: &[(&str, &str)]) -> Result<Tree, LibraryError> {
     let mut tree = Growing::new("a library");
     for (path, content) in files {
         if tree.admit(path, content.len() as u64)? {
-            tree.put((*path).to_owned(), content.as_bytes().to_vec())?;
+            tree.put(path, content.as_bytes().to_vec())?;
         }
     }
     tree.finish()
@@ -95,7 +95,7 @@ fn a_tree_that_is_too_large_ends_at_once() {
     // A file that is longer than it was said to be.
     let mut tree = Growing::new("a library");
     assert!(tree.admit("liar", 1).expect("it fits"));
-    tree.put("liar".to_owned(), vec![0; MOST_BYTES as usize + 1]).expect("refused in the end");
+    tree.put("liar", vec![0; MOST_BYTES as usize + 1]).expect("refused in the end");
     assert_eq!(refusals(tree.finish()), ["liar is larger than 16 MiB"]);
 }
 

@@ -37,8 +37,9 @@ fn pairs(project: &Project, given: &Given) -> Vec<(&'static str, String)> {
         return vec![("oci", text.trim_start_matches("oci://").to_owned())];
     }
     let is_address = text.contains("://") || (text.contains('@') && text.contains(':'));
-    let in_git =
-        given.rev.is_some() || given.folder.is_some() || text.trim_end_matches('/').ends_with(".git");
+    let in_git = given.rev.is_some()
+        || given.folder.is_some()
+        || Path::new(text).extension().is_some_and(|ending| ending == "git");
     let path = || from_project(project, text);
     if !is_address && !in_git {
         return vec![("path", path())];

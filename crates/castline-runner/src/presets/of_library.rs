@@ -35,7 +35,7 @@ impl OfLibrary {
         let (mut presets, mut workflows) = (Vec::new(), Vec::new());
         for own in library.names().collect::<BTreeSet<_>>() {
             let Some(document) = library.find(own) else { continue };
-            let (document, findings) = loader.of_library(name, own, document);
+            let (document, findings) = loader.of_library(name, own, &document);
             loader.found.extend(findings);
             match document {
                 Some(Document::Preset(preset)) => {
@@ -69,7 +69,7 @@ pub(super) fn find(project: &Project, uses: &str) -> Option<(Option<Preset>, Dia
     let (library, name) = uses.split_once('/')?;
     let mut loader = Loader::new(project);
     let found = loader.libraries.reach(library, None)?.find(name)?;
-    match loader.of_library(library, name, found) {
+    match loader.of_library(library, name, &found) {
         (Some(Document::Preset(preset)), found) => Some((Some(Preset::clone(&preset)), found)),
         (Some(Document::Workflow(_)), _) => None,
         (None, found) => Some((None, found)),

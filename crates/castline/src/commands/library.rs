@@ -52,23 +52,20 @@ fn add(project: &Project, flags: &cli::library::Add) -> Result<(), Trouble> {
 }
 
 fn remove(project: &Project, name: &str) -> Result<(), Trouble> {
-    let locked = small_runtime()?.block_on(library::remove(project, name))?;
+    let locked = library::remove(project, name)?;
     say_changes(&locked);
     Ok(())
 }
 
 fn lock(project: &Project) -> Result<(), Trouble> {
     let locked = small_runtime()?.block_on(library::lock(project))?;
-    match locked.is_changed() {
-        true => say_changes(&locked),
-        false => {
-            let names: Vec<_> = locked.now.keys().map(|name| format!("`{name}`")).collect();
-            let names = if names.is_empty() { "no libraries".to_owned() } else { names.join(", ") };
-            screen::say(&printable(&format!(
-                "castline.lock is as it has to be, and all of it is here: {names}"
-            )));
-        }
+    if locked.is_changed() {
+        say_changes(&locked);
+        return Ok(());
     }
+    let names: Vec<_> = locked.now.keys().map(|name| format!("`{name}`")).collect();
+    let names = if names.is_empty() { "no libraries".to_owned() } else { names.join(", ") };
+    screen::say(&printable(&format!("castline.lock is as it has to be, and all of it is here: {names}")));
     Ok(())
 }
 
@@ -101,7 +98,7 @@ fn say_changes(locked: &Locked) {
 }
 
 fn vendor(project: &Project) -> Result<(), Trouble> {
-    let (there, gone) = library::vendor(project)?;
+    let library::Vendored { there, gone } = library::vendor(project)?;
     for (name, folder) in there {
         screen::say(&printable(&format!("`{name}` is in {}", shown(&folder))));
     }

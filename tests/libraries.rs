@@ -112,6 +112,7 @@ fn a_library_is_added_and_runs_offline_from_the_lock_alone() {
     place.says(0, &["library", "vendor"]);
     fs::remove_dir_all(place.at("project/.castline")).expect("removed");
     place.says(0, &["run", "flow.yaml", "--offline"]);
+    place.says(0, &["library", "lock"]);
     assert_eq!(place.json(&["library", "list", "--json"])["libraries"][0]["state"], "vendored");
     place.says(0, &["library", "remove", "brand"]);
     assert_eq!(place.read("project/castline.yaml"), "# ours\nout: made # here\n");

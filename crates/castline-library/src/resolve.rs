@@ -166,7 +166,9 @@ impl Resolver<'_> {
         });
         let Some(pin) = before else { return self.fetch(&named.place, None).await };
         let exact = pin.exact().map(str::to_owned);
-        if let Some(tree) = self.shelf.stored(&pin.digest) {
+        // What is vendored needs no network either.
+        let vendored = || Some(self.shelf.open(&named.name, &pin.digest).ok()?.tree);
+        if let Some(tree) = self.shelf.stored(&pin.digest).or_else(vendored) {
             return Ok((tree, exact));
         }
         let (tree, now) = self.fetch(&named.place, exact.as_deref()).await?;

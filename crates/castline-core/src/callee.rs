@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::diagnostic::did_you_mean;
-use castline_spec::preset::{Body, ModelPreset, OutputKind, Port, PriceRule, Route};
+use castline_spec::preset::{Body, ModelPreset, OutputKind, Port, PriceRule, Route, Secret};
 use castline_spec::schema::MediaKind;
 use castline_spec::template::Target;
 use castline_spec::workflow::{Binding, Input};
@@ -109,6 +109,8 @@ pub struct Model {
     pub price: Vec<PriceRule>,
     /// Sent unless the step says otherwise.
     pub defaults: IndexMap<String, Value>,
+    /// Inputs that are filled when the request is sent, and are in no request before.
+    pub secrets: IndexMap<String, Secret>,
     /// Built-in providers that serve it.
     pub routes: IndexMap<String, Route>,
     /// What it gives.
@@ -132,6 +134,7 @@ impl Model {
             rules: Vec::new(),
             price: Vec::new(),
             defaults: IndexMap::new(),
+            secrets: IndexMap::new(),
             routes: IndexMap::new(),
             output: OutputShape { kind: OutputKind::Json, many: false },
             task: None,
@@ -145,6 +148,18 @@ impl Model {
             return Vec::new();
         };
         validator.iter_errors(input).map(|e| crate::field::misfit(&e, input)).collect()
+    }
+
+    /// The finding about a document that gives an input which only the environment fills.
+    pub(crate) fn gives_secret(&self, input: &str, source: &Source, span: Span) -> Option<Diagnostic> {
+        let secret = self.secrets.get(input)?;
+        let message = format!("`{input}` is a secret, which no document gives");
+        let finding = Diagnostic::error(Code::UnknownInput, source, span, message);
+        let finding = finding.label(&self.source, secret.span, "declared here");
+        Some(finding.hint(format!(
+            "leave it out and set `{}` in the environment: it is filled in when the request is sent",
+            secret.variable
+        )))
     }
 
     /// True for `model:owner/name`: nothing is known of its inputs.
@@ -375,6 +390,7 @@ fn model(preset: &Preset, body: &ModelPreset, found: &mut Diagnostics) -> Option
         rules,
         price: body.price.clone(),
         defaults: body.defaults.iter().map(|(k, v)| (k.clone(), Value::from_json(v.clone()))).collect(),
+        secrets: body.secrets.clone(),
         routes: body.routes.clone(),
         output: (&body.output).into(),
         task: preset.task.clone(),
@@ -478,7 +494,9 @@ fn check_layers(layers: &[Layer], model: &Model, found: &mut Diagnostics) {
         check_names(layer, found);
         let next = layers.get(i + 1).map_or(&model.fields, |l| &l.fields);
         for (name, bound) in &layer.with {
-            if !next.contains_key(name) {
+            if let Some(finding) = model.gives_secret(name, &layer.source, bound.span) {
+                found.push(finding);
+            } else if !next.contains_key(name) {
                 found.push(
                     Diagnostic::error(
                         Code::UnknownInput,

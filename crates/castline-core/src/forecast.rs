@@ -10,8 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
+use indexmap::IndexSet;
 
+use crate::graph::Role;
 use crate::legs::LegId;
+use crate::money::MicroUsd;
 use crate::plan::{Plan, Ready, Resolved, Skip};
 use crate::request::{Key, Output};
 use crate::results::{LegResult, LegStatus, Results};
@@ -349,8 +352,9 @@ impl Forecast {
     fn hit(&mut self, leg: LegId, ready: Box<Ready>, known: Known) {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
         match LegResult::succeeded(step, &ready.request.input, &known.output) {
-            Ok(result) => {
+            Ok(mut result) => {
                 self.told[leg.0] = true;
+                result.cost = Some(MicroUsd::ZERO);
                 self.results.set(leg, result);
                 self.settle(leg, Fate::Hit(ready, known));
             }
@@ -379,23 +383,23 @@ impl Forecast {
 
     /// The predictions that a leg waits for and that are not known yet, calls looked through.
     pub fn open_needs(&self, leg: LegId) -> Vec<LegId> {
-        // What a call waits for is waited for by all that comes out of it.
-        let found = self.needs_through(leg, false);
-        if found.is_empty() { self.needs_through(leg, true) } else { found }
-    }
-
-    fn needs_through(&self, leg: LegId, calls: bool) -> Vec<LegId> {
-        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+        let (mut found, mut calls, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut next: Vec<LegId> = self.plan.needs(leg).iter().rev().copied().collect();
         while let Some(need) = next.pop() {
             let step = &self.plan.graph.steps[self.plan.legs.step(need)];
-            if self.results.get(need).is_some() || !seen.insert(need) || (step.call().is_some() && !calls) {
+            if self.results.get(need).is_some() || !seen.insert(need) {
                 continue;
             }
-            match step.predicts() {
-                true => found.push(need),
-                false => next.extend(self.plan.needs(need).iter().rev()),
+            match step.role {
+                Role::Predicts => found.push(need),
+                Role::Gives(..) => next.extend(self.plan.needs(need).iter().rev()),
+                Role::Calls(_) => calls.push(need),
             }
+        }
+        // What a call waits for is waited for by all that comes out of it.
+        if found.is_empty() {
+            let of_calls = calls.into_iter().flat_map(|call| self.open_needs(call));
+            found = of_calls.collect::<IndexSet<_>>().into_iter().collect();
         }
         found
     }

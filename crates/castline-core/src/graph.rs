@@ -15,7 +15,7 @@ mod rules;
 mod types;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +104,10 @@ pub struct Step {
     pub each: IndexMap<Name, Opened>,
     /// `where`.
     pub r#where: Option<Bound>,
+    /// The steps that `where` comes out of: calls whose inputs do.
+    pub where_reads: BTreeSet<usize>,
+    /// The inputs of the whole workflow that `where` depends on.
+    pub where_inputs: BTreeSet<Name>,
     /// All axes and the steps that open them: inherited ones first.
     pub axes: Axes,
     /// What it waits for.
@@ -122,6 +126,10 @@ pub struct Step {
     pub cache: bool,
     /// `on_error`.
     pub on_error: OnError,
+    /// The call that it belongs to goes on without what fails in it.
+    pub forgiven: bool,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
     /// `save`.
     pub save: Option<Bound>,
     /// Own axes that the request mentions; the others are the draw.
@@ -143,9 +151,17 @@ pub struct Opened {
     pub reads: BTreeSet<usize>,
     /// The inputs of the whole workflow that it depends on.
     pub inputs: BTreeSet<Name>,
+    /// The input that it is, when it is one and nothing else.
+    pub input: Option<Name>,
     /// How many values there are, at least and at most, as far as its type says.
-    pub length: (usize, Option<usize>),
+    pub length: Length,
 }
+
+/// How many values a list has, at least and at most.
+pub type Length = (usize, Option<usize>);
+
+/// For each call the outputs, by their steps, whose lists stand beside its axis values.
+pub type Aligned = Arc<BTreeMap<usize, BTreeSet<usize>>>;
 
 /// Inputs that fit whatever comes, and those that are checked with the real value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -261,6 +277,10 @@ pub struct Output {
     pub gives: Type,
     /// The steps that it reads.
     pub deps: Vec<Dep>,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
+    /// True when it says what something cost, which is known once the run is over.
+    pub of_cost: bool,
     /// The step whose legs name the files of a list, when it is one step's `.all`.
     pub labels: Option<usize>,
     /// True when the workflow has no `outputs` and a step that nothing uses is one.
@@ -291,6 +311,15 @@ impl Graph {
         self.steps.iter().enumerate().filter(|(_, step)| step.predicts())
     }
 
+    /// The call in a document that a step of a called workflow belongs to; none for its own steps.
+    pub fn call_seen_from(&self, frame: usize, step: usize) -> Option<usize> {
+        let mut call = self.frames[self.steps[step].frame].call?;
+        while self.steps[call].frame != frame {
+            call = self.frames[self.steps[call].frame].call?;
+        }
+        Some(call)
+    }
+
     /// A step by its name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.names.get(name).map(|i| &self.steps[*i])
@@ -302,17 +331,24 @@ impl Graph {
     }
 
     /// The steps that make predictions and that a step reads: each once, calls looked through.
-    pub fn sources(&self, step: usize) -> impl Iterator<Item = usize> {
-        let (mut found, mut seen) = (IndexSet::new(), BTreeSet::new());
+    pub fn sources(&self, step: usize) -> IndexSet<usize> {
+        let (mut found, mut calls, mut seen) = (IndexSet::new(), Vec::new(), BTreeSet::new());
         let mut next: Vec<usize> = self.steps[step].deps.iter().rev().map(|dep| dep.step).collect();
         while let Some(source) = next.pop() {
-            if self.steps[source].predicts() {
-                found.insert(source);
-            } else if seen.insert(source) {
-                next.extend(self.steps[source].deps.iter().rev().map(|dep| dep.step));
+            if !seen.insert(source) {
+                continue;
+            }
+            match self.steps[source].role {
+                Role::Predicts => drop(found.insert(source)),
+                Role::Gives(..) => next.extend(self.steps[source].deps.iter().rev().map(|dep| dep.step)),
+                Role::Calls(_) => calls.push(source),
             }
         }
-        found.into_iter()
+        // What a call reads is read by all that comes out of it.
+        if found.is_empty() {
+            found.extend(calls.into_iter().flat_map(|call| self.sources(call)));
+        }
+        found
     }
 
     /// The steps that read a step.
@@ -367,6 +403,7 @@ impl<'w> Check<'w> {
             // The parts of a step whose callee is broken are looked at all the same, so that all
             // findings come at once.
             let proofs = self.check_types(number, callee.as_deref(), &known);
+            self.check_costs(number, &known);
             if let Some(callee) = callee {
                 steps.extend(self.step(number, name, callee, &axes, &known, proofs));
             }
@@ -445,9 +482,12 @@ impl<'w> Check<'w> {
             over.remove(axis);
             let values = self.templates.bind(&binding.value, source);
             let length = known.length(number, axis);
-            each.insert(axis.clone(), Opened { values, over, reads, inputs, length });
+            let input = types::bare_input(&binding.value).map(Name::new);
+            each.insert(axis.clone(), Opened { values, over, reads, inputs, input, length });
         }
-        let role = self.role(number, callee, feeds.as_deref(), axes);
+        let role = self.role(number, callee, feeds.as_deref(), axes, known);
+        let where_inputs =
+            step.r#where.as_ref().map(|value| self.depends_on(value, axes).inputs).unwrap_or_default();
         let mut bind =
             |d: &Option<castline_spec::Dynamic>| d.as_ref().map(|d| self.templates.bind(d, source));
         Some(Step {
@@ -459,6 +499,8 @@ impl<'w> Check<'w> {
             uses_span: step.uses.span,
             callee: callee.clone(),
             r#where: bind(&step.r#where),
+            where_reads: BTreeSet::new(),
+            where_inputs,
             condition: bind(&step.condition),
             draw: bind(&step.draw),
             save: step.save.as_ref().map(|d| self.templates.bind_path(d, source)),
@@ -474,6 +516,8 @@ impl<'w> Check<'w> {
             timeout: step.timeout.unwrap_or(TIMEOUT),
             cache: step.cache,
             on_error: step.on_error,
+            forgiven: false,
+            aligned: Aligned::default(),
             mentioned: self.mentioned(name),
             version: step.version.as_ref().map(|v| v.value.clone()),
         })

@@ -6,6 +6,7 @@
 //! Start reading at [`Plan::new`], then [`Plan::resolve`].
 
 mod expand;
+mod fit;
 mod place;
 mod resolve;
 
@@ -16,7 +17,7 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Closed, Graph, Role};
+use crate::graph::{Aligned, Closed, Dep, Graph, Output, Role};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
@@ -27,7 +28,7 @@ use expand::{Expanded, Nowhere, Opening};
 use place::Place;
 
 #[cfg(test)]
-pub(crate) use resolve::takes;
+pub(crate) use fit::takes;
 pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
 
@@ -136,15 +137,28 @@ impl Plan {
             return (legs.count, Some(legs.count));
         }
         let step = &self.graph.steps[step];
+        // Places on axes that a known step has together, where these are not all combinations.
+        let places = |dep: &Dep| {
+            let axes = self.legs.axes_of(dep.step).iter().copied();
+            let open: Vec<_> = axes.filter(|axis| !dep.closed.has(&self.legs.axes[axis.0].name)).collect();
+            let count = self.legs.places(dep.step, &open)?.len();
+            Some((open.into_iter().map(|axis| self.legs.axes[axis.0].name.clone()).collect(), count))
+        };
+        let deps = step.deps.iter().filter(|dep| !dep.order_only && self.legs.known(dep.step).is_some());
+        let together: Option<(BTreeSet<Name>, usize)> =
+            deps.filter_map(places).max_by_key(|(axes, _): &(BTreeSet<Name>, usize)| axes.len());
+        let (joint, count) = together.unwrap_or((BTreeSet::new(), 1));
         let of_axis = |name: &Name, opener: &usize| {
             let axes = self.legs.axes_of(*opener).iter().map(|axis| &self.legs.axes[axis.0]);
             let known = axes.into_iter().find(|axis| axis.name == *name).map(|axis| axis.values.len());
             known.map_or(self.graph.steps[*opener].each[name].length, |n| (n, Some(n)))
         };
-        let lengths = step.axes.iter().filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
-        let (least, most) = lengths.fold((1, Some(1)), |(least, most): (usize, Option<usize>), (a, b)| {
-            (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
-        });
+        let others = step.axes.iter().filter(|(name, _)| !joint.contains(*name));
+        let lengths = others.filter_map(|(name, openers)| Some(of_axis(name, openers.first()?)));
+        let (least, most) =
+            lengths.fold((count, Some(count)), |(least, most): (usize, Option<usize>), (a, b)| {
+                (least.saturating_mul(a), most.zip(b).map(|(most, b)| most.saturating_mul(b)))
+            });
         (if step.r#where.is_some() { 0 } else { least }, most)
     }
 
@@ -219,8 +233,14 @@ impl Plan {
 
     /// What the templates of a leg see.
     pub(crate) fn scope(&self, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
-        let frame = leg.map_or(0, |leg| self.graph.steps[self.legs.step(leg)].frame);
-        self.scope_in(frame, leg, results)
+        let step = leg.map(|leg| &self.graph.steps[self.legs.step(leg)]);
+        let aligned = step.map(|step| step.aligned.clone()).unwrap_or_default();
+        self.scope_in(step.map_or(0, |step| step.frame), leg, &aligned, results)
+    }
+
+    /// What the template of an output sees.
+    pub(crate) fn scope_of_output(&self, output: &Output, results: &Arc<Results>) -> Arc<Scope> {
+        self.scope_in(0, None, &output.aligned, results)
     }
 
     /// What the template of a leg's path sees: that of a call's output is the call's.
@@ -228,13 +248,19 @@ impl Plan {
         let step = &self.graph.steps[self.legs.step(leg)];
         let call = self.graph.frames[step.frame].call.filter(|_| matches!(step.role, Role::Gives(..)));
         let frame = call.map_or(step.frame, |call| self.graph.steps[call].frame);
-        self.scope_in(frame, Some(leg), results)
+        self.scope_in(frame, Some(leg), &step.aligned, results)
     }
 
-    fn scope_in(&self, frame: usize, leg: Option<LegId>, results: &Arc<Results>) -> Arc<Scope> {
+    fn scope_in(
+        &self,
+        frame: usize,
+        leg: Option<LegId>,
+        aligned: &Aligned,
+        results: &Arc<Results>,
+    ) -> Arc<Scope> {
         let place =
             Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results };
-        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default())
+        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), aligned)
     }
 
     /// The step that calls a workflow, for a leg that is an output of it.
@@ -267,7 +293,10 @@ pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
             format!("{axis}={}", short(label))
         });
         let own = own.collect::<Vec<_>>().join(",");
-        if own.is_empty() { name.to_owned() } else { format!("{name}[{own}]") }
+        // An output stands after the call that gives it: `hero[product=2].image`.
+        let (name, output) =
+            name.split_once('.').map_or((name, String::new()), |(name, o)| (name, format!(".{o}")));
+        if own.is_empty() { format!("{name}{output}") } else { format!("{name}[{own}]{output}") }
     };
     step.as_str().split('/').enumerate().map(part).collect::<Vec<_>>().join("/")
 }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, StopCause, Totals};
 use crate::forecast::{Fate, Forecast};
+use crate::graph::Step;
 use crate::legs::LegId;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
@@ -314,7 +315,7 @@ impl Run {
                 model: step.callee.model.reference.to_string(),
                 axes: step.axes.keys().cloned().collect(),
                 legs: self.plan.legs.count(i),
-                reads: graph.sources(i).map(|source| graph.steps[source].name.clone()).collect(),
+                reads: graph.sources(i).into_iter().map(|source| graph.steps[source].name.clone()).collect(),
             })
             .collect();
         Event::RunStarted {
@@ -332,8 +333,9 @@ impl Run {
     fn open(&mut self, leg: LegId, decision: &mut Decision) {
         if let Some(reason) = self.blocked(leg) {
             // Nobody goes on with what a call gives in part, but it can be looked at.
-            if let (false, Resolved::Done(mut given)) =
-                (self.plan.predicts(leg), self.plan.resolve(leg, &self.results))
+            if !self.plan.predicts(leg)
+                && !self.is_call_handled(leg)
+                && let Resolved::Done(mut given) = self.plan.resolve(leg, &self.results)
                 && given.output.is_some()
             {
                 given.status = LegStatus::NotRun;
@@ -378,8 +380,8 @@ impl Run {
         self.plan.needs(leg).iter().find_map(|need| {
             match self.results.get(*need).expect("a leg opens after its needs").status {
                 LegStatus::Succeeded | LegStatus::Skipped => None,
+                _ if self.goes_on(leg, *need) => None,
                 LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
-                _ if self.is_handled(*need) => None,
                 _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
             }
         })
@@ -661,8 +663,40 @@ impl Run {
     /// True when the workflow says what to do when the leg fails.
     fn is_handled(&self, leg: LegId) -> bool {
         let number = self.plan.legs.step(leg);
-        self.plan.graph.steps[number].on_error == OnError::Skip
-            || self.plan.graph.steps.iter().any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+        let step = &self.plan.graph.steps[number];
+        step.on_error == OnError::Skip || step.forgiven || self.is_tested(number, |_| true)
+    }
+
+    /// True when one of these steps asks whether a step failed.
+    fn is_tested(&self, number: usize, by: impl Fn(&Step) -> bool) -> bool {
+        let steps = &self.plan.graph.steps;
+        steps.iter().filter(|step| by(step)).any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+    }
+
+    /// True when a leg goes on without what it needs. What a workflow says of its own steps counts
+    /// among them, whoever calls it; a caller decides about the call.
+    fn goes_on(&self, leg: LegId, need: LegId) -> bool {
+        let graph = &self.plan.graph;
+        let (reader, number) = (&graph.steps[self.plan.legs.step(leg)], self.plan.legs.step(need));
+        if let Some(call) = graph.call_seen_from(reader.frame, number) {
+            // What it did not come to is part of how the call ended.
+            return self.is_handled_here(call);
+        }
+        let ran = self.results.get(need).is_some_and(|result| result.status != LegStatus::NotRun);
+        ran && self.is_handled_here(number)
+    }
+
+    /// True when the document of a step says what to do when it fails.
+    fn is_handled_here(&self, number: usize) -> bool {
+        let step = &self.plan.graph.steps[number];
+        step.on_error == OnError::Skip || self.is_tested(number, |by| by.frame == step.frame)
+    }
+
+    /// True for an output of a call that the caller goes on without.
+    fn is_call_handled(&self, leg: LegId) -> bool {
+        let graph = &self.plan.graph;
+        let call = graph.frames[graph.steps[self.plan.legs.step(leg)].frame].call;
+        call.is_some_and(|call| self.is_handled_here(call))
     }
 
     fn done(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
@@ -698,6 +732,13 @@ impl Run {
             }
             self.extend(decision);
         }
+        // A list that nobody will ever know: nothing that waits for it counts as done.
+        for leg in self.plan.order_of_all() {
+            if matches!(self.phases[leg.0], Phase::Waiting(_)) {
+                self.worst = self.worst.or(Some(RunStatus::Failed).filter(|_| !self.interrupted));
+                self.not_run(leg, "what it waits for was never known".to_owned(), decision);
+            }
+        }
         self.finished = true;
         decision.effects.push(Effect::Finish);
     }
@@ -710,9 +751,9 @@ impl Run {
     /// The workflow's outputs, once the run is over: an absent value is none, and an output
     /// whose expression fails is a message.
     pub fn outputs(&self) -> IndexMap<castline_spec::Name, Result<Value, String>> {
-        let scope = self.plan.scope(None, &self.results);
         let render = |output: &crate::graph::Output| {
             use crate::templates::Stop;
+            let scope = self.plan.scope_of_output(output, &self.results);
             match self.plan.graph.templates.render(&output.value, &scope) {
                 Ok(value) => Ok(value),
                 Err(Stop::Absent(_) | Stop::Pending) => Ok(Value::Null),

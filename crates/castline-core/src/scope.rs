@@ -4,7 +4,7 @@
 //! finds an absent value, or one that is not known yet, is written down in [`Reads`], so
 //! that the caller can tell a skipped leg from a mistake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Serde, Value as Jinja};
 use minijinja::{Error, ErrorKind, State};
 
 use crate::files::{FileContent, FileRef, Files, NoFile, Origin, Want};
-use crate::graph::{Call, Frame, Graph, output_for};
+use crate::graph::{Aligned, Call, Frame, Graph, output_for};
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE};
 use crate::media::Artifact;
 use crate::money::MicroUsd;
@@ -75,6 +75,8 @@ pub struct StepsView {
     pub results: Arc<Results>,
     /// Where the reader stands.
     pub reader: Coords,
+    /// What its `.all.each` of a call is aligned with.
+    pub aligned: Aligned,
 }
 
 impl StepsView {
@@ -449,11 +451,13 @@ impl LegView {
                 Jinja::from_pairs(inputs.iter().map(|(name, value)| (name.to_string(), to_jinja(value))))
             }),
             (Some(_), "seed") => result.inputs.as_ref().and_then(|inputs| inputs.get("seed")).map(to_jinja),
-            (Some(_), "error") => {
-                std::iter::once(result).chain(self.ends()).find_map(|end| offered(end, "error"))
-            }
-            (Some(_), "cost") => {
-                let costs = self.ends().filter_map(|end| end.cost);
+            (Some(call), "error") => std::iter::once(result)
+                .chain(self.ended(call.decides.iter().copied()))
+                .find_map(|end| offered(end, "error")),
+            // What is skipped gives nothing.
+            (Some(_), _) if result.status != LegStatus::Succeeded && name != "error" => None,
+            (Some(call), "cost") => {
+                let costs = self.ended(call.inner.clone()).filter_map(|end| end.cost);
                 Some(Jinja::from(costs.fold(MicroUsd::ZERO, |sum, cost| sum + cost).usd()))
             }
             (Some(_), "output") => Some(Jinja::from_object(Outputs { of: vec![self.clone()], all: false })),
@@ -482,14 +486,25 @@ impl LegView {
         Some(Self { leg, ..self.clone() })
     }
 
-    /// How the legs ended that decide about a call.
-    fn ends(&self) -> impl Iterator<Item = &LegResult> {
+    /// True for a leg with an output: a call has these, or has ended well where nobody reads any.
+    /// None when that is not known yet.
+    fn has_output(&self, outputs: Option<&BTreeSet<usize>>) -> Option<bool> {
         let steps = self.steps();
+        if self.call().is_none() {
+            return self.result().map(|result| result.output.is_some());
+        }
+        let Some(outputs) = outputs else { return Some(self.status()? == LegStatus::Succeeded) };
         let at = steps.legs.coords(self.leg);
-        let inner = self.call().into_iter().flat_map(|call| &call.decides);
-        inner
-            .flat_map(move |step| steps.legs.reading(*step, &at, &[]))
-            .filter_map(|leg| steps.results.get(leg))
+        let mut legs = outputs.iter().flat_map(|step| steps.legs.reading(*step, &at, &[]));
+        legs.try_fold(true, |all, leg| Some(all && steps.results.get(leg)?.output.is_some()))
+    }
+
+    /// How the legs of steps ended that belong to a call, those that have.
+    fn ended(&self, steps: impl Iterator<Item = usize>) -> impl Iterator<Item = &LegResult> {
+        let view = self.steps();
+        let at = view.legs.coords(self.leg);
+        let legs = steps.flat_map(move |step| view.legs.reading(step, &at, &[]));
+        legs.filter_map(|leg| view.results.get(leg))
     }
 
     /// How the leg ended; a call ends as the worst of its legs.
@@ -657,16 +672,11 @@ impl AllView {
             );
         }
         for leg in self.legs.iter().map(|leg| self.leg(*leg)) {
-            let has_output = match (leg.result(), leg.call()) {
-                (Some(result), None) => result.output.is_some(),
-                (_, _) if leg.status().is_none() => {
-                    self.scope.pending();
-                    false
-                }
-                (_, Some(_)) => leg.status() == Some(LegStatus::Succeeded),
-                (None, None) => false,
-            };
-            if has_output {
+            let has_output = leg.has_output(steps.aligned.get(&self.step));
+            if has_output.is_none() {
+                self.scope.pending();
+            }
+            if has_output == Some(true) {
                 for (axis, value) in steps.values(leg.leg) {
                     columns.entry(axis).or_default().push(value);
                 }

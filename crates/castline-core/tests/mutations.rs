@@ -247,6 +247,15 @@ fn catalog() -> Catalog {
         catalog.known.push(preset.name.clone());
         catalog.found.insert(preset.name.clone(), preset);
     }
+    for file in yaml_files("workflows") {
+        let source = Source::new(name_of(&file), fs::read_to_string(&file).expect("readable"));
+        let called = Arc::new(Workflow::parse(&source).0.expect("a workflow"));
+        for caller in yaml_files("workflows") {
+            let document = Source::new(name_of(&caller), "");
+            let path = format!("./{}", source.name);
+            catalog.workflows.insert(Catalog::key(&document, &path), called.clone());
+        }
+    }
     catalog
 }
 

@@ -8,6 +8,8 @@ use castline_core::{Artifact, Digest, ModelRef, Value};
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::secrets::Secrets;
+
 pub use castline_core::prediction::{CallFault, Candidate, Found, Search};
 
 /// What a provider can do; the ledger asks these, never a provider's name.
@@ -60,6 +62,8 @@ pub struct Create<'a> {
     pub former: Option<&'a str>,
     /// The resolved input by the model's field names.
     pub input: &'a IndexMap<String, Value>,
+    /// Inputs besides, that are known only when the request is sent.
+    pub secrets: &'a Secrets,
     /// Where the provider finds files of the input.
     pub links: &'a Links,
     /// What tells this request from the same one elsewhere. Never sent: a model draws anew
@@ -90,6 +94,7 @@ impl<'a> Create<'a> {
             attempt: "",
             former: None,
             input,
+            secrets: Secrets::NONE,
             links: &NO_LINKS,
             draw: &[],
             schema: None,

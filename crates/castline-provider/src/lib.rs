@@ -12,6 +12,7 @@ pub mod http;
 pub mod outputs;
 pub mod pictures;
 pub mod sandbox;
+mod secrets;
 pub mod std_tools;
 
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use call::{
 };
 use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
 use jiff::SignedDuration;
+pub use secrets::Secrets;
 use serde_json::Value as Json;
 
 /// A service that runs models.

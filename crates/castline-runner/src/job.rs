@@ -69,6 +69,8 @@ pub(crate) struct Basis<'a> {
     pub(crate) fetch: Option<&'a dyn Fn(&Path)>,
     /// The store that is asked, instead of the project's; none in it where nothing was run yet.
     pub(crate) store: Option<&'a Option<Store>>,
+    /// The workflow's text, instead of that of its file.
+    pub(crate) text: Option<&'a Source>,
     /// Inputs and steps that the flags name and the workflow has not are left out.
     pub(crate) lenient: bool,
 }
@@ -150,7 +152,24 @@ impl Job {
         file: &Path,
         wishes: &Wishes,
     ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
-        let job = Self::plan(file, wishes).await?;
+        Self::plan_to_run_on(&Basis::default(), file, wishes).await
+    }
+
+    /// The same for a workflow that is in no file. It stands where its name says.
+    pub async fn plan_text_to_run(
+        source: &Source,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let basis = Basis { text: Some(source), ..Basis::default() };
+        Self::plan_to_run_on(&basis, Path::new(&*source.name), wishes).await
+    }
+
+    async fn plan_to_run_on(
+        basis: &Basis<'_>,
+        file: &Path,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let job = Self::plan_again(basis, file, wishes).await?;
         let unpinned = job.forecast.as_ref().map(|forecast| forecast.plan.unpinned()).unwrap_or_default();
         if unpinned.is_empty() || wishes.offline {
             job.rely_on_hits()?;
@@ -158,7 +177,7 @@ impl Job {
         }
         let new = Lock::read(&job.project)?.pin(&job.project, unpinned).await?;
         drop(job);
-        let job = Self::plan(file, wishes).await?;
+        let job = Self::plan_again(basis, file, wishes).await?;
         job.rely_on_hits()?;
         Ok((job, new))
     }
@@ -191,7 +210,8 @@ impl Job {
     ) -> Result<Self, Trouble> {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
-        let loaded = match read(file) {
+        let text = basis.text.map_or_else(|| read(file), |text| Ok(text.clone()));
+        let loaded = match text {
             Ok(source) => load(&source, &project, &mut found),
             Err(finding) => {
                 found.push(*finding);
@@ -644,13 +664,21 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 
 /// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
-    let wrong = || {
+    let (name, pairs) = step_and_labels(text);
+    let step = step(graph, &name)?;
+    let legs = labels(graph, step, &pairs).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
         )
-    };
-    // In a called workflow each axis may stand where it is shown: `hero[product=2]/large[angle=top]`.
+    })?;
+    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
+    Ok(Reroll { step, legs, draw })
+}
+
+/// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is
+/// shown: `hero[product=2]/large[angle=top]`.
+pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
     let (mut name, mut pairs) = (String::new(), Vec::new());
     let mut rest = text;
     while let Some((before, inside)) = rest.split_once('[') {
@@ -660,16 +688,18 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
         rest = after;
     }
     name.push_str(rest);
-    let number = step(graph, &name)?;
-    let mut legs = BTreeMap::new();
-    for pair in pairs {
-        let (axis, value) = pair.split_once('=').ok_or_else(wrong)?;
+    (name, pairs)
+}
+
+/// The labels that such pairs give to axes of a step; none when it has not all of them.
+pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
+    let one = |pair: &&str| {
+        let (axis, value) = pair.split_once('=')?;
         let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
-        let axis = graph.steps[number].axes.keys().rev().find(is_meant).ok_or_else(wrong)?;
-        legs.insert(axis.clone(), value.trim().to_owned());
-    }
-    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
-    Ok(Reroll { step: number, legs, draw })
+        let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
+        Some((axis.clone(), value.trim().to_owned()))
+    };
+    pairs.iter().map(one).collect()
 }
 
 /// A wrong provider setting, as a finding about the project or the workflow.

@@ -73,6 +73,7 @@ impl Job {
         self.check_money().await?;
         let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
         self.check_inputs(&forecast)?;
+        let secrets = crate::secrets::of_steps(&forecast, &self.project)?;
         let store = match self.store.take() {
             Some(store) => store,
             None => open_store(&self.project)?,
@@ -100,7 +101,7 @@ impl Job {
             claim: Claim::new(store.owner().clone(), run_id, accounts),
             since: Timestamp::now(),
             retry_lost: self.project.document.as_ref().is_some_and(|d| d.retry_lost),
-            facts: task::facts(&forecast, &used, &providers, &store, &self.wishes).await?,
+            facts: task::facts(&forecast, &used, &providers, &store, &self.wishes, &secrets).await?,
             providers,
             store,
             creating: task::Creating::default(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use castline_core::callee::Catalog;
 use castline_spec::json_schema::Known;
 use castline_spec::preset::Body;
+use castline_spec::raw::{self, NodeKind};
 use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
 use include_dir::{Dir, include_dir};
@@ -18,10 +19,12 @@ use crate::project::{Project, clean, parent, read};
 
 mod check;
 mod of_library;
+mod search;
 
 pub(crate) use check::unknown_prices;
 pub use check::{Checked, check};
 pub(crate) use of_library::{OfLibrary, check_library};
+pub use search::{Hit, Query, search, unknown};
 
 /// What the names of built-in presets begin with in messages.
 const BUILT_IN_FOLDER: &str = "built-in presets/";
@@ -75,8 +78,18 @@ fn own_files(project: &Project) -> Vec<(String, PathBuf)> {
     files
 }
 
-/// A preset by its name: the project's, else the built-in one.
+/// True for what names a preset by its file.
+pub fn is_file(name: &str) -> bool {
+    let is_yaml = Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml");
+    is_yaml || name.starts_with("./") || name.starts_with("../") || Path::new(name).is_absolute()
+}
+
+/// A preset by its name, the project's, else the built-in one; or by its file.
 pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)> {
+    if is_file(name) {
+        let (preset, found) = parse_file(Path::new(name));
+        return preset.map(|p| (Arc::new(p), found));
+    }
     let (preset, found) = match own_files(project).into_iter().find(|(own, _)| own == name) {
         Some((_, path)) => parse_file(&path),
         None => match built_in(name) {
@@ -292,6 +305,11 @@ impl<'a> Loader<'a> {
         if self.depth > MOST_CALLS {
             let message = format!("workflows call each other more than {MOST_CALLS} deep");
             self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
+            let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
+                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Model(_) => None,
+            });
+            self.catalog.broken.extend(uses);
             return;
         }
         self.depth += 1;
@@ -350,5 +368,9 @@ fn shortest(path: &Path) -> PathBuf {
 
 /// True for a document with `steps` at its top.
 fn is_workflow(source: &Source) -> bool {
-    source.text.lines().any(|line| line.starts_with("steps:"))
+    match raw::parse(source).map(|root| root.kind) {
+        Ok(NodeKind::Map(entries)) => entries.iter().any(|(key, _)| key.value == "steps"),
+        // What cannot be read is told by whoever reads it.
+        _ => source.text.lines().any(|line| line.starts_with("steps:")),
+    }
 }

@@ -110,6 +110,17 @@ pub(crate) fn described(project: &Project) -> Vec<Described> {
     std::iter::once(sandbox).chain(own).chain(built_in).collect()
 }
 
+/// Where a provider of the project is called; none for those that castline brings along, and for
+/// another name of one of their hosts.
+pub(crate) fn own_host(project: &Project, name: &str) -> Option<String> {
+    let base_url = &project.document.as_ref()?.providers.get(name)?.base_url.value;
+    let public = |built_in: &BuiltIn| {
+        let of = |url: &str| Pair::for_base_url(built_in.token_env, url).ok();
+        of(built_in.base_url) == of(base_url)
+    };
+    (!BUILT_IN.iter().any(public)).then(|| base_url.clone())
+}
+
 /// The settings of a provider that decide where requests go and whose cache the results belong
 /// to. Of a token only the name of its variable is among them.
 pub(crate) fn deciding_settings(project: &Project, route: &Route) -> BTreeMap<String, String> {

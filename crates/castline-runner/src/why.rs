@@ -20,7 +20,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::history;
-use crate::job::{Job, existing_store};
+use crate::job::{Job, existing_store, labels, step_and_labels};
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -69,11 +69,17 @@ pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Expla
 
 fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
     let plan = &forecast.plan;
+    let (name, pairs) = step_and_labels(wanted);
     let is_wanted = |leg: &LegId| {
-        let step = plan.graph.steps[plan.legs.step(*leg)].name.as_str();
+        let number = plan.legs.step(*leg);
+        let step = plan.graph.steps[number].name.as_str();
         // Of a call all that it makes.
-        let called = || step.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'));
-        step == wanted || called() || plan.leg_name(*leg) == wanted
+        let called = || step.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let own = plan.legs.labels(*leg);
+        let has_all = || {
+            labels(&plan.graph, number, &pairs).is_some_and(|l| l.iter().all(|(a, v)| own.get(a) == Some(v)))
+        };
+        plan.leg_name(*leg) == wanted || (step == name || called()) && has_all()
     };
     let found: Vec<_> = plan.predictions().filter(is_wanted).collect();
     if !found.is_empty() {

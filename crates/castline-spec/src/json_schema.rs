@@ -256,7 +256,7 @@ struct Preset {
     rules: Option<Vec<Rule>>,
     /// What it costs; several prices hold where their `if` does.
     price: Option<Prices>,
-    /// Inputs that are filled from the environment. Of a later version of castline.
+    /// Inputs that no step gives: each is filled from an environment variable when the request is sent.
     secrets: Option<BTreeMap<String, String>>,
     /// Inputs that are sent unless the step says otherwise.
     defaults: Option<BTreeMap<String, Value>>,
@@ -267,6 +267,8 @@ struct Preset {
     typical_seconds: Option<f64>,
     /// When the schema was taken.
     schema_as_of: Option<String>,
+    /// How sure it is that the host takes what stands here; `high` when absent.
+    confidence: Option<Confidence>,
     /// Inputs to try it with.
     examples: Option<Vec<Example>>,
     /// Another preset, that this one is a simpler face of.
@@ -277,6 +279,15 @@ struct Preset {
     vars: Option<BTreeMap<String, Value>>,
     /// The inputs of the preset that is extended, over `inputs` and `vars`.
     with: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+enum Confidence {
+    /// Taken from the host's own schema.
+    High,
+    /// Pieced together: from an older copy, or from less than a whole schema.
+    Medium,
 }
 
 /// What a model gives.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, nearest};
 use crate::document::{Fields, Reader};
 use crate::name::Name;
-use crate::raw::{self, Key, Node, NodeKind};
+use crate::raw::{Key, Node, NodeKind};
 use crate::schema::{MediaKind, Schema};
 use crate::span::{Source, Span, Spanned};
 use crate::template::{Scope, Template};
@@ -35,6 +35,7 @@ pub const KEYS: &[&str] = &[
     "routes",
     "typical_seconds",
     "schema_as_of",
+    "confidence",
     "examples",
     "extends",
     "inputs",
@@ -54,6 +55,7 @@ const MODEL_KEYS: &[&str] = &[
     "defaults",
     "routes",
     "schema_as_of",
+    "confidence",
 ];
 
 /// The keys that only a derived preset has.
@@ -159,12 +161,48 @@ pub struct ModelPreset {
     pub price: Vec<PriceRule>,
     /// `defaults` that are sent unless the step says otherwise.
     pub defaults: serde_json::Map<String, serde_json::Value>,
-    /// `secrets`: field to environment variable.
-    pub secrets: IndexMap<String, String>,
+    /// `secrets`: fields that only the environment fills; they are not in `input` any more.
+    pub secrets: IndexMap<String, Secret>,
     /// `routes`: built-in providers that serve it, each with its own price or none.
     pub routes: IndexMap<String, Route>,
     /// `schema_as_of`: when the schema was taken.
     pub schema_as_of: Option<String>,
+    /// `confidence`: how sure it is that the host takes what stands here.
+    pub confidence: Confidence,
+}
+
+/// How sure a preset's facts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Confidence {
+    /// Taken from the host's own schema.
+    #[default]
+    High,
+    /// Pieced together: from an older copy, or from less than a whole schema.
+    Medium,
+}
+
+impl Confidence {
+    /// Every degree with its word.
+    pub const ALL: &'static [(&'static str, Confidence)] = &[("high", Self::High), ("medium", Self::Medium)];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+        }
+    }
+}
+
+/// An input that is filled from the environment when a request is sent, and that no step gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Where its field stands under `secrets`.
+    pub span: Span,
+    /// The environment variable that holds it.
+    pub variable: String,
+    /// True when the model takes no request without it.
+    pub required: bool,
 }
 
 /// A preset over another one.
@@ -390,8 +428,12 @@ impl Reader<'_> {
 
     fn model_preset(&mut self, fields: &Fields<'_>) -> Option<Body> {
         let model = fields.get("model").and_then(|node| self.model(node));
-        let input = self.needed(fields, "input").and_then(|node| self.model_input(node));
+        let mut input = self.needed(fields, "input").and_then(|node| self.model_input(node));
         let output = self.needed(fields, "output").and_then(|node| self.output(node));
+        let secrets = match (fields.get("secrets"), &mut input) {
+            (Some(node), Some((schema, spans))) => self.secrets(node, &mut schema.value, spans),
+            _ => IndexMap::new(),
+        };
         let defaults = fields.get("defaults");
         if let (Some(node), Some((_, spans))) = (defaults, &input) {
             self.known_inputs(node, spans);
@@ -399,10 +441,11 @@ impl Reader<'_> {
         let rules = fields.get("rules").map(|node| self.rules(node)).unwrap_or_default();
         let price = fields.get("price").map(|node| self.prices(node)).unwrap_or_default();
         let defaults = defaults.map(|node| self.literals(node, "`defaults`")).unwrap_or_default();
-        let secrets = fields.entry("secrets").map(|(key, node)| self.secrets(key, node)).unwrap_or_default();
         let routes = fields.get("routes").map(|node| self.routes(node)).unwrap_or_default();
         let version = fields.get("version").and_then(|node| self.spanned(node, "`version`"));
         let schema_as_of = fields.get("schema_as_of").and_then(|node| self.string(node, "`schema_as_of`"));
+        let confidence = fields.get("confidence");
+        let confidence = confidence.and_then(|node| self.choice(node, "`confidence`", Confidence::ALL));
         let (input, property_spans) = input?;
         Some(Body::Model(Box::new(ModelPreset {
             model: model?,
@@ -416,6 +459,7 @@ impl Reader<'_> {
             secrets,
             routes,
             schema_as_of,
+            confidence: confidence.unwrap_or_default(),
         })))
     }
 
@@ -640,12 +684,46 @@ impl Reader<'_> {
         }
     }
 
-    fn secrets(&mut self, key: &Key, node: &Node) -> IndexMap<String, String> {
-        self.not_yet(key.span, "`secrets` belong to a later version of castline");
-        let entries = self.entries(node, "`secrets`").unwrap_or_default();
-        let secret =
-            |(key, node): &(raw::Key, Node)| Some((key.value.clone(), self.string(node, "a secret")?));
-        entries.iter().filter_map(secret).collect()
+    /// Takes the fields that only the environment fills out of the schema, so that nobody else can.
+    fn secrets(
+        &mut self,
+        node: &Node,
+        schema: &mut Value,
+        spans: &mut IndexMap<String, Span>,
+    ) -> IndexMap<String, Secret> {
+        let mut secrets = IndexMap::new();
+        for (key, node) in self.entries(node, "`secrets`").unwrap_or_default() {
+            self.known_input(key, spans.keys().map(String::as_str));
+            let variable = self.variable(node);
+            let Some(property) = schema["properties"].get(&key.value) else { continue };
+            if property["type"] != "string" || MediaKind::of_schema(property).is_some() {
+                let message = format!("`{}` takes no text, and a secret is one", key.value);
+                self.push(self.error(Code::InvalidValue, key.span, message));
+            }
+            let required = is_required(schema, &key.value);
+            forget(schema, &key.value);
+            spans.shift_remove(&key.value);
+            if let Some(variable) = variable {
+                secrets.insert(key.value.clone(), Secret { span: key.span, variable, required });
+            }
+        }
+        secrets
+    }
+
+    /// The name of an environment variable. What else stands there may be the secret itself.
+    fn variable(&mut self, node: &Node) -> Option<String> {
+        let variable = self.string(node, "a secret")?;
+        let mut letters = variable.chars();
+        let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if begins && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Some(variable);
+        }
+        let message = "a secret is the name of the environment variable that holds it";
+        let finding = self.error(Code::InvalidValue, node.span, message);
+        self.push(
+            finding.hint("such as `openai_api_key: OPENAI_API_KEY`; the secret itself stands in no file"),
+        );
+        None
     }
 
     fn routes(&mut self, node: &Node) -> IndexMap<String, Route> {
@@ -696,6 +774,20 @@ impl Reader<'_> {
             return None;
         };
         Some(Spanned::new(self.literals(with, "`with`"), with.span))
+    }
+}
+
+fn is_required(schema: &Value, input: &str) -> bool {
+    schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == input))
+}
+
+/// Takes a property out of a schema.
+fn forget(schema: &mut Value, input: &str) {
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.retain(|name, _| name != input);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != input);
     }
 }
 

@@ -3,6 +3,8 @@
 //! What a flag asks for is handed on as [`Wishes`]; what it leaves open the environment, the
 //! project or a default says, as `settings.rs` lists.
 
+mod preset;
+
 use std::path::PathBuf;
 
 use castline_core::MicroUsd;
@@ -10,6 +12,7 @@ use castline_runner::Wishes;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
+pub(crate) use self::preset::{Order, Predict, Preset, PresetCheck, PresetList};
 use crate::screen::Color;
 
 pub(crate) mod library;
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     Plan(Box<Plan>),
     /// Run exactly what a plan says that `plan -o` wrote
     Apply(Box<Apply>),
+    /// Call one preset, without a workflow
+    Predict(Box<Predict>),
     /// Say why a step would run, or be reused
     Why(Why),
     /// Draw the steps and what goes from one to another
@@ -508,41 +513,6 @@ pub(crate) enum Ledger {
         /// The key, or the beginning of it
         key: String,
     },
-}
-
-/// `castline preset`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Preset {
-    /// List all presets, the project's own first
-    List {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a preset with all of its inputs
-    Show {
-        /// Its name
-        name: String,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Report every mistake in presets: their schemas, ports, rules, prices and examples
-    Check(PresetCheck),
-}
-
-/// `castline preset check`
-#[derive(Debug, Args)]
-pub(crate) struct PresetCheck {
-    /// Names or files; without any all of the project's folder `presets`
-    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
-    pub presets: Vec<String>,
-    /// All presets that castline brings along
-    #[arg(long)]
-    pub built_in: bool,
-    /// How findings are written
-    #[arg(long, default_value = "human")]
-    pub format: Format,
 }
 
 /// `castline init`

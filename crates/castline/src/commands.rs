@@ -13,6 +13,7 @@ mod init;
 mod ledger;
 mod library;
 mod plan;
+mod predict;
 mod preset;
 mod run;
 mod runs;
@@ -38,6 +39,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Check(flags) => check::check(&flags, verbose),
         Command::Plan(flags) => plan::plan(&flags),
         Command::Apply(flags) => apply::apply(&flags),
+        Command::Predict(flags) => predict::predict(&flags),
         Command::Why(flags) => why::why(&flags),
         Command::Graph(flags) => graph::graph(&flags),
         Command::Runs(flags) => runs::runs(&flags),

@@ -42,9 +42,14 @@ pub(crate) fn begin(verbose: u8) {
 
 /// Hides the tokens of a project's own providers too.
 pub(crate) fn hide_tokens_of(project: &Project) {
-    let variables =
-        project.document.iter().flat_map(|d| d.providers.values()).filter_map(|p| p.token_env.as_ref());
-    variables.filter_map(|v| std::env::var(&v.value).ok()).for_each(|value| hide(&value));
+    let providers = project.document.iter().flat_map(|d| d.providers.values());
+    let variables: Vec<_> = providers.filter_map(|p| Some(p.token_env.as_ref()?.value.clone())).collect();
+    hide_values_of(&variables);
+}
+
+/// Hides what environment variables hold, whatever they are called.
+pub(crate) fn hide_values_of(variables: &[String]) {
+    variables.iter().filter_map(|variable| std::env::var(variable).ok()).for_each(|value| hide(&value));
 }
 
 /// A variable that by its name holds a secret.

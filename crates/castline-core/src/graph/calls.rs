@@ -20,7 +20,8 @@ use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Spanned, Workfl
 use indexmap::{IndexMap, IndexSet};
 use serde_json::json;
 
-use super::{Axes, Check, Closed, Dep, Feed, Graph, Opened, Output, Step};
+use super::known::Known;
+use super::{Aligned, Axes, Check, Closed, Dep, Feed, Graph, Length, Opened, Output, Step};
 use crate::callee::{Callee, Callees, Entered, Model, fields_of_inputs};
 use crate::model::ModelRef;
 use crate::templates::{Bound, Templates};
@@ -105,6 +106,8 @@ struct Given {
     inputs: BTreeSet<Name>,
     /// It comes out of a step.
     later: bool,
+    /// How many values it has, when it is a list.
+    length: Length,
 }
 
 /// What a value depends on.
@@ -156,14 +159,21 @@ impl Step {
         for openers in self.axes.values_mut() {
             *openers = openers.iter().map(|opener| number(*opener)).collect();
         }
-        for axis in self.each.values_mut() {
-            axis.reads = axis.reads.iter().map(|read| number(*read)).collect();
+        let each = self.each.values_mut().map(|axis| &mut axis.reads);
+        for reads in each.chain([&mut self.where_reads]) {
+            *reads = reads.iter().map(|read| number(*read)).collect();
         }
     }
 }
 
 /// What an output or a port is: the kind of file, none for text, and whether it is a list.
 pub(super) type Shape = (Option<MediaKind>, bool);
+
+/// What the items of a list are, however many lists are in each other.
+fn innermost(gives: &Type) -> Type {
+    let items = gives.items();
+    if items.kinds().only(Kinds::LIST) { innermost(&items) } else { items }
+}
 
 fn shape_of(gives: &Type) -> Option<Shape> {
     let one = |gives: &Type| match gives.media_kind() {
@@ -172,7 +182,7 @@ fn shape_of(gives: &Type) -> Option<Shape> {
     };
     let gives = gives.when_there().without_null();
     match gives.kinds().only(Kinds::LIST) {
-        true => Some((one(&gives.items())?, true)),
+        true => Some((one(&innermost(&gives))?, true)),
         false => Some((one(&gives)?, false)),
     }
 }
@@ -279,7 +289,14 @@ impl Check<'_> {
     }
 
     /// What the legs of a step are, as yet without what [`link`] fills in.
-    pub(super) fn role(&self, number: usize, callee: &Callee, feeds: Option<&[Feed]>, axes: &[Axes]) -> Role {
+    pub(super) fn role(
+        &self,
+        number: usize,
+        callee: &Callee,
+        feeds: Option<&[Feed]>,
+        axes: &[Axes],
+        known: &Known<'_>,
+    ) -> Role {
         if callee.called.is_none() {
             return Role::Predicts;
         }
@@ -287,12 +304,13 @@ impl Check<'_> {
         let mut given: BTreeMap<Name, Given> = BTreeMap::new();
         for (input, binding) in &step.with {
             let Depends { over, reads, inputs } = self.depends_on(&binding.value, axes);
-            given.insert(input.as_str().into(), Given { over, inputs, later: !reads.is_empty() });
+            let length = known.length_of(number, &binding.value);
+            given.insert(input.as_str().into(), Given { over, inputs, later: !reads.is_empty(), length });
         }
         for feed in feeds.into_iter().flatten() {
             let mut depends = Depends::default();
             feed.sources.iter().for_each(|pipe| depends.read(pipe.step, &pipe.closed, axes));
-            let fed = Given { over: depends.over, inputs: BTreeSet::new(), later: true };
+            let fed = Given { over: depends.over, inputs: BTreeSet::new(), later: true, length: (0, None) };
             given.insert(feed.field.as_str().into(), fed);
         }
         Role::Calls(Call { given, ..Call::default() })
@@ -310,17 +328,10 @@ fn callee(uses: &str, called: &Workflow, graph: Arc<Graph>) -> Callee {
         fields.keys().filter(|name| is_port(name)).map(|name| (name.clone(), place(name))).collect();
     // An input that is the only one of its kind is the port of that kind, whatever its name.
     for kind in [MediaKind::Image, MediaKind::Video, MediaKind::Audio] {
-        let of_kind = |many: bool| {
-            let mut found = fields.iter().filter(|(_, field)| {
-                field.media.is_some_and(|media| media.kind == kind && media.many == many)
-            });
-            found.next().filter(|_| found.next().is_none())
-        };
-        for many in [false, true] {
-            let port = word((Some(kind), many));
-            if let (Some((name, _)), false) = (of_kind(many), ports.contains_key(&port)) {
-                ports.insert(port, place(name));
-            }
+        let of_kind = fields.iter().filter_map(|(name, field)| Some((name, field.media?)));
+        let mut of_kind = of_kind.filter(|(_, media)| media.kind == kind);
+        if let (Some((name, media)), None) = (of_kind.next(), of_kind.next()) {
+            ports.entry(word((Some(kind), media.many))).or_insert_with(|| place(name));
         }
     }
     let reference = ModelRef { owner: "workflow".to_owned(), name: called.name.to_string(), version: None };
@@ -373,19 +384,30 @@ pub(super) fn link(graph: Graph, templates: &mut Templates) -> Result<Graph, Box
     }
     for at in numbers.iter().copied() {
         let (deps, feeds) = (reads(&steps, &frames[0], at), fed(&steps, at));
+        let aligned = aligned(&steps, &frames[0], steps[at].values(), &steps[at].feeds);
         steps[at].deps = deps;
         steps[at].feeds = feeds;
+        steps[at].aligned = aligned;
     }
     let mut outputs = graph.outputs;
     let has_none = outputs.values().all(|output| output.implied);
     for output in outputs.values_mut() {
         output.deps.iter_mut().for_each(|dep| dep.step = number(dep.step));
         output.deps = through_calls(&steps, &frames[0], &output.deps, [&output.value], &[]);
+        output.aligned = aligned(&steps, &frames[0], [&output.value], &[]);
         output.labels =
             output.labels.map(number).map(|step| labelled(&steps, &frames[0], &output.value, step));
     }
     if has_none {
-        outputs.extend(implied(&steps, &numbers, &frames[0], templates));
+        for (name, output) in implied(&steps, &numbers, &frames[0], templates) {
+            if outputs.contains_key(&name) {
+                let message = format!("an output of this call would be named `{name}`, as another step is");
+                let finding =
+                    Diagnostic::error(Code::SaveCollision, &graph.source, output.value.span, message);
+                return Err(Box::new(finding.hint("name what the workflow gives under `outputs`")));
+            }
+            outputs.insert(name, output);
+        }
     }
     let needs: Vec<Vec<usize>> =
         steps.iter().map(|step| step.deps.iter().map(|dep| dep.step).collect()).collect();
@@ -441,7 +463,8 @@ impl Graph {
     fn decides(&self, number: usize) -> bool {
         let step = &self.steps[number];
         let tested = || self.steps.iter().any(|s| s.deps.iter().any(|dep| dep.step == number && dep.tested));
-        !matches!(step.role, Role::Gives(..)) && step.on_error == OnError::Stop && !tested()
+        let handled = step.on_error == OnError::Skip || step.forgiven || tested();
+        !matches!(step.role, Role::Gives(..)) && !handled
     }
 }
 
@@ -484,6 +507,7 @@ impl Place<'_> {
     fn step(&self, step: &Step) -> Step {
         let mut step = step.clone();
         step.renumber(&|number| number + self.base);
+        let where_reads = self.where_reads(&step);
         let own = step.axes.into_iter().map(|(axis, openers)| (self.name(&axis), openers));
         let pipe = |mut feed: Feed| {
             feed.sources.iter_mut().for_each(|pipe| pipe.closed = self.closed(&pipe.closed));
@@ -502,7 +526,10 @@ impl Place<'_> {
             mentioned: self.names(&step.mentioned),
             deps: self.deps(&step.deps),
             feeds: step.feeds.into_iter().map(pipe).collect(),
-            on_error: if self.gate.on_error == OnError::Skip { OnError::Skip } else { step.on_error },
+            forgiven: step.forgiven || self.gate.on_error == OnError::Skip,
+            aligned: self.aligned(&step.aligned),
+            where_reads,
+            where_inputs: self.given(&step.where_inputs).inputs,
             cache: step.cache && self.gate.cache,
             save: None,
             ..step
@@ -523,30 +550,55 @@ impl Place<'_> {
         }
     }
 
+    /// The steps that `where` comes out of: the call, when it gives what comes out of a step.
+    fn where_reads(&self, step: &Step) -> BTreeSet<usize> {
+        let later = self.given(&step.where_inputs).later.then_some(self.number);
+        step.where_reads.iter().copied().chain(later).collect()
+    }
+
+    fn aligned(&self, aligned: &Aligned) -> Aligned {
+        let moved = |steps: &BTreeSet<usize>| steps.iter().map(|step| step + self.base).collect();
+        Arc::new(aligned.iter().map(|(call, outputs)| (call + self.base, moved(outputs))).collect())
+    }
+
     /// An output whose steps stand elsewhere.
     fn moved(&self, output: &Output) -> Output {
         let mut output = output.clone();
         output.deps.iter_mut().for_each(|dep| dep.step += self.base);
         output.labels = output.labels.map(|step| step + self.base);
+        output.aligned = self.aligned(&output.aligned);
         output
     }
 
     /// A list of an axis, which depends on what the call gives for the inputs that it mentions.
     fn opened(&self, opened: Opened) -> Opened {
         let (mut over, mut reads) = (self.names(&opened.over), opened.reads);
-        let mut inputs = BTreeSet::new();
-        for given in opened.inputs.iter().filter_map(|input| self.call.given.get(input)) {
-            over.extend(given.over.iter().cloned());
-            inputs.extend(given.inputs.iter().cloned());
-            if given.later {
-                reads.insert(self.number);
-            }
+        let given = self.given(&opened.inputs);
+        over.extend(given.over);
+        if given.later {
+            reads.insert(self.number);
+        }
+        let (mut length, input) = (opened.length, opened.input);
+        if let Some(given) = input.as_ref().and_then(|input| self.call.given.get(input)) {
+            let bounds = [length.1, given.length.1].into_iter().flatten();
+            length = (length.0.max(given.length.0), bounds.min());
         }
         // What comes out of a step in it is another for each call.
         if !reads.is_empty() {
             over.extend(self.gate.axes.keys().cloned());
         }
-        Opened { over, reads, inputs, ..opened }
+        Opened { over, reads, inputs: given.inputs, input: None, length, ..opened }
+    }
+
+    /// What those that are given for some inputs depend on together.
+    fn given(&self, inputs: &BTreeSet<Name>) -> Given {
+        let mut all = Given::default();
+        for given in inputs.iter().filter_map(|input| self.call.given.get(input)) {
+            all.over.extend(given.over.iter().cloned());
+            all.inputs.extend(given.inputs.iter().cloned());
+            all.later |= given.later;
+        }
+        all
     }
 
     fn output(&self, name: &Name, output: &Output, several: bool) -> Step {
@@ -557,11 +609,14 @@ impl Place<'_> {
             source: output.value.source.clone(),
             frame: self.frame,
             deps: self.deps(&output.deps),
+            aligned: output.aligned.clone(),
             role: Role::Gives(output, several.then(|| name.clone())),
             with: IndexMap::new(),
             feeds: Vec::new(),
             each: IndexMap::new(),
             r#where: None,
+            where_reads: BTreeSet::new(),
+            where_inputs: BTreeSet::new(),
             condition: None,
             draw: None,
             mentioned: BTreeSet::new(),
@@ -605,6 +660,8 @@ fn through_calls<'a>(
         return found;
     }
     let tested: BTreeSet<usize> = deps.iter().filter(|dep| dep.tested).map(|dep| dep.step).collect();
+    let values: Vec<&Bound> = values.into_iter().collect();
+    let beside = aligned(steps, frame, values.iter().copied(), feeds);
     let mut add = |call: usize, step: usize, closed: Closed, order_only: bool| {
         let dep = Dep { step, closed, tested: tested.contains(&call), order_only };
         if !found.contains(&dep) {
@@ -626,7 +683,10 @@ fn through_calls<'a>(
         let Some(number) = frame.names.get(name.value.as_str()) else { continue };
         let Some((step, call)) = calls.get(number) else { continue };
         let closed = Closed::of(all.as_ref());
-        match output_read(step, attribute.as_ref().map(|a| a.value.as_str()), rest) {
+        let attribute = attribute.as_ref().map(|a| a.value.as_str());
+        match output_read(step, attribute, rest) {
+            // Beside lists of outputs the axis values are those of the same legs.
+            Read::End if attribute == Some("each") && beside.contains_key(number) => {}
             Read::Outputs(outputs) => {
                 outputs.iter().for_each(|output| add(*number, call.outputs[output], closed.clone(), false));
             }
@@ -651,6 +711,36 @@ fn through_calls<'a>(
     found
 }
 
+/// For each call the outputs that are read of all its legs.
+fn aligned<'a>(
+    steps: &[Step],
+    frame: &'a Frame,
+    values: impl IntoIterator<Item = &'a Bound>,
+    feeds: &[Feed],
+) -> Aligned {
+    let mut found: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for pipe in feeds.iter().flat_map(|feed| &feed.sources).filter(|pipe| pipe.closed != Closed::None) {
+        let call = steps[pipe.step].call().zip(pipe.output.as_ref());
+        if let Some(output) = call.and_then(|(call, output)| call.outputs.get(output)) {
+            found.entry(pipe.step).or_default().insert(*output);
+        }
+    }
+    for reference in frame.references(values) {
+        let Target::Step { step: name, all: Some(_), attribute, rest, .. } = &reference.target else {
+            continue;
+        };
+        let Some(number) = frame.names.get(name.value.as_str()) else { continue };
+        let Some(call) = steps[*number].call() else { continue };
+        if let Read::Outputs(outputs) =
+            output_read(&steps[*number], attribute.as_ref().map(|a| a.value.as_str()), rest)
+        {
+            let outputs = outputs.iter().map(|output| call.outputs[output]);
+            found.entry(*number).or_default().extend(outputs);
+        }
+    }
+    Arc::new(found)
+}
+
 /// What a reference to a call reads.
 enum Read {
     /// Outputs.
@@ -665,8 +755,8 @@ fn output_read(step: &Step, attribute: Option<&str>, rest: &[String]) -> Read {
     let outputs = step.callee.called.as_ref().map(|called| &called.outputs);
     let Some(outputs) = outputs else { return Read::Call };
     match attribute {
-        None | Some("status" | "error" | "cost") => Read::End,
-        Some("input" | "seed" | "each") => Read::Call,
+        None | Some("status" | "error" | "cost" | "each") => Read::End,
+        Some("input" | "seed") => Read::Call,
         Some("output") => match rest.first().and_then(|name| outputs.get_key_value(name.as_str())) {
             Some((name, _)) => Read::Outputs(vec![name.clone()]),
             None => Read::Outputs(outputs.keys().cloned().collect()),
@@ -732,6 +822,8 @@ fn implied(
                 value: templates.bind_expression(&code, &frame.source, step.span),
                 gives: if many { Type::list(&given.gives) } else { given.gives.clone() },
                 deps: vec![dep],
+                aligned: Aligned::default(),
+                of_cost: given.of_cost,
                 labels: many.then_some(*output),
                 implied: true,
             };

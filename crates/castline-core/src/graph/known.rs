@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::calls::output_for;
-use super::{Axes, Check};
+use super::{Axes, Check, Length};
 use crate::callee::Callee;
 use crate::request::FailureKind;
 use crate::results::LegStatus;
@@ -31,9 +31,6 @@ pub(super) struct Known<'c> {
     /// The values of each axis that a step opens, and how many there are.
     own_axes: Vec<IndexMap<Name, (Type, Length)>>,
 }
-
-/// How many values a list has, at least and at most.
-type Length = (usize, Option<usize>);
 
 /// What the templates of a step see; those of outputs stand on no step.
 pub(super) struct View<'k> {
@@ -98,6 +95,13 @@ impl<'c> Known<'c> {
     /// How many values an own axis of a step has.
     pub fn length(&self, step: usize, axis: &Name) -> Length {
         self.own_axes[step].get(axis).map_or((0, None), |(_, length)| *length)
+    }
+
+    /// How many values a list has that is given to a step.
+    pub fn length_of(&self, step: usize, values: &Dynamic) -> Length {
+        let view = self.of_step(step);
+        let (least, most) = Infer::new(&view, &self.workflow.source).value(values).length();
+        (least, most.into_iter().chain(longest_slice(values)).min())
     }
 
     fn axis_values(

@@ -1,5 +1,7 @@
 //! `from`: which field of the callee the piped media or text goes into.
 
+use std::collections::BTreeSet;
+
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
@@ -133,11 +135,14 @@ impl Check<'_> {
         };
         let many = sources.len() > 1 || first.all.is_some();
         let fits = |port: &&String| port_kind(callee, port).is_some_and(|(k, _)| may_take(k, kind));
-        let candidates: Vec<&String> = callee.ports.keys().filter(fits).collect();
+        let mut fields = BTreeSet::new();
+        let own = |port: &&String| fields.insert(&callee.ports[*port].field.value);
+        let all: Vec<&String> = callee.ports.keys().filter(fits).collect();
+        let candidates: Vec<&String> = all.iter().copied().filter(own).collect();
         let word = kind.map_or("text", MediaKind::as_str);
         let preferred =
             if many { [format!("{word}s"), word.to_owned()] } else { [word.to_owned(), format!("{word}s")] };
-        if let Some(named) = preferred.iter().find(|p| candidates.contains(p)) {
+        if let Some(named) = preferred.iter().find(|p| all.contains(p)) {
             return Ok(Some(named.clone()));
         }
         match candidates[..] {
@@ -171,10 +176,11 @@ impl Check<'_> {
             a(kind),
             callee.uses
         );
-        let ports: Vec<_> = callee
-            .ports
-            .keys()
-            .map(|p| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
+        // A field may have more than one port: its own name, and its kind.
+        let mut fields = BTreeSet::new();
+        let own = callee.ports.iter().filter(|(_, port)| fields.insert(&port.field.value));
+        let ports: Vec<_> = own
+            .map(|(p, _)| format!("`{p}` ({})", port_kind(callee, p).map_or("anything", |(k, _)| a(k))))
             .collect();
         let hint = if ports.is_empty() {
             format!(

@@ -13,7 +13,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::calls::{Depends, output_for, outputs_in_words};
 use super::known::Known;
-use super::{Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
+use super::{Aligned, Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
 use crate::callee::Callee;
 use crate::scope::ATTRIBUTES;
 use crate::types::Type;
@@ -162,10 +162,14 @@ impl Check<'_> {
         })
     }
 
+    /// A step that a document names.
     fn check_step_name(&self, name: &str, span: Span) -> Option<Diagnostic> {
         // What is no name has its finding.
-        let known = self.names.contains_key(name) || !Name::is_identifier(name);
-        (!known && !self.workflow.incomplete).then(|| {
+        if Name::is_identifier(name) { self.check_step_exists(name, span) } else { None }
+    }
+
+    fn check_step_exists(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        (!self.names.contains_key(name) && !self.workflow.incomplete).then(|| {
             self.error(Code::UnknownStep, span, format!("there is no step `{name}` in this workflow"))
                 .caret("no such step")
                 .maybe_hint(did_you_mean("a step", name, self.names.keys().map(Name::as_str)))
@@ -189,7 +193,7 @@ impl Check<'_> {
                 unknown("var", name, self.workflow.vars.keys().map(Name::as_str).collect())
             }
             Target::Step { step, all, attribute, .. } => {
-                if let Some(finding) = self.check_step_name(&step.value, step.span) {
+                if let Some(finding) = self.check_step_exists(&step.value, step.span) {
                     return Some(finding);
                 }
                 let callee = self.names.get(step.value.as_str()).and_then(|i| callees[*i].as_deref());
@@ -264,7 +268,7 @@ impl Check<'_> {
 
     /// What is read of a call: the outputs of the workflow.
     fn check_output_read(&self, reference: &Reference, called: &Graph) -> Option<Diagnostic> {
-        let Target::Step { step, all, attribute: Some(attribute), rest, .. } = &reference.target else {
+        let Target::Step { step, all, attribute: Some(attribute), .. } = &reference.target else {
             return None;
         };
         let (name, outputs) = (attribute.value.as_str(), &called.outputs);
@@ -275,14 +279,6 @@ impl Check<'_> {
                 let message = format!("step `{}` calls a workflow, which offers no `json`", step.value);
                 let finding = self.error(Code::UnknownAttribute, attribute.span, message);
                 Some(finding.hint(format!("write `.output.NAME`; {}", there())))
-            }
-            "output" => {
-                let output = rest.first()?;
-                (!outputs.contains_key(output.as_str())).then(|| {
-                    let message = format!("workflow `{}` has no output `{output}`", called.name);
-                    let near = did_you_mean("the output", output, outputs.keys().map(Name::as_str));
-                    self.error(Code::UnknownName, reference.span, message).maybe_hint(near).hint(there())
-                })
             }
             port if ATTRIBUTES[..9].contains(&port) => output_for(outputs, port).is_none().then(|| {
                 let message =
@@ -450,7 +446,10 @@ impl Check<'_> {
             let value = self.templates.bind(&binding.value, &workflow.source);
             let deps = self.deps_of_output(&binding.value);
             let labels = self.labels(&binding.value);
-            outputs.insert(name.clone(), Output { value, gives, deps, labels, implied: false });
+            let of_cost = self.reads_cost(&binding.value, known).is_some();
+            let aligned = Aligned::default();
+            let output = Output { value, gives, deps, aligned, of_cost, labels, implied: false };
+            outputs.insert(name.clone(), output);
         }
         if let (true, Some(steps)) = (workflow.outputs.is_empty(), steps) {
             let read: BTreeSet<_> =
@@ -462,6 +461,33 @@ impl Check<'_> {
             }
         }
         outputs
+    }
+
+    /// Where a value reads what something cost.
+    pub(super) fn reads_cost(&self, value: &Dynamic, known: &Known<'_>) -> Option<Span> {
+        let costs = |reference: &&Reference| {
+            let Target::Step { step, attribute: Some(attribute), rest, .. } = &reference.target else {
+                return false;
+            };
+            let output = || {
+                let called = known.callee(&step.value)?.called.as_ref()?;
+                called.outputs.get(rest.first()?.as_str())
+            };
+            attribute.value == "cost" || attribute.value == "output" && output().is_some_and(|o| o.of_cost)
+        };
+        self.references(value).into_iter().find(costs).map(|reference| reference.span)
+    }
+
+    /// Costs are known once the run is over.
+    pub(super) fn check_costs(&mut self, number: usize, known: &Known<'_>) {
+        let (name, _) = self.workflow.steps.get_index(number).expect("a step's number");
+        let places: BTreeSet<Span> =
+            self.dynamics(name).into_iter().filter_map(|value| self.reads_cost(value, known)).collect();
+        for span in places {
+            let message = "what a step cost is known once the run is over";
+            let finding = self.error(Code::UnknownAttribute, span, message);
+            self.found.push(finding.hint("only `outputs` may say it"));
+        }
     }
 
     /// The steps that an output reads.
@@ -509,7 +535,8 @@ impl Check<'_> {
             step.span,
         );
         let labels = (!all.is_empty()).then_some(number);
-        Output { value, gives, deps: vec![dep], labels, implied: true }
+        let (deps, aligned) = (vec![dep], Aligned::default());
+        Output { value, gives, deps, aligned, of_cost: false, labels, implied: true }
     }
 
     fn check_output_axes(&mut self, name: &Name, value: &Dynamic, known: &Known<'_>) {

@@ -8,6 +8,7 @@ use castline_spec::template::tree::{Body, Expr, ExprKind, Part};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Span};
 use serde_json::Value as Json;
 
+use super::calls::output_for;
 use super::known::{Known, expression_span};
 use super::values::misfit_finding;
 use super::{Check, Mention, Proofs};
@@ -432,8 +433,10 @@ impl Check<'_> {
     /// The steps that give media of a kind, as a hint.
     pub(super) fn steps_that_give(&self, kind: MediaKind, known: &Known<'_>) -> Option<String> {
         let gives = |step: &&Name| {
-            let gives = known.callee(step.as_str()).and_then(Callee::gives);
-            gives.is_some_and(|gives| kind.accepts(gives))
+            let callee = known.callee(step.as_str());
+            let called = callee.and_then(|callee| callee.called.as_ref());
+            called.is_some_and(|called| output_for(&called.outputs, kind.as_str()).is_some())
+                || callee.and_then(Callee::gives).is_some_and(|gives| kind.accepts(gives))
         };
         let names: Vec<_> =
             self.workflow.steps.keys().filter(gives).take(4).map(|step| format!("`{step}`")).collect();

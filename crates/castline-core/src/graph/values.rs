@@ -148,6 +148,11 @@ impl Check<'_> {
     }
 
     pub(super) fn unknown_input(&self, input: &str, span: Span, callee: &Callee) -> Diagnostic {
+        if callee.layers.is_empty()
+            && let Some(finding) = callee.model.gives_secret(input, &self.workflow.source, span)
+        {
+            return finding;
+        }
         let known = callee.fields.keys().map(String::as_str);
         let finding = self
             .error(Code::UnknownInput, span, format!("`{}` has no input `{input}`", callee.uses))

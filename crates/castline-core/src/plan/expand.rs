@@ -256,7 +256,8 @@ impl<'p> Opening<'p> {
     /// The places on inherited axes that every step which is read has; none when these are all
     /// combinations.
     fn joined(&self, step: &Step) -> Result<Option<Vec<Vec<usize>>>, Box<Diagnostic>> {
-        let deps: Vec<_> = step.deps.iter().filter(|dep| !dep.order_only).collect();
+        // What a step reads as a whole has no part in it; the call that it belongs to has.
+        let deps: Vec<_> = step.deps.iter().filter(|dep| !dep.order_only && !dep.closed.is_every()).collect();
         let open = |dep: usize, closed: &Closed| -> Vec<AxisId> {
             let axes = self.legs.axes_of(dep).iter().copied();
             axes.filter(|axis| !closed.has(&self.legs.axes[axis.0].name)).collect()
@@ -423,7 +424,16 @@ impl<'p> Opening<'p> {
                 continue;
             }
             let at: Coords = grid.axes.iter().copied().zip(row.iter().copied()).collect();
-            let scope = self.place(&legs).scope(step.frame, at);
+            let place = self.place(&legs);
+            if let Some(leg) = place.call(step.frame, &at)
+                && self.results.get(leg).is_some_and(|result| result.status != LegStatus::Succeeded)
+            {
+                let skip = Skip::Absent(leg_name(self.graph, &legs, leg));
+                grid.nowhere.insert(row.clone(), Nowhere::Skip(skip));
+                kept.push(row);
+                continue;
+            }
+            let scope = place.scope(step.frame, at, &step.aligned);
             match self.graph.templates.render_truth(condition, &scope) {
                 Ok(true) => kept.push(row),
                 Ok(false) => {}
@@ -469,9 +479,11 @@ impl<'p> Opening<'p> {
         {
             return Ok(Some(Err(Nowhere::Skip(Skip::Absent(leg_name(self.graph, legs, leg))))));
         }
-        let values = match self.graph.templates.render(bound, &place.scope(step.frame, at)) {
+        let values = match self.graph.templates.render(bound, &place.scope(step.frame, at, &step.aligned)) {
             Ok(Value::List(values)) => values,
-            Ok(_) => return or_leg(wrong(Code::WrongType, format!("axis `{name}` must be a list"))),
+            Ok(_) => {
+                return or_leg(wrong(Code::WrongType, format!("axis `{}` must be a list", own_name(name))));
+            }
             Err(Stop::Pending) => return Ok(None),
             Err(Stop::Absent(absent)) => {
                 let skip = Skip::Absent(leg_name(self.graph, legs, absent.leg()));
@@ -487,7 +499,7 @@ impl<'p> Opening<'p> {
             if seen.insert(shown(&value)) {
                 list.push(value);
             } else if !late {
-                let message = format!("axis `{name}` has {} twice", shown(&value));
+                let message = format!("axis `{}` has {} twice", own_name(name), shown(&value));
                 return Err(Box::new(
                     wrong(Code::InvalidValue, message).hint("every leg of an axis needs a value of its own"),
                 ));
@@ -504,7 +516,8 @@ impl<'p> Opening<'p> {
 /// True when all that the lists of a step depend on is there.
 fn is_ready(graph: &Graph, legs: &Legs, results: &Results, number: usize) -> bool {
     let step = &graph.steps[number];
-    let mut reads = step.each.values().flat_map(|axis| &axis.reads).copied();
+    let lists = step.each.values().flat_map(|axis| &axis.reads);
+    let mut reads = lists.chain(&step.where_reads).copied();
     let done = |read: usize| legs.of_step(read).all(|leg| results.get(leg).is_some());
     let inherits = |dep: &&Dep| !dep.order_only && !dep.closed.is_every();
     let mut deps = step.deps.iter().filter(inherits).map(|dep| dep.step);
@@ -529,6 +542,11 @@ impl Grid {
 fn too_many(step: &Step) -> Box<Diagnostic> {
     let message = format!("step `{}` would have more than {MOST_LEGS} legs", step.name);
     Box::new(Diagnostic::error(Code::InvalidValue, &step.source, step.span, message))
+}
+
+/// An axis as its own document calls it.
+fn own_name(axis: &Name) -> &str {
+    axis.as_str().rsplit('/').next().unwrap_or_default()
 }
 
 /// The number of a value among all that occur.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use castline_spec::Name;
 use indexmap::IndexMap;
 
+use super::fit::fitting;
 use crate::files::{Files, Origin};
-use crate::graph::{Graph, Step};
+use crate::graph::{Aligned, Graph, Step};
 use crate::inputs::{Given, value_of};
 use crate::legs::{Coords, LegId, Legs};
 use crate::results::{LegStatus, Results};
 use crate::scope::{Scope, StepsView};
+use crate::templates::Bound;
 use crate::value::Value;
 
 /// Everything that is known while places are looked at.
@@ -25,10 +27,10 @@ pub(super) struct Place<'p> {
 
 impl Place<'_> {
     /// What the templates of a document see at a place.
-    pub fn scope(&self, frame: usize, at: Coords) -> Arc<Scope> {
+    pub fn scope(&self, frame: usize, at: Coords, aligned: &Aligned) -> Arc<Scope> {
         let inputs = self.inputs_of(frame, &at);
         let (graph, legs, results) = (self.graph.clone(), self.legs.clone(), self.results.clone());
-        let steps = StepsView { graph, frame, legs, results, reader: at };
+        let steps = StepsView { graph, frame, legs, results, reader: at, aligned: aligned.clone() };
         Arc::new(Scope::of_workflow(inputs, self.files, steps))
     }
 
@@ -54,25 +56,27 @@ impl Place<'_> {
     /// What a call gives for inputs, as far as that is known before all of it is.
     fn inputs_so_far(&self, call: &Step, leg: LegId) -> IndexMap<Name, Value> {
         let Some(called) = &call.callee.called else { return IndexMap::new() };
-        let scope = self.scope(call.frame, self.legs.coords(leg));
+        let scope = self.scope(call.frame, self.legs.coords(leg), &call.aligned);
         let mut known = IndexMap::new();
         for (name, input) in &called.inputs {
             if call.feeds.iter().any(|feed| feed.field == name.as_str()) {
                 continue;
             }
-            let given = match call.with.get(name.as_str()) {
-                Some(bound) => match self.graph.templates.render(bound, &scope) {
-                    // What fits is told when all of it is known.
-                    Ok(value) if !value.is_null() => Some(value),
-                    Ok(_) => None,
-                    Err(_) => continue,
-                },
-                None => None,
+            let field = call.callee.fields.get(name.as_str());
+            let fitted = |bound: &Bound| {
+                let value = self.graph.templates.render(bound, &scope).ok()?;
+                fitting(name.as_str(), value, bound, field, self.files).ok()
+            };
+            let given = match call.with.get(name.as_str()).map(fitted) {
+                // What does not fit is told when all of it is known.
+                Some(None) => continue,
+                Some(Some(value)) if !value.is_null() => Some(value),
+                Some(Some(_)) | None => None,
             };
             let default = input.default.as_ref().filter(|_| given.is_none()).and_then(|default| {
                 let is_null = default.value.is_null();
                 let given = Given { value: default.value.clone(), from: Origin::document(&called.source) };
-                value_of(call.callee.fields.get(name.as_str())?, &given, is_null, self.files).ok()
+                value_of(field?, &given, is_null, self.files).ok()
             });
             known.extend(given.or(default).map(|value| (name.clone(), value)));
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use castline_spec::outside::is_pattern;
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
 use castline_spec::workflow::Input;
@@ -13,12 +12,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::Plan;
 use super::expand::Nowhere;
+use super::fit::{self, Misfit};
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
-use crate::field::{Field, input_json, type_words};
-use crate::files::{Broken, NoFile, Origin};
-use crate::graph::{Closed, Feed, Pipe, Role, Step, is_path, misfit_finding, rule_finding};
-use crate::inputs::{Given, NoValue, listing, media, value_of};
+use crate::field::{Field, input_json};
+use crate::files::Origin;
+use crate::graph::{Closed, Feed, Pipe, Role, Step, rule_finding};
+use crate::inputs::{Given, NoValue, value_of};
 use crate::key::Ingredients;
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
@@ -98,6 +98,8 @@ pub enum Skip {
     Condition,
     /// It reads a leg that has no output.
     Absent(String),
+    /// It belongs to a call whose `if` is false.
+    Uncalled(String),
 }
 
 impl Skip {
@@ -106,6 +108,7 @@ impl Skip {
         match self {
             Self::Condition => "its `if` is false".to_owned(),
             Self::Absent(leg) => format!("it reads `{leg}`, which has no output"),
+            Self::Uncalled(call) => format!("the `if` of `{call}` is false"),
         }
     }
 }
@@ -125,15 +128,18 @@ struct Work<'p> {
 impl Plan {
     /// Renders a leg against the results so far.
     pub fn resolve(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
-        match self.nowhere.get(&leg) {
-            Some(Nowhere::Skip(skip)) => return Resolved::Skip(skip.clone()),
-            Some(Nowhere::Broken(finding)) => return Resolved::Broken(vec![(**finding).clone()]),
-            None => {}
-        }
         match self.caller(leg).map(|call| (call, results.get(call))) {
             Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
-                Resolved::Skip(Skip::Absent(self.leg_name(call)))
+                Resolved::Skip(match self.resolve(call, results) {
+                    Resolved::Skip(Skip::Condition) => Skip::Uncalled(self.leg_name(call)),
+                    Resolved::Skip(why) => why,
+                    _ => Skip::Absent(self.leg_name(call)),
+                })
             }
+            _ if self.nowhere.contains_key(&leg) => match &self.nowhere[&leg] {
+                Nowhere::Skip(skip) => Resolved::Skip(skip.clone()),
+                Nowhere::Broken(finding) => Resolved::Broken(vec![(**finding).clone()]),
+            },
             // Whether it is called at all is not known yet.
             Some((call, None)) => match self.resolve_called(leg, results) {
                 Resolved::Pending(findings) | Resolved::Broken(findings) if !self.is_conditional(call) => {
@@ -450,55 +456,17 @@ impl Work<'_> {
     /// Makes a rendered value fit its field where that is safe, else notes why it does not.
     /// None stays none.
     fn fit(&mut self, name: &str, value: Value, bound: &Bound, field: Option<&Field>) -> Option<Value> {
-        let value = prune(value);
-        let Some(field) = field.filter(|_| !value.is_null()) else { return Some(value) };
-        let value = match self.media_in(value, bound, field) {
-            Ok(value) => value,
-            Err(NoFile::NotYet) => {
+        match fit::fitting(name, value, bound, field, &self.plan.files) {
+            Ok(value) => Some(value),
+            Err(Misfit::NotYet) => {
                 self.pending = true;
                 self.unknown = true;
-                return None;
+                None
             }
-            Err(NoFile::Broken(broken)) => {
-                self.findings.push(broken.finding(&format!("`{name}`"), &bound.source, bound.span));
-                return None;
+            Err(Misfit::Wrong(findings)) => {
+                self.findings.extend(findings);
+                None
             }
-        };
-        let typed = matches!(bound.kind, BoundKind::Template(..));
-        let value = if typed { as_text(value, field) } else { value };
-        if let Some(finding) = wrong_media(name, &value, bound, field) {
-            self.findings.push(finding);
-            return None;
-        }
-        let misfits = field.misfits(&value);
-        if misfits.is_empty() {
-            return Some(value);
-        }
-        for misfit in misfits {
-            self.findings.push(misfit_finding(name, misfit, &bound.source, bound.span, Some(field), !typed));
-        }
-        None
-    }
-
-    /// Paths become artifacts where the field takes media, and a pattern the files that match.
-    fn media_in(&self, value: Value, bound: &Bound, field: &Field) -> Result<Value, NoFile> {
-        let Some(takes) = field.media else { return Ok(value) };
-        let (from, files) = (Origin::document(&bound.source), &self.plan.files);
-        match value {
-            Value::String(path) if takes.many && is_written_pattern(bound, &path) => {
-                let paths = listing(&path, &from, files)?;
-                let found = paths.iter().map(|path| media(path, takes.kind, &from, files).map(Value::Media));
-                all(found).map(Value::List)
-            }
-            Value::String(path) if is_path(&path) => media(&path, takes.kind, &from, files).map(Value::Media),
-            Value::String(text) => Err(NoFile::Broken(Broken::new(
-                Code::BadMedia,
-                format!("takes a file, and `{text}` is no path that begins with `./` or `../`"),
-            ))),
-            Value::List(items) if takes.many => {
-                all(items.into_iter().map(|item| self.media_in(item, bound, field))).map(Value::List)
-            }
-            other => Ok(other),
         }
     }
 
@@ -719,70 +687,6 @@ fn stand_in(kind: MediaKind, many: bool, least: usize) -> Value {
         height: None,
     });
     if many { Value::List(vec![artifact; least.max(1)]) } else { artifact }
-}
-
-/// Typed numbers and booleans become text where only text is taken; no file is called `2`.
-fn as_text(value: Value, field: &Field) -> Value {
-    match value {
-        other if field.media.is_some() => other,
-        Value::Number(n) if field.takes_text_only() => Value::String(n.to_string()),
-        Value::Bool(b) if field.takes_text_only() => Value::String(b.to_string()),
-        other => other,
-    }
-}
-
-/// A pattern of files that stands in the document itself.
-fn is_written_pattern(bound: &Bound, text: &str) -> bool {
-    matches!(bound.kind, BoundKind::Literal(_)) && is_path(text) && is_pattern(text)
-}
-
-/// All of them, each asked for before the first that cannot be had is told.
-fn all(found: impl Iterator<Item = Result<Value, NoFile>>) -> Result<Vec<Value>, NoFile> {
-    found.collect::<Vec<_>>().into_iter().collect()
-}
-
-/// True when a template's value is taken by a field.
-#[cfg(test)]
-pub(crate) fn takes(value: Value, field: &Field) -> bool {
-    let value = as_text(prune(value), field);
-    let bound =
-        Bound { source: field.source.clone(), span: field.span, kind: BoundKind::Literal(Value::Null) };
-    let no_path = |value: &Value| matches!(value, Value::String(text) if !is_path(text));
-    let no_file = match &value {
-        Value::List(items) => items.iter().any(no_path),
-        one => no_path(one),
-    };
-    value.is_null()
-        || !(field.media.is_some() && no_file)
-            && wrong_media("", &value, &bound, field).is_none()
-            && field.misfits(&value).is_empty()
-}
-
-/// Artifacts of a kind that the field does not take.
-fn wrong_media(name: &str, value: &Value, bound: &Bound, field: &Field) -> Option<Diagnostic> {
-    let error = |code, message: String| {
-        let finding = Diagnostic::error(code, &bound.source, bound.span, message);
-        Some(finding.label(&field.source, field.span, "declared here"))
-    };
-    let Some(media) = field.media else {
-        let text = !field.types().is_empty() && matches!(value, Value::Media(_));
-        return text.then(|| {
-            error(Code::TypeMismatch, format!("`{name}` takes {}, not media", type_words(&field.types())))
-        })?;
-    };
-    let other = value.media().into_iter().find(|a| !media.kind.accepts(a.kind()))?;
-    error(Code::MediaMismatch, format!("`{name}` takes {}, not {}", media.kind.as_str(), other.media_type))
-}
-
-/// Leaves out nones in maps and lists, at any depth below the value itself.
-fn prune(value: Value) -> Value {
-    match value {
-        Value::List(items) => Value::List(items.into_iter().filter(|v| !v.is_null()).map(prune).collect()),
-        Value::Map(map) => {
-            Value::Map(map.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, prune(v))).collect())
-        }
-        other => other,
-    }
 }
 
 /// What a step writes out for its model, and the inputs for which something comes.

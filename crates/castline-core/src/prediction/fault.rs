@@ -77,6 +77,18 @@ impl CallFault {
         Self::BadOutput { message: message.into(), retry: true }
     }
 
+    /// The same with other words, where they are somebody else's.
+    #[must_use]
+    pub fn map_message(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::BadOutput { message, retry } => Self::BadOutput { message: change(message), retry },
+            Self::Server { message, refused } => Self::Server { message: change(message), refused },
+            Self::Refused { status, message } => Self::Refused { status, message: change(message) },
+            Self::Busy { message, retry_after } => Self::Busy { message: change(message), retry_after },
+            other => other,
+        }
+    }
+
     /// How long the provider asked to stay away, where it did.
     pub fn asked(&self) -> Option<Duration> {
         match self {

@@ -102,7 +102,7 @@ impl CogProvider {
         };
         // Files always travel inside the request: an address of ours means another machine
         // to a container.
-        let body = input::body(None, create.input, media, &self.options.limits)?;
+        let body = input::body(None, create, media, &self.options.limits)?;
         let (body, webhook) = match &self.options.webhook {
             None => (body, None),
             Some(options) => {

@@ -11,7 +11,8 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::data_uri;
 use super::options::Limits;
-use crate::call::{CallFault, Links, MediaSource};
+use crate::call::{CallFault, Create, Links, MediaSource};
+use crate::secrets::Secrets;
 
 /// Everything that is ever sent with a create. Closed, because hosts refuse members they
 /// do not know, and because nothing else may leak into it.
@@ -25,11 +26,12 @@ struct Body<'a> {
 /// Writes the body of a create whose files all travel inside it.
 pub(crate) fn body(
     version: Option<&str>,
-    input: &IndexMap<String, Value>,
+    create: &Create<'_>,
     media: &dyn MediaSource,
     limits: &Limits,
 ) -> Result<Vec<u8>, CallFault> {
-    Sending { input, links: &Links::new(), limits }.body(version, media)
+    Sending { input: create.input, secrets: create.secrets, links: &Links::new(), limits }
+        .body(version, media)
 }
 
 /// An input on its way into a request.
@@ -37,6 +39,8 @@ pub(crate) fn body(
 pub(crate) struct Sending<'a, 'l> {
     /// By the model's field names.
     pub input: &'a IndexMap<String, Value>,
+    /// What is filled in besides.
+    pub secrets: &'a Secrets,
     /// Files that the provider reads by itself.
     pub links: &'a Links,
     /// What fits into a request.
@@ -48,22 +52,24 @@ impl<'a, 'l> Sending<'a, 'l> {
     /// artifacts can be videos.
     pub fn body(&self, version: Option<&str>, media: &dyn MediaSource) -> Result<Vec<u8>, CallFault> {
         let mut room = self.room();
-        let input = self.written(&mut |artifact, at| {
+        let mut input = self.written(&mut |artifact, at| {
             room.take(artifact, at)?;
             let bytes = media.read(artifact)?;
             Ok(data_uri::encode(&MediaType::sniff(&bytes), &bytes))
         })?;
+        self.secrets.fill(&mut input);
         serde_json::to_vec(&Body { version, input }).map_err(|e| CallFault::BadInput(e.to_string()))
     }
 
     /// The input as [`Self::body`] sends it, with a digest in place of the bytes of each
-    /// file that travels inside it.
+    /// file that travels inside it, and without what is secret.
     pub fn sent(&self) -> Result<Json, CallFault> {
         let mut room = self.room();
-        let input = self.written(&mut |artifact, at| {
+        let mut input = self.written(&mut |artifact, at| {
             room.take(artifact, at)?;
             Ok(format!("data:{}", artifact.digest))
         })?;
+        self.secrets.mark(&mut input);
         Ok(Json::Object(input))
     }
 
@@ -228,7 +234,10 @@ mod tests {
 
     fn written(version: Option<&str>, input: &[(&str, Value)]) -> Result<String, String> {
         let input = input.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-        let body = body(version, &input, &Pictures, &Limits::default()).map_err(|e| e.to_string())?;
+        let limits = Limits::default();
+        let sending =
+            Sending { input: &input, secrets: Secrets::NONE, links: &Links::new(), limits: &limits };
+        let body = sending.body(version, &Pictures).map_err(|e| e.to_string())?;
         Ok(String::from_utf8(body).unwrap())
     }
 

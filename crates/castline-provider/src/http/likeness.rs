@@ -8,6 +8,7 @@ use castline_core::Digest;
 use serde_json::{Map, Number, Value as Json};
 
 use super::data_uri::{self, is_data_uri};
+use crate::secrets::SENT;
 
 /// What a comparison shows, the weakest answer last: of several it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +26,8 @@ pub(super) enum Likeness {
 /// Compares the fields that were sent with those of a listed input; more fields may be
 /// there, see [`extra`].
 pub(super) fn likeness(sent: &Map<String, Json>, listed: &Map<String, Json>) -> Likeness {
-    let fields = sent.iter().filter(|(_, value)| !value.is_null());
+    // Nobody shows a secret as it was sent.
+    let fields = sent.iter().filter(|(_, value)| !value.is_null() && *value != SENT);
     weakest(fields.map(|(name, value)| alike(value, listed.get(name).unwrap_or(&Json::Null))))
 }
 
@@ -102,6 +104,20 @@ mod tests {
             json!({ "prompt": "kite", "n": 1, "seed": u64::MAX, "none": null, "refs": [{ "a": 1.0 }] });
         let listed = json!({ "refs": [{ "a": 1, "b": null }], "seed": u64::MAX, "prompt": "kite", "n": 1.0 });
         assert_eq!(compared(sent, listed), Likeness::Same);
+    }
+
+    #[test]
+    fn a_secret_makes_no_difference_whatever_is_shown_of_it() {
+        let sent = || json!({ "prompt": "kite", "key": SENT });
+        for listed in [
+            json!({ "prompt": "kite", "key": "[REDACTED]" }),
+            json!({ "prompt": "kite" }),
+            json!({ "prompt": "kite", "key": "sk-1" }),
+        ] {
+            assert_eq!(compared(sent(), listed.clone()), Likeness::Same, "{listed}");
+            let (Json::Object(sent), Json::Object(listed)) = (sent(), listed) else { panic!("two inputs") };
+            assert!(extra(&sent, &listed).is_empty());
+        }
     }
 
     #[test]

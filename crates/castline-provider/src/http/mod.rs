@@ -159,7 +159,12 @@ impl HttpProvider {
     }
 
     fn sending<'a>(&self, create: &'a Create<'_>) -> Sending<'a, '_> {
-        Sending { input: create.input, links: create.links, limits: &self.options.limits }
+        Sending {
+            input: create.input,
+            secrets: create.secrets,
+            links: create.links,
+            limits: &self.options.limits,
+        }
     }
 
     fn check_for_token(&self, sent: &[u8]) -> Result<(), CallFault> {

@@ -206,21 +206,7 @@ impl Refusals<'_> {
 
     /// A fault of a call that knew no token, whose words may still be somebody else's.
     pub fn without_token(&self, fault: CallFault) -> CallFault {
-        match fault {
-            CallFault::BadOutput { message, retry } => {
-                CallFault::BadOutput { message: self.scrubbed(message), retry }
-            }
-            CallFault::Server { message, refused } => {
-                CallFault::Server { message: self.scrubbed(message), refused }
-            }
-            CallFault::Refused { status, message } => {
-                CallFault::Refused { status, message: self.scrubbed(message) }
-            }
-            CallFault::Busy { message, retry_after } => {
-                CallFault::Busy { message: self.scrubbed(message), retry_after }
-            }
-            other => other,
-        }
+        fault.map_message(|message| self.scrubbed(message))
     }
 
     /// A text without the token.

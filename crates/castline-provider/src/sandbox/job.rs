@@ -80,7 +80,7 @@ const PROMPTS: [&str; 6] = ["prompt", "text", "question", "instruction", "captio
 impl Job {
     /// Does the work.
     pub(crate) fn answer(&self) -> Result<Made, Fault> {
-        match self.output.kind {
+        match self.gives() {
             OutputKind::Image | OutputKind::File => self.pictures(),
             OutputKind::Text => self.text(),
             OutputKind::Json => {
@@ -88,6 +88,18 @@ impl Job {
             }
             OutputKind::Audio => self.sound(),
             OutputKind::Video => self.video(),
+        }
+    }
+
+    /// What kind of output is made. Of a model that gives files of any kind its inputs and its task
+    /// tell: what changes a film gives one.
+    fn gives(&self) -> OutputKind {
+        let names_sound =
+            |task: &str| task.split('-').any(|word| ["audio", "music", "sound", "speech"].contains(&word));
+        match self.output.kind {
+            OutputKind::File if self.fields.files().iter().any(sources::is_film) => OutputKind::Video,
+            OutputKind::File if self.task.as_deref().is_some_and(names_sound) => OutputKind::Audio,
+            kind => kind,
         }
     }
 
@@ -207,7 +219,7 @@ impl Job {
     /// Dice that every input with influence has a say in.
     pub(super) fn dice(&self, index: u32) -> Dice {
         let mut asked = format!("{}\n{index}\n", self.model.path());
-        let films = self.output.kind == OutputKind::Video;
+        let films = self.gives() == OutputKind::Video;
         let counts = |name: &str| {
             !(WITHOUT_INFLUENCE.contains(&name) || films && WITHOUT_INFLUENCE_ON_FILMS.contains(&name))
         };

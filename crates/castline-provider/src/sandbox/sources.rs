@@ -81,7 +81,7 @@ pub(crate) enum Rank {
 }
 
 /// By its first bytes; what stands at a URL by the field's name.
-fn is_film(file: &FileField) -> bool {
+pub(super) fn is_film(file: &FileField) -> bool {
     match &file.content {
         Content::Bytes(bytes) => castline_core::MediaType::sniff(bytes).kind() == MediaKind::Video,
         Content::Url(_) => file.field.contains("video"),

@@ -555,6 +555,20 @@ async fn sound_lasts_as_long_as_asked() {
 }
 
 #[tokio::test]
+async fn a_file_of_any_kind_is_what_its_input_and_task_say() {
+    let shelf = Shelf::default();
+    let ask = |task| Ask::of("a/b").task(task).gives(OutputKind::File, false).with("prompt", "rain");
+    let film = bytes(&ask("x").gives(OutputKind::Video, false).with("duration", 1), &shelf).await;
+    let kind =
+        async |ask: Ask| castline_core::MediaType::sniff(&bytes(&ask, &shelf).await).as_str().to_owned();
+    assert_eq!(kind(ask("video-to-audio").given("video", shelf.file(&film))).await, "video/webm");
+    for task in ["video-to-audio", "music", "text-to-speech"] {
+        assert_eq!(kind(ask(task).with("duration", 1)).await, "audio/wav", "{task}");
+    }
+    assert_eq!(kind(ask("text-to-image")).await, "image/png");
+}
+
+#[tokio::test]
 async fn models_fail_as_they_are_told() {
     let fail = |name: &str| {
         let fail = [(name.to_owned(), "NSFW content detected".to_owned())].into_iter().collect();

@@ -24,7 +24,7 @@ use castline_core::run::{Input, Outcome};
 use castline_core::{
     Artifact, Failure, MicroUsd, ModelRef, PredictionId, ProviderName, Request, Snapshot, Value,
 };
-use castline_provider::{Create, Links, MediaSource, Provider};
+use castline_provider::{Create, Links, MediaSource, Provider, Secrets};
 use castline_store::sabotage::{Rule, is_broken};
 use castline_store::{Slot, Store};
 use futures_util::StreamExt;
@@ -75,6 +75,7 @@ pub(crate) struct LegFacts {
     only_priced: bool,
     schema: Option<serde_json::Value>,
     json: Option<serde_json::Value>,
+    secrets: Arc<Secrets>,
     task: Option<String>,
     typical_seconds: Option<f64>,
     facts: BTreeMap<ProviderName, Facts>,
@@ -87,6 +88,7 @@ pub(crate) async fn facts(
     providers: &Providers,
     store: &Store,
     wishes: &Wishes,
+    secrets: &BTreeMap<usize, Arc<Secrets>>,
 ) -> Result<BTreeMap<usize, Arc<LegFacts>>, Trouble> {
     let mut all = BTreeMap::new();
     for (number, step) in forecast.plan.graph.predicting() {
@@ -105,6 +107,7 @@ pub(crate) async fn facts(
             only_priced: !wishes.allows_unpriced(step.name.as_str()),
             schema: model.schema.clone(),
             json: step.json.as_ref().map(|json| json.schema().clone()),
+            secrets: secrets.get(&number).cloned().unwrap_or_default(),
             task: model.task.clone(),
             typical_seconds: model.typical_seconds,
             facts,
@@ -202,6 +205,7 @@ pub(crate) async fn stop_orphan(
         only_priced: true,
         schema: None,
         json: None,
+        secrets: Arc::default(),
         task: None,
         typical_seconds: None,
         facts: BTreeMap::new(),
@@ -555,7 +559,7 @@ impl Hands {
         let create = Create { links: &links, attempt: &attempt, former: former.as_deref(), ..self.call() };
         let media = Stored(&self.world.store);
         let reached = self.reached(&self.request.provider)?;
-        let answer = reached.provider.create(&create, &media).await;
+        let answer = self.facts.secrets.out_of(reached.provider.create(&create, &media).await);
         reached.limits.create.hear(&answer);
         answer
     }
@@ -564,6 +568,7 @@ impl Hands {
     fn call(&self) -> Create<'_> {
         Create {
             deployment: self.request.deployment.as_deref(),
+            secrets: &self.facts.secrets,
             draw: &self.request.draw,
             schema: self.facts.schema.as_ref(),
             json: self.facts.json.as_ref(),
@@ -581,7 +586,7 @@ impl Hands {
 
     async fn get(&self, provider: &ProviderName, prediction: &PredictionId) -> Result<Snapshot, CallFault> {
         let reached = self.reached(provider)?;
-        reached.limits.read.call(reached.provider.get(prediction)).await
+        self.facts.secrets.out_of(reached.limits.read.call(reached.provider.get(prediction)).await)
     }
 
     /// Downloads every file of an output into the store.

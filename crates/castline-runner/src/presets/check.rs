@@ -16,7 +16,7 @@ use castline_spec::diagnostic::{did_you_mean, nearest};
 use castline_spec::preset::Body;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Project as Document, Severity, Source, Span};
 
-use super::{Loader, all, built_in, built_in_names, built_in_text, own_files, parse_file};
+use super::{Loader, all, built_in, built_in_names, built_in_text, is_file, own_files, parse_file};
 use crate::files::load_missing;
 use crate::project::{Project, parent, shown};
 use crate::trouble::Trouble;
@@ -84,17 +84,7 @@ fn target(project: &Project, name: &str, found: &mut Diagnostics) -> Result<Targ
     if built_in_text(name).is_some() {
         return Ok(Target::BuiltIn(name.to_owned()));
     }
-    let known: Vec<String> = own.into_iter().map(|(own, _)| own).chain(built_in_names()).collect();
-    let hint = did_you_mean("the preset", name, known.iter().map(String::as_str));
-    Err(Trouble::Usage {
-        message: format!("there is no preset `{name}`"),
-        hint: hint.or_else(|| Some("`castline preset list` shows all of them".to_owned())),
-    })
-}
-
-fn is_file(name: &str) -> bool {
-    let is_yaml = Path::new(name).extension().is_some_and(|e| e == "yaml" || e == "yml");
-    is_yaml || name.starts_with("./") || name.starts_with("../") || Path::new(name).is_absolute()
+    Err(super::unknown(project, name))
 }
 
 fn check_file(path: &Path, project: &Project) -> Diagnostics {

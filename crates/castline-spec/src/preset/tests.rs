@@ -129,7 +129,8 @@ fn each_mistake_is_one_finding() {
         "price: {usd: 1, per: image, if: inputs.x}",
         "price: {usd: 1, per: image, quantity: input.x +}",
         "price: {usd: 1, per: image, as_of: 2026}",
-        "secrets: {p: OPENAI_API_KEY}",
+        "secrets: {q: KEY, i: KEY, p: sk-1}",
+        "confidence: sure",
         "defaults: {q: 1}",
         "routes: {replicat: {}}",
         "routes: {replicate: {prize: 1}}",
@@ -252,8 +253,15 @@ fn each_mistake_is_one_finding() {
     error[wrong-type] 4:36-40 <2026>: `as_of` takes text, not the number 2026
       hint: put it in quotes if it is text
       fix 4:36-40: 2026 -> "2026"
-    --- secrets: {p: OPENAI_API_KEY}
-    error[not-yet] 4:1-8 <secrets>: `secrets` belong to a later version of castline
+    --- secrets: {q: KEY, i: KEY, p: sk-1}
+    error[unknown-input] 4:11-12 <q>: there is no input `q`
+      hint: known: `p`, `i`
+    error[invalid-value] 4:19-20 <i>: `i` takes no text, and a secret is one
+    error[invalid-value] 4:30-34 <sk-1>: a secret is the name of the environment variable that holds it
+      hint: such as `openai_api_key: OPENAI_API_KEY`; the secret itself stands in no file
+    --- confidence: sure
+    error[invalid-value] 4:13-17 <sure>: `confidence` cannot be `sure`
+      hint: known: `high`, `medium`
     --- defaults: {q: 1}
     error[unknown-input] 4:12-13 <q>: there is no input `q`
       hint: known: `p`, `i`

@@ -62,10 +62,17 @@ pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
 
 /// Asks where money is spent, runs, and reports.
 pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
+    carry_out_recorded(job, talk).await.map(|(_, exit)| exit)
+}
+
+/// The same, with what happened.
+pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunRecord, Exit), Trouble> {
     log::hide_tokens_of(&job.project);
+    log::hide_values_of(&job.secret_variables());
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
     show(&job.diagnostics);
     job.check_money().await?;
+    job.check_secrets()?;
     if !may_spend(talk, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }
@@ -78,7 +85,8 @@ pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
     let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
     let record = record.inspect_err(|_| screen::set_progress(None))?;
     finish(talk, &record, &project, &folder, &mut terminal)?;
-    Ok(exit(&record, signal.get().copied()))
+    let exit = exit(&record, signal.get().copied());
+    Ok((record, exit))
 }
 
 /// Everything that is said and written when the run is over.

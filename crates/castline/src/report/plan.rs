@@ -295,7 +295,8 @@ impl Row {
         let plan = &forecast.plan;
         let step = &plan.graph.steps[number];
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
-        let sources = plan.graph.sources(number).map(|source| plan.graph.steps[source].name.as_str());
+        let sources =
+            plan.graph.sources(number).into_iter().map(|source| plan.graph.steps[source].name.as_str());
         let sources: Vec<_> = sources.collect();
         let legs = plan.legs_expected(number);
         let many = match legs {
@@ -369,7 +370,8 @@ fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
 fn after(forecast: &Forecast, leg: LegId) -> String {
     let plan = &forecast.plan;
     let open = forecast.open_needs(leg);
-    let late = plan.graph.sources(plan.legs.step(leg)).filter(|step| plan.legs.known(*step).is_none());
+    let sources = plan.graph.sources(plan.legs.step(leg)).into_iter();
+    let late = sources.filter(|step| plan.legs.known(*step).is_none());
     let late: Vec<_> = late.map(|step| format!("all legs of {}", plan.graph.steps[step].name)).collect();
     if let ([one], []) = (&open[..], &late[..]) {
         return format!("after {}", plan.leg_name(*one));

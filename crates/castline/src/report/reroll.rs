@@ -27,7 +27,14 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
         [] => format!("draw: \"{}\"", reroll.draw),
         all => format!("draw: \"{{{{ '{}' if {} else none }}}}\"", reroll.draw, all.join(" and ")),
     };
-    format!("to keep the new draw of `{step}`, write into the step: {BOLD}{}{BOLD:#}", printable(&draw))
+    let place = match depth {
+        0 => "write into the step".to_owned(),
+        _ => format!(
+            "for every call of `{}` write into its step",
+            castline_runner::shown(std::path::Path::new(&*plan.graph.steps[reroll.step].source.name))
+        ),
+    };
+    format!("to keep the new draw of `{step}`, {place}: {BOLD}{}{BOLD:#}", printable(&draw))
 }
 
 /// `each.style == 'linocut'`, with the value as the axis has it.

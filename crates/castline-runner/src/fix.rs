@@ -133,7 +133,6 @@ fn depth(code: Code) -> usize {
         | Code::InvalidName
         | Code::InvalidValue
         | Code::NewerLanguage
-        | Code::NotYet
         | Code::TemplateSyntax => 1,
         _ => 2,
     }

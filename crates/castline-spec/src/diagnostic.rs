@@ -43,7 +43,6 @@ codes! {
     InvalidValue = "invalid-value", "A value that the key cannot take.";
     YamlTrap = "yaml-trap", "YAML reads this otherwise than it looks.";
     NewerLanguage = "newer-language", "The document is of a later castline language.";
-    NotYet = "not-yet", "The key or value belongs to a later version of castline.";
     // Templates
     TemplateSyntax = "template-syntax", "The template cannot be parsed.";
     UnknownFilter = "unknown-filter", "A filter, test or function that castline does not have.";

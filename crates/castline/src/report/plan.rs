@@ -126,7 +126,10 @@ impl Table {
 
     /// The table as people read it, for a terminal of so many columns.
     pub(crate) fn draw(&self, width: Option<usize>) -> String {
-        let lines = self.lines();
+        let mut lines = self.lines();
+        // What is left beside the other columns of a terminal.
+        let most = width.map_or(NAME_WIDTH, |width| width.saturating_sub(44).clamp(36, NAME_WIDTH));
+        lines.iter_mut().for_each(|line| line.name = screen::short(&line.name, most));
         let widest =
             |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
         let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
@@ -425,7 +428,7 @@ struct Line {
 impl Line {
     fn of_leg(row: &Row) -> Self {
         Self {
-            name: screen::short(&row.name, NAME_WIDTH),
+            name: row.name.clone(),
             word: row.word,
             price: row.price_text(),
             why: row.why.clone().unwrap_or_default(),
@@ -462,7 +465,7 @@ fn groups(step: &str, rows: &[&Row]) -> Vec<Line> {
                 format!("{} of {} legs", members.len(), rows.len())
             };
             Line {
-                name: screen::short(&format!("{step} ({legs})"), NAME_WIDTH),
+                name: format!("{step} ({legs})"),
                 word,
                 price: price_of_group(&members),
                 why: members[0].why.clone().filter(|_| same_why).unwrap_or_default(),

@@ -33,7 +33,7 @@ use crate::types::fit::{Fit, Fitting};
 use known::Known;
 
 pub(crate) use calls::output_for;
-pub use calls::{Call, Frame, Role};
+pub use calls::{Call, Frame, Role, depth, own_name};
 pub use ports::{Feed, Pipe};
 pub(crate) use values::{is_path, misfit_finding, rule_finding};
 

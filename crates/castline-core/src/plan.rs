@@ -17,7 +17,7 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{Aligned, Closed, Dep, Graph, Output, Role};
+use crate::graph::{self, Aligned, Closed, Dep, Graph, Output, Role, own_name};
 use crate::inputs::Inputs;
 use crate::legs::{LegId, Legs};
 use crate::results::Results;
@@ -287,11 +287,8 @@ pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
         return step.to_string();
     }
     let part = |(depth, name): (usize, &str)| {
-        let own = labels.iter().filter(|(axis, _)| axis.as_str().matches('/').count() == depth);
-        let own = own.map(|(axis, label)| {
-            let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
-            format!("{axis}={}", short(label))
-        });
+        let own = labels.iter().filter(|(axis, _)| graph::depth(axis) == depth);
+        let own = own.map(|(axis, label)| format!("{}={}", own_name(axis), short(label)));
         let own = own.collect::<Vec<_>>().join(",");
         // An output stands after the call that gives it: `hero[product=2].image`.
         let (name, output) =

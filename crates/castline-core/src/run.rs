@@ -19,7 +19,6 @@ use jiff::Timestamp;
 
 use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, StopCause, Totals};
 use crate::forecast::{Fate, Forecast};
-use crate::graph::Step;
 use crate::legs::LegId;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
@@ -664,13 +663,7 @@ impl Run {
     fn is_handled(&self, leg: LegId) -> bool {
         let number = self.plan.legs.step(leg);
         let step = &self.plan.graph.steps[number];
-        step.on_error == OnError::Skip || step.forgiven || self.is_tested(number, |_| true)
-    }
-
-    /// True when one of these steps asks whether a step failed.
-    fn is_tested(&self, number: usize, by: impl Fn(&Step) -> bool) -> bool {
-        let steps = &self.plan.graph.steps;
-        steps.iter().filter(|step| by(step)).any(|s| s.deps.iter().any(|d| d.step == number && d.tested))
+        step.on_error == OnError::Skip || step.forgiven || self.plan.graph.is_tested(number, |_| true)
     }
 
     /// True when a leg goes on without what it needs. What a workflow says of its own steps counts
@@ -688,8 +681,9 @@ impl Run {
 
     /// True when the document of a step says what to do when it fails.
     fn is_handled_here(&self, number: usize) -> bool {
-        let step = &self.plan.graph.steps[number];
-        step.on_error == OnError::Skip || self.is_tested(number, |by| by.frame == step.frame)
+        let graph = &self.plan.graph;
+        let step = &graph.steps[number];
+        step.on_error == OnError::Skip || graph.is_tested(number, |by| by.frame == step.frame)
     }
 
     /// True for an output of a call that the caller goes on without.

@@ -455,7 +455,7 @@ impl LegView {
                 .chain(self.ended(call.decides.iter().copied()))
                 .find_map(|end| offered(end, "error")),
             // What is skipped gives nothing.
-            (Some(_), _) if result.status != LegStatus::Succeeded && name != "error" => None,
+            (Some(_), _) if result.status != LegStatus::Succeeded => None,
             (Some(call), "cost") => {
                 let costs = self.ended(call.inner.clone()).filter_map(|end| end.cost);
                 Some(Jinja::from(costs.fold(MicroUsd::ZERO, |sum, cost| sum + cost).usd()))
@@ -639,6 +639,11 @@ pub const ATTRIBUTES: &[&str] = &[
     "image", "images", "video", "videos", "audio", "audios", "file", "files", "text", "json", "output",
     "input", "seed", "status", "error", "cost", "all",
 ];
+
+/// True for an attribute that is a file, text, or a list of these, and that may be piped.
+pub(crate) fn is_port(attribute: &str) -> bool {
+    ATTRIBUTES[..9].contains(&attribute)
+}
 
 /// `steps.x.all`: several legs. An attribute broadcasts.
 struct AllView {

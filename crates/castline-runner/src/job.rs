@@ -9,7 +9,7 @@ use std::sync::Arc;
 use castline_core::bill::Bill;
 use castline_core::files::Files;
 use castline_core::forecast::{Answer, Fate, Forecast, Known};
-use castline_core::graph::{Graph, Proofs};
+use castline_core::graph::{Graph, Proofs, own_name};
 use castline_core::inputs::{Given, Inputs};
 use castline_core::ledger::State;
 use castline_core::legs::LegId;
@@ -695,7 +695,7 @@ pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
 pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
     let one = |pair: &&str| {
         let (axis, value) = pair.split_once('=')?;
-        let is_meant = |own: &&Name| own.as_str().rsplit('/').next() == Some(axis.trim());
+        let is_meant = |own: &&Name| own_name(own) == axis.trim();
         let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
         Some((axis.clone(), value.trim().to_owned()))
     };

@@ -62,8 +62,7 @@ pub(crate) fn of_steps(
 fn asks(forecast: &Forecast, step: usize) -> bool {
     let plan = &forecast.plan;
     let runs = |fate: &Fate| matches!(fate, Fate::Run(..) | Fate::Same(..) | Fate::Upstream);
-    let mut legs = plan.order().into_iter().filter(|leg| plan.legs.step(*leg) == step);
-    legs.any(|leg| runs(forecast.fate(leg))) || plan.deferred().any(|deferred| deferred == step)
+    plan.legs.known(step).is_none() || plan.legs.of_step(step).any(|leg| runs(forecast.fate(leg)))
 }
 
 /// True where a request leaves castline.

@@ -21,7 +21,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::json;
 
 use super::known::Known;
-use super::{Aligned, Axes, Check, Closed, Dep, Feed, Graph, Length, Opened, Output, Step};
+use super::{Aligned, Axes, Check, Closed, Dep, Feed, Graph, Length, Opened, Output, Pipe, Step};
 use crate::callee::{Callee, Callees, Entered, Model, fields_of_inputs};
 use crate::model::ModelRef;
 use crate::templates::{Bound, Templates};
@@ -72,6 +72,16 @@ impl Frame {
     }
 }
 
+/// The last part of a name: an axis or step as its own document calls it.
+pub fn own_name(name: &Name) -> &str {
+    name.as_str().rsplit('/').next().unwrap_or_default()
+}
+
+/// How many calls deep the document of a step or axis is.
+pub fn depth(name: &Name) -> usize {
+    name.as_str().matches('/').count()
+}
+
 /// What the legs of a step are.
 #[derive(Debug, Clone)]
 pub enum Role {
@@ -87,8 +97,6 @@ pub enum Role {
 /// The call of a workflow.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
-    /// The frame of the called workflow.
-    pub frame: usize,
     /// The step that each output is.
     pub outputs: IndexMap<Name, usize>,
     /// All its steps, those that it calls included.
@@ -231,7 +239,7 @@ pub(super) fn main_shape(outputs: &IndexMap<Name, Output>) -> Option<Shape> {
     }
 }
 
-/// `image `sheet`, text `title``: for messages.
+/// `` `sheet` (image), `title` (text) ``: for messages.
 pub(crate) fn outputs_in_words(outputs: &IndexMap<Name, Output>) -> String {
     let one = |(name, output): (&Name, &Output)| match shape_of(&output.gives) {
         Some(shape) => format!("`{name}` ({})", word(shape)),
@@ -445,7 +453,7 @@ fn enter(mut gate: Step, called: &Graph, steps: &mut Vec<Step>, frames: &mut Vec
     let outputs = called.outputs.keys().cloned().zip(inner.end..).collect();
     let decides = (0..called.steps.len()).filter(|step| called.decides(*step)).map(|step| step + base);
     let call = gate.call().cloned().unwrap_or_default();
-    let call = Call { frame, outputs, inner, decides: decides.collect(), ..call };
+    let call = Call { outputs, inner, decides: decides.collect(), ..call };
     gate.role = Role::Calls(call.clone());
     let place = Place { gate: &gate, call: &call, number, base, frame, prefix };
     frames.extend(called.frames.iter().map(|frame| place.frame(frame)));
@@ -459,11 +467,16 @@ fn enter(mut gate: Step, called: &Graph, steps: &mut Vec<Step>, frames: &mut Vec
 }
 
 impl Graph {
+    /// True when one of these steps asks whether a step failed.
+    pub(crate) fn is_tested(&self, number: usize, by: impl Fn(&Step) -> bool) -> bool {
+        let asks = |step: &&Step| step.deps.iter().any(|dep| dep.step == number && dep.tested);
+        self.steps.iter().filter(asks).any(by)
+    }
+
     /// True for a step of a called workflow whose failure is that of the call.
     fn decides(&self, number: usize) -> bool {
         let step = &self.steps[number];
-        let tested = || self.steps.iter().any(|s| s.deps.iter().any(|dep| dep.step == number && dep.tested));
-        let handled = step.on_error == OnError::Skip || step.forgiven || tested();
+        let handled = step.on_error == OnError::Skip || step.forgiven || self.is_tested(number, |_| true);
         !matches!(step.role, Role::Gives(..)) && !handled
     }
 }
@@ -540,7 +553,6 @@ impl Place<'_> {
         match role {
             Role::Predicts => Role::Predicts,
             Role::Calls(call) => Role::Calls(Call {
-                frame: call.frame + self.frame,
                 outputs: call.outputs.into_iter().map(|(name, step)| (name, step + self.base)).collect(),
                 inner: call.inner.start + self.base..call.inner.end + self.base,
                 decides: call.decides.into_iter().map(|step| step + self.base).collect(),
@@ -636,12 +648,16 @@ fn reads(steps: &[Step], frame: &Frame, at: usize) -> Vec<Dep> {
 fn fed(steps: &[Step], at: usize) -> Vec<Feed> {
     let mut feeds = steps[at].feeds.clone();
     for pipe in feeds.iter_mut().flat_map(|feed| &mut feed.sources) {
-        let call = steps[pipe.step].call().zip(pipe.output.as_ref());
-        if let Some(output) = call.and_then(|(call, output)| call.outputs.get(output)) {
-            pipe.step = *output;
+        if let Some(output) = piped(steps, pipe) {
+            pipe.step = output;
         }
     }
     feeds
+}
+
+/// The step that is the output of a call which is piped.
+fn piped(steps: &[Step], pipe: &Pipe) -> Option<usize> {
+    steps[pipe.step].call()?.outputs.get(pipe.output.as_ref()?).copied()
 }
 
 /// What readers of a call wait for besides the call: the outputs that they read, or all steps that
@@ -673,9 +689,8 @@ fn through_calls<'a>(
         inner.for_each(|step| add(dep.step, step, Closed::Every, true));
     }
     for pipe in feeds.iter().flat_map(|feed| &feed.sources) {
-        let output = calls.get(&pipe.step).zip(pipe.output.as_ref());
-        if let Some(step) = output.and_then(|((_, call), output)| call.outputs.get(output)) {
-            add(pipe.step, *step, pipe.closed.clone(), false);
+        if let Some(step) = piped(steps, pipe) {
+            add(pipe.step, step, pipe.closed.clone(), false);
         }
     }
     for reference in frame.references(values) {
@@ -683,10 +698,10 @@ fn through_calls<'a>(
         let Some(number) = frame.names.get(name.value.as_str()) else { continue };
         let Some((step, call)) = calls.get(number) else { continue };
         let closed = Closed::of(all.as_ref());
-        let attribute = attribute.as_ref().map(|a| a.value.as_str());
-        match output_read(step, attribute, rest) {
+        let is_each = attribute.as_ref().is_some_and(|attribute| attribute.value == "each");
+        match output_read(step, attribute.as_ref(), rest) {
             // Beside lists of outputs the axis values are those of the same legs.
-            Read::End if attribute == Some("each") && beside.contains_key(number) => {}
+            Read::End if is_each && beside.contains_key(number) => {}
             Read::Outputs(outputs) => {
                 outputs.iter().for_each(|output| add(*number, call.outputs[output], closed.clone(), false));
             }
@@ -720,9 +735,8 @@ fn aligned<'a>(
 ) -> Aligned {
     let mut found: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for pipe in feeds.iter().flat_map(|feed| &feed.sources).filter(|pipe| pipe.closed != Closed::None) {
-        let call = steps[pipe.step].call().zip(pipe.output.as_ref());
-        if let Some(output) = call.and_then(|(call, output)| call.outputs.get(output)) {
-            found.entry(pipe.step).or_default().insert(*output);
+        if let Some(output) = piped(steps, pipe) {
+            found.entry(pipe.step).or_default().insert(output);
         }
     }
     for reference in frame.references(values) {
@@ -731,9 +745,7 @@ fn aligned<'a>(
         };
         let Some(number) = frame.names.get(name.value.as_str()) else { continue };
         let Some(call) = steps[*number].call() else { continue };
-        if let Read::Outputs(outputs) =
-            output_read(&steps[*number], attribute.as_ref().map(|a| a.value.as_str()), rest)
-        {
+        if let Read::Outputs(outputs) = output_read(&steps[*number], attribute.as_ref(), rest) {
             let outputs = outputs.iter().map(|output| call.outputs[output]);
             found.entry(*number).or_default().extend(outputs);
         }
@@ -751,10 +763,10 @@ enum Read {
     Call,
 }
 
-fn output_read(step: &Step, attribute: Option<&str>, rest: &[String]) -> Read {
+fn output_read(step: &Step, attribute: Option<&Spanned<String>>, rest: &[String]) -> Read {
     let outputs = step.callee.called.as_ref().map(|called| &called.outputs);
     let Some(outputs) = outputs else { return Read::Call };
-    match attribute {
+    match attribute.map(|attribute| attribute.value.as_str()) {
         None | Some("status" | "error" | "cost" | "each") => Read::End,
         Some("input" | "seed") => Read::Call,
         Some("output") => match rest.first().and_then(|name| outputs.get_key_value(name.as_str())) {
@@ -784,12 +796,10 @@ impl Closed {
 fn labelled(steps: &[Step], frame: &Frame, value: &Bound, step: usize) -> usize {
     let Some(call) = steps[step].call() else { return step };
     let read = frame.references([value]).into_iter().find_map(|reference| match &reference.target {
-        Target::Step { attribute, rest, .. } => {
-            match output_read(&steps[step], attribute.as_ref().map(|a| a.value.as_str()), rest) {
-                Read::Outputs(outputs) => outputs.into_iter().next(),
-                Read::End | Read::Call => None,
-            }
-        }
+        Target::Step { attribute, rest, .. } => match output_read(&steps[step], attribute.as_ref(), rest) {
+            Read::Outputs(outputs) => outputs.into_iter().next(),
+            Read::End | Read::Call => None,
+        },
         _ => None,
     });
     read.map_or(step, |output| call.outputs[&output])

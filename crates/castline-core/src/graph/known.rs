@@ -13,11 +13,11 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::calls::output_for;
-use super::{Axes, Check, Length};
+use super::{Axes, Check, Graph, Length};
 use crate::callee::Callee;
 use crate::request::FailureKind;
 use crate::results::LegStatus;
-use crate::scope::ATTRIBUTES;
+use crate::scope::is_port;
 use crate::types::infer::{Infer, Names};
 use crate::types::{Kinds, Type, describe};
 
@@ -79,6 +79,11 @@ impl<'c> Known<'c> {
     /// What a step calls.
     pub fn callee(&self, step: &str) -> Option<&'c Callee> {
         self.callees[*self.names.get(step)?].as_deref()
+    }
+
+    /// The workflow that a step calls.
+    pub fn called(&self, step: &str) -> Option<&'c Graph> {
+        self.callee(step)?.called.as_deref()
     }
 
     /// True when a step has axes.
@@ -232,8 +237,7 @@ impl Names for View<'_> {
             return Type::map(types);
         }
         if outputs.is_some_and(|outputs| {
-            attribute == "json"
-                || ATTRIBUTES[..9].contains(&attribute) && output_for(outputs, attribute).is_none()
+            attribute == "json" || is_port(attribute) && output_for(outputs, attribute).is_none()
         }) {
             return Type::unknown();
         }

@@ -227,8 +227,7 @@ impl Check<'_> {
         let mut ok = true;
         let mut pipes = Vec::new();
         for source in sources {
-            let callee_of_source = known.callee(source.step.value.as_str());
-            let called = callee_of_source.and_then(|callee| callee.called.as_ref());
+            let called = known.called(source.step.value.as_str());
             // Of all legs, or of several steps, each gives one.
             let list = many && sources.len() == 1 && source.all.is_none();
             let output = called.and_then(|called| output_for(&called.outputs, &port_word((takes, list))));
@@ -299,11 +298,10 @@ impl Check<'_> {
             ok = false;
         }
         if ok {
-            let is_call = |source: &Piped| {
-                known.callee(source.step.value.as_str()).is_some_and(|callee| callee.called.is_some())
-            };
             let given = sources.iter().map(|source| match Self::kind_of(source, known) {
-                _ if is_call(source) => takes.map_or_else(Type::text, Type::media),
+                _ if known.called(source.step.value.as_str()).is_some() => {
+                    takes.map_or_else(Type::text, Type::media)
+                }
                 Ok(Some(kind)) => Type::media(kind),
                 Ok(None) => Type::text(),
                 Err(()) => Type::any(),

@@ -15,7 +15,7 @@ use super::calls::{Depends, output_for, outputs_in_words};
 use super::known::Known;
 use super::{Aligned, Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
 use crate::callee::Callee;
-use crate::scope::ATTRIBUTES;
+use crate::scope::{ATTRIBUTES, is_port};
 use crate::types::Type;
 
 impl Closed {
@@ -244,7 +244,7 @@ impl Check<'_> {
             OutputKind::File | OutputKind::Json => return None,
             OutputKind::Text => &["text", "json"],
         };
-        let other_port = ATTRIBUTES[..10].contains(&name) && !offers.contains(&name);
+        let other_port = (is_port(name) || name == "json") && !offers.contains(&name);
         let json = name == "json" && self.workflow.steps.get(step).is_some_and(|s| s.json.is_none());
         if json {
             let message = format!("step `{step}` has no `json`, so that its text is not read as JSON");
@@ -280,7 +280,7 @@ impl Check<'_> {
                 let finding = self.error(Code::UnknownAttribute, attribute.span, message);
                 Some(finding.hint(format!("write `.output.NAME`; {}", there())))
             }
-            port if ATTRIBUTES[..9].contains(&port) => output_for(outputs, port).is_none().then(|| {
+            port if is_port(port) => output_for(outputs, port).is_none().then(|| {
                 let message =
                     format!("workflow `{}` has no output that is surely its `.{port}`", called.name);
                 self.error(Code::MediaMismatch, attribute.span, message)
@@ -469,10 +469,7 @@ impl Check<'_> {
             let Target::Step { step, attribute: Some(attribute), rest, .. } = &reference.target else {
                 return false;
             };
-            let output = || {
-                let called = known.callee(&step.value)?.called.as_ref()?;
-                called.outputs.get(rest.first()?.as_str())
-            };
+            let output = || known.called(&step.value)?.outputs.get(rest.first()?.as_str());
             attribute.value == "cost" || attribute.value == "output" && output().is_some_and(|o| o.of_cost)
         };
         self.references(value).into_iter().find(costs).map(|reference| reference.span)

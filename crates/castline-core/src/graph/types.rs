@@ -433,10 +433,9 @@ impl Check<'_> {
     /// The steps that give media of a kind, as a hint.
     pub(super) fn steps_that_give(&self, kind: MediaKind, known: &Known<'_>) -> Option<String> {
         let gives = |step: &&Name| {
-            let callee = known.callee(step.as_str());
-            let called = callee.and_then(|callee| callee.called.as_ref());
+            let called = known.called(step.as_str());
             called.is_some_and(|called| output_for(&called.outputs, kind.as_str()).is_some())
-                || callee.and_then(Callee::gives).is_some_and(|gives| kind.accepts(gives))
+                || known.callee(step.as_str()).and_then(Callee::gives).is_some_and(|g| kind.accepts(g))
         };
         let names: Vec<_> =
             self.workflow.steps.keys().filter(gives).take(4).map(|step| format!("`{step}`")).collect();

@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use super::place::Place;
 use super::{Plan, Skip};
 use crate::files::Files;
-use crate::graph::{Closed, Dep, Graph, Opened, Step};
+use crate::graph::{Closed, Dep, Graph, Opened, Step, own_name};
 use crate::legs::{AxisId, Coords, LegId, Legs, NOWHERE, Ragged, Rows};
 use crate::results::{LegStatus, Results};
 use crate::templates::Stop;
@@ -542,11 +542,6 @@ impl Grid {
 fn too_many(step: &Step) -> Box<Diagnostic> {
     let message = format!("step `{}` would have more than {MOST_LEGS} legs", step.name);
     Box::new(Diagnostic::error(Code::InvalidValue, &step.source, step.span, message))
-}
-
-/// An axis as its own document calls it.
-fn own_name(axis: &Name) -> &str {
-    axis.as_str().rsplit('/').next().unwrap_or_default()
 }
 
 /// The number of a value among all that occur.

@@ -1,12 +1,12 @@
 //! A rendered value on its way into a field.
 
 use castline_spec::outside::is_pattern;
-use castline_spec::{Code, Diagnostic};
+use castline_spec::{Code, Diagnostic, Source, Spanned};
 
 use crate::field::{Field, type_words};
 use crate::files::{Broken, Files, NoFile, Origin};
 use crate::graph::{is_path, misfit_finding};
-use crate::inputs::{listing, media};
+use crate::inputs::{Given, NoValue, listing, media, value_of};
 use crate::templates::{Bound, BoundKind};
 use crate::value::Value;
 
@@ -46,6 +46,17 @@ pub(super) fn fitting(
     }
     let finding = |misfit| misfit_finding(name, misfit, &bound.source, bound.span, Some(field), !typed);
     Err(Misfit::Wrong(misfits.into_iter().map(finding).collect()))
+}
+
+/// What a declared input is when nothing is given for it.
+pub(super) fn default_of(
+    default: &Spanned<serde_json::Value>,
+    source: &Source,
+    field: &Field,
+    files: &Files,
+) -> Result<Value, NoValue> {
+    let given = Given { value: default.value.clone(), from: Origin::document(source) };
+    value_of(field, &given, default.value.is_null(), files)
 }
 
 /// Paths become artifacts where the field takes media, and a pattern the files that match.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use castline_spec::Name;
 use indexmap::IndexMap;
 
-use super::fit::fitting;
-use crate::files::{Files, Origin};
+use super::fit::{default_of, fitting};
+use crate::files::Files;
 use crate::graph::{Aligned, Graph, Step};
-use crate::inputs::{Given, value_of};
 use crate::legs::{Coords, LegId, Legs};
 use crate::results::{LegStatus, Results};
 use crate::scope::{Scope, StepsView};
@@ -73,11 +72,11 @@ impl Place<'_> {
                 Some(Some(value)) if !value.is_null() => Some(value),
                 Some(Some(_)) | None => None,
             };
-            let default = input.default.as_ref().filter(|_| given.is_none()).and_then(|default| {
-                let is_null = default.value.is_null();
-                let given = Given { value: default.value.clone(), from: Origin::document(&called.source) };
-                value_of(field?, &given, is_null, self.files).ok()
-            });
+            let default = input
+                .default
+                .as_ref()
+                .filter(|_| given.is_none())
+                .and_then(|default| default_of(default, &called.source, field?, self.files).ok());
             known.extend(given.or(default).map(|value| (name.clone(), value)));
         }
         known

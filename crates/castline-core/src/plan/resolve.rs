@@ -16,9 +16,8 @@ use super::fit::{self, Misfit};
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, input_json};
-use crate::files::Origin;
 use crate::graph::{Closed, Feed, Pipe, Role, Step, rule_finding};
-use crate::inputs::{Given, NoValue, value_of};
+use crate::inputs::NoValue;
 use crate::key::Ingredients;
 use crate::legs::LegId;
 use crate::media::{Artifact, MediaType};
@@ -548,8 +547,7 @@ impl Work<'_> {
         source: &Source,
         own: &IndexMap<String, Field>,
     ) -> Option<Value> {
-        let given = Given { value: default.value.clone(), from: Origin::document(source) };
-        match value_of(own.get(name.as_str())?, &given, default.value.is_null(), &self.plan.files) {
+        match fit::default_of(default, source, own.get(name.as_str())?, &self.plan.files) {
             Ok(value) => Some(value),
             Err(NoValue::NotYet) => {
                 self.pending = true;

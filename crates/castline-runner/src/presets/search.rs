@@ -45,6 +45,10 @@ pub struct Hit {
 /// Presets that fit, in the order of [`all`], with what is wrong with others.
 pub fn search(project: &Project, query: &Query) -> Result<(Vec<Hit>, Diagnostics), Trouble> {
     let (presets, found) = all(project);
+    Ok((search_in(project, presets, query)?, found))
+}
+
+fn search_in(project: &Project, presets: Vec<Arc<Preset>>, query: &Query) -> Result<Vec<Hit>, Trouble> {
     if let Some(task) = &query.task {
         known_task(task, &presets)?;
     }
@@ -53,16 +57,17 @@ pub fn search(project: &Project, query: &Query) -> Result<(Vec<Hit>, Diagnostics
     let mut hits = Vec::new();
     for preset in presets {
         let model = model_of(project, &preset);
-        let example = model.as_ref().and_then(|model| example_price(model));
-        let fits = says(&preset, model.as_deref(), &words)
-            && query.task.as_ref().is_none_or(|task| task_of(&preset, model.as_deref()) == Some(task))
-            && route.as_ref().is_none_or(|route| model.as_ref().is_some_and(|m| is_served(route, m)))
+        let model = model.as_ref().and_then(|preset| Called::of(preset));
+        let example = model.and_then(example_price);
+        let fits = says(&preset, model, &words)
+            && query.task.as_ref().is_none_or(|task| task_of(&preset, model) == Some(task))
+            && route.as_ref().is_none_or(|route| model.is_some_and(|model| is_served(route, model)))
             && query.max_price.is_none_or(|most| example.is_some_and(|price| price.max <= most));
         if fits {
             hits.push(Hit { preset, example });
         }
     }
-    Ok((hits, found))
+    Ok(hits)
 }
 
 /// That there is no such preset, with what may be meant.
@@ -72,7 +77,7 @@ pub fn unknown(project: &Project, name: &str) -> Trouble {
     let parts = name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
     let query = Query { words: parts.map(str::to_owned).collect(), ..Query::default() };
     let similar = || {
-        let (hits, _) = search(project, &query).ok().filter(|_| !query.words.is_empty())?;
+        let hits = search_in(project, presets, &query).ok().filter(|_| !query.words.is_empty())?;
         let names: Vec<_> = hits.iter().take(4).map(|hit| format!("`{}`", hit.preset.name)).collect();
         (!names.is_empty()).then(|| format!("with these words there is {}", names.join(", ")))
     };
@@ -106,7 +111,7 @@ fn route(project: &Project, name: &str) -> Result<Route, Trouble> {
 }
 
 /// True when this provider itself runs the model; the local tools run nowhere else.
-fn is_served(route: &Route, model: &Called) -> bool {
+fn is_served(route: &Route, model: Called<'_>) -> bool {
     let name = &*route.name.0;
     let Ok(reference) = model.body.model.value.parse::<ModelRef>() else { return false };
     if reference.owner == "std" || name == "std" {
@@ -120,32 +125,39 @@ fn is_served(route: &Route, model: &Called) -> bool {
 }
 
 /// A preset of a model, which may be what others are over.
-struct Called {
-    preset: Arc<Preset>,
-    body: ModelPreset,
+#[derive(Clone, Copy)]
+struct Called<'p> {
+    preset: &'p Preset,
+    body: &'p ModelPreset,
 }
 
-/// What a preset calls in the end.
-fn model_of(project: &Project, preset: &Arc<Preset>) -> Option<Box<Called>> {
+impl<'p> Called<'p> {
+    fn of(preset: &'p Preset) -> Option<Self> {
+        match &preset.body {
+            Body::Model(body) => Some(Self { preset, body }),
+            Body::Derived(_) => None,
+        }
+    }
+}
+
+/// The preset of the model that a preset calls in the end.
+fn model_of(project: &Project, preset: &Arc<Preset>) -> Option<Arc<Preset>> {
     const MOST_LAYERS: usize = 8;
     let mut preset = preset.clone();
     for _ in 0..MOST_LAYERS {
         match &preset.body {
-            Body::Model(body) => {
-                let body = (**body).clone();
-                return Some(Box::new(Called { preset, body }));
-            }
+            Body::Model(_) => return Some(preset),
             Body::Derived(derived) => preset = find(project, &derived.extends.value)?.0,
         }
     }
     None
 }
 
-fn task_of<'a>(preset: &'a Preset, model: Option<&'a Called>) -> Option<&'a String> {
+fn task_of<'a>(preset: &'a Preset, model: Option<Called<'a>>) -> Option<&'a String> {
     preset.task.as_ref().or_else(|| model?.preset.task.as_ref())
 }
 
-fn says(preset: &Preset, model: Option<&Called>, words: &[String]) -> bool {
+fn says(preset: &Preset, model: Option<Called<'_>>, words: &[String]) -> bool {
     let texts = [
         Some(preset.name.as_str()),
         preset.description.as_deref(),
@@ -157,7 +169,7 @@ fn says(preset: &Preset, model: Option<&Called>, words: &[String]) -> bool {
 }
 
 /// What the first example of a model costs by its preset; nothing for the local tools.
-fn example_price(model: &Called) -> Option<Estimate> {
+fn example_price(model: Called<'_>) -> Option<Estimate> {
     if model.body.model.value.starts_with("std/") {
         return Some(Estimate { min: MicroUsd::ZERO, max: MicroUsd::ZERO });
     }

@@ -1,6 +1,7 @@
 //! The line that keeps a re-rolled draw.
 
 use castline_core::Value;
+use castline_core::graph::{depth, own_name};
 use castline_core::plan::{Plan, Reroll};
 use castline_spec::Name;
 
@@ -13,8 +14,8 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
 
 fn line(plan: &Plan, reroll: &Reroll) -> String {
     let step = &plan.graph.steps[reroll.step].name;
-    let depth = step.as_str().matches('/').count();
-    if let Some(axis) = reroll.legs.keys().find(|axis| axis.as_str().matches('/').count() < depth) {
+    let calls = depth(step);
+    if let Some(axis) = reroll.legs.keys().find(|axis| depth(axis) < calls) {
         return format!(
             "the new draw of `{step}` cannot be kept for one `{axis}` alone: its workflow does not know that \
              axis; give the workflow an input for `draw`"
@@ -27,7 +28,7 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
         [] => format!("draw: \"{}\"", reroll.draw),
         all => format!("draw: \"{{{{ '{}' if {} else none }}}}\"", reroll.draw, all.join(" and ")),
     };
-    let place = match depth {
+    let place = match calls {
         0 => "write into the step".to_owned(),
         _ => format!(
             "for every call of `{}` write into its step",
@@ -44,7 +45,7 @@ fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
         let at = a.labels.iter().position(|l| l == label)?;
         a.values.get(at)
     });
-    let axis = axis.as_str().rsplit('/').next().unwrap_or_default();
+    let axis = own_name(axis);
     // A row is called by one of its cells.
     if let Some(Value::Map(row)) = found {
         let named = row.iter().find(|(_, cell)| match cell {

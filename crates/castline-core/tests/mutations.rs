@@ -253,7 +253,7 @@ fn catalog() -> Catalog {
         for caller in yaml_files("workflows") {
             let document = Source::new(name_of(&caller), "");
             let path = format!("./{}", source.name);
-            catalog.workflows.insert(Catalog::key(&document, &path), called.clone());
+            catalog.workflows.insert(catalog.key(&document, &path), called.clone());
         }
     }
     catalog

@@ -306,9 +306,10 @@ impl<'a> Loader<'a> {
             let message = format!("workflows call each other more than {MOST_CALLS} deep");
             self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
             let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
-                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Preset(text) | Uses::Path(text) => Some(self.catalog.key(&workflow.source, text)),
                 Uses::Model(_) => None,
             });
+            let uses: Vec<_> = uses.collect();
             self.catalog.broken.extend(uses);
             return;
         }

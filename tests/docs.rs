@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use castline_spec::{Code, Preset, Project, Source};
+use castline_spec::{Code, Library, Preset, Project, Source};
 use serde_json::Value;
 
 use common::{castline, copy};
@@ -141,6 +141,10 @@ fn every_preset_and_project_on_a_page_has_no_findings() {
         let (preset, found) = Preset::parse(&Source::new("preset.yaml", block.text.as_str()));
         assert!(preset.is_some() && found.list.is_empty(), "{}: {found:#?}", shown(page, block));
     });
+    each_block("yaml library", |page, block, _| {
+        let (library, found) = Library::parse(&Source::new("library.yaml", block.text.as_str()));
+        assert!(library.is_some() && found.list.is_empty(), "{}: {found:#?}", shown(page, block));
+    });
     each_block("yaml project", |page, block, _| {
         let (project, found) = Project::parse(&Source::new("castline.yaml", block.text.as_str()));
         assert!(project.is_some() && found.list.is_empty(), "{}: {found:#?}", shown(page, block));
@@ -149,7 +153,12 @@ fn every_preset_and_project_on_a_page_has_no_findings() {
 
 #[test]
 fn every_document_on_a_page_fits_the_schema_for_editors() {
-    for (words, document) in [("yaml", "workflow"), ("yaml preset", "preset"), ("yaml project", "project")] {
+    for (words, document) in [
+        ("yaml", "workflow"),
+        ("yaml preset", "preset"),
+        ("yaml project", "project"),
+        ("yaml library", "library"),
+    ] {
         let file = root().join(format!("docs/schemas/{document}.schema.json"));
         let schema = serde_json::from_str(&fs::read_to_string(file).expect("readable")).expect("JSON");
         let schema = jsonschema::draft202012::new(&schema).expect("a schema");

@@ -12,12 +12,17 @@ const MAP: &[(&str, &[&str])] = &[
     ("castline-core", &["castline-spec"]),
     ("castline-store", &["castline-core", "castline-spec"]),
     ("castline-provider", &["castline-core", "castline-spec"]),
-    ("castline-runner", &["castline-core", "castline-provider", "castline-spec", "castline-store"]),
+    ("castline-library", &["castline-spec"]),
+    (
+        "castline-runner",
+        &["castline-core", "castline-library", "castline-provider", "castline-spec", "castline-store"],
+    ),
     ("castline-server", &["castline-core", "castline-provider", "castline-spec"]),
     (
         "castline",
         &[
             "castline-core",
+            "castline-library",
             "castline-provider",
             "castline-runner",
             "castline-server",

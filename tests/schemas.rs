@@ -75,7 +75,7 @@ fn documents(folder: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn the_schemas_in_the_docs_are_fresh_and_valid() {
-    for document in ["workflow", "preset", "project"] {
+    for document in ["workflow", "preset", "project", "library"] {
         let printed = schema(&root(), &[document]);
         let file = root().join(format!("docs/schemas/{document}.schema.json"));
         if std::env::var_os("CASTLINE_ACCEPT").is_some() && std::env::var_os("CI").is_none() {
@@ -140,7 +140,14 @@ fn a_document_that_castline_refuses_by_its_keys_and_types_is_refused() {
                 "providers: { mine: { kind: other, base_url: http://x } }\n",
                 "when_lost: never\n",
                 "castline: one\n",
+                "libraries: { std: { path: ./x } }\n",
+                "libraries: { a: { path: ./x, git: ../y } }\n",
+                "libraries: { a: { path: ./x, rev: v1 } }\n",
             ],
+        ),
+        (
+            "library",
+            &["name: brand\n", "name: Brand\nversion: '1'\n", "name: a\nversion: '1'\nlicense: MIT\n"],
         ),
     ];
     for (document, texts) in wrong {

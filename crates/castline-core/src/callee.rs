@@ -33,15 +33,21 @@ pub struct Catalog {
     pub broken: BTreeSet<String>,
     /// The names of all presets, for hints.
     pub known: Vec<String>,
+    /// The library that a document is of, by the document's name. Others are the project's or
+    /// built in, and mean the same by a name.
+    pub homes: BTreeMap<Arc<str>, String>,
 }
 
 impl Catalog {
-    /// Under which key a preset is kept: its name, or for a path the document and the path.
-    pub fn key(document: &Source, uses: &str) -> String {
+    /// Under which key a preset is kept: its name, after that of the library in which it is meant;
+    /// or for a path the document and the path.
+    pub fn key(&self, document: &Source, uses: &str) -> String {
         if uses.starts_with("./") || uses.starts_with("../") {
-            format!("{}: {uses}", document.name)
-        } else {
-            uses.to_owned()
+            return format!("{}: {uses}", document.name);
+        }
+        match self.homes.get(&document.name) {
+            Some(library) => format!("{library}: {uses}"),
+            None => uses.to_owned(),
         }
     }
 }
@@ -190,7 +196,7 @@ impl<'a> Callees<'a> {
 
     /// The workflow that a document means, when it is none of a preset.
     pub fn workflow(&self, source: &Source, uses: &str) -> Option<Arc<Workflow>> {
-        self.catalog.workflows.get(&Catalog::key(source, uses)).cloned()
+        self.catalog.workflows.get(&self.catalog.key(source, uses)).cloned()
     }
 
     /// Begins with a workflow that another one calls. The documents on the way when it calls
@@ -255,7 +261,7 @@ impl<'a> Callees<'a> {
         templates: &mut Templates,
         found: &mut Diagnostics,
     ) -> Option<Arc<Callee>> {
-        let key = Catalog::key(source, uses);
+        let key = self.catalog.key(source, uses);
         if let Some(built) = self.built.get(&key) {
             return built.clone();
         }
@@ -311,7 +317,7 @@ impl<'a> Callees<'a> {
     }
 
     fn find(&self, uses: &str, source: &Source, span: Span, found: &mut Diagnostics) -> Option<Arc<Preset>> {
-        let key = Catalog::key(source, uses);
+        let key = self.catalog.key(source, uses);
         if let Some(preset) = self.catalog.found.get(&key) {
             return Some(preset.clone());
         }

@@ -173,8 +173,9 @@ impl<'a> Check<'a> {
 /// The catalog in which the preset is found by its name.
 fn with(catalog: &Catalog, preset: &Arc<Preset>) -> Catalog {
     let mut found = catalog.found.clone();
-    found.insert(preset.name.clone(), preset.clone());
-    Catalog { found, broken: catalog.broken.clone(), known: catalog.known.clone(), ..Catalog::default() }
+    found.insert(catalog.key(&preset.source, &preset.name), preset.clone());
+    let (broken, known) = (catalog.broken.clone(), catalog.known.clone());
+    Catalog { found, broken, known, homes: catalog.homes.clone(), ..Catalog::default() }
 }
 
 fn is_error(finding: &Diagnostic) -> bool {

@@ -242,7 +242,7 @@ fn catalog() -> Catalog {
         let path = format!("./presets/{}.yaml", preset.name);
         for workflow in yaml_files("workflows") {
             let document = Source::new(name_of(&workflow), "");
-            catalog.found.insert(Catalog::key(&document, &path), preset.clone());
+            catalog.found.insert(catalog.key(&document, &path), preset.clone());
         }
         catalog.known.push(preset.name.clone());
         catalog.found.insert(preset.name.clone(), preset);
@@ -253,7 +253,7 @@ fn catalog() -> Catalog {
         for caller in yaml_files("workflows") {
             let document = Source::new(name_of(&caller), "");
             let path = format!("./{}", source.name);
-            catalog.workflows.insert(Catalog::key(&document, &path), called.clone());
+            catalog.workflows.insert(catalog.key(&document, &path), called.clone());
         }
     }
     catalog

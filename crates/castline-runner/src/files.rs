@@ -11,8 +11,9 @@ use castline_spec::outside::DataFormat;
 use castline_spec::{Code, Source, Span};
 use castline_store::Store;
 
+use crate::libraries::root_of;
 use crate::listing;
-use crate::project::{Project, clean, parent, shown};
+use crate::project::{Project, absolute, clean, parent, shown};
 
 /// Texts that are read into templates are smaller.
 const MOST_TEXT: u64 = 1 << 20;
@@ -32,7 +33,7 @@ pub(crate) fn roots(from: &Origin, project: &Project) -> Option<Vec<PathBuf>> {
     match from {
         // What stands on the command line is the user's own word.
         Origin::CommandLine => None,
-        Origin::Document(_) => Some(vec![project.root.clone()]),
+        Origin::Document(name) => Some(vec![root_of(project, name)]),
         Origin::Given(name) => Some(vec![project.root.clone(), folder_of(name)]),
     }
 }
@@ -88,7 +89,7 @@ fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<File
     }
     let code = if file.want == Want::Artifact { Code::BadMedia } else { Code::Unreadable };
     if !roots.is_none_or(|roots| roots.iter().any(|root| is_inside(root, &path))) {
-        return Err(outside(code, &file.path, &file.from));
+        return Err(outside(code, &file.path, &file.from, project));
     }
     match file.want {
         Want::Text => text(&path, MOST_TEXT, "1 MiB").map(FileContent::Text),
@@ -100,8 +101,13 @@ fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<File
 }
 
 /// A path that leads where it may not.
-pub(crate) fn outside(code: Code, path: &str, from: &Origin) -> Broken {
+pub(crate) fn outside(code: Code, path: &str, from: &Origin, project: &Project) -> Broken {
+    let of_library = |name: &str| project.library_of(&absolute(Path::new(name))).is_some();
     let (message, hint) = match from {
+        Origin::Document(name) if of_library(name) => (
+            format!("names `{path}`, which is outside of the library's folder"),
+            "a library reads its own files; what is the project's is given to it as an input",
+        ),
         Origin::Given(name) => (
             format!("names `{path}`, which is outside of the project's folder and of that of `{name}`"),
             "copy it there, or give it on the command line",

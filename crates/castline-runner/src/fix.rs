@@ -133,7 +133,6 @@ fn depth(code: Code) -> usize {
         | Code::InvalidName
         | Code::InvalidValue
         | Code::NewerLanguage
-        | Code::NotYet
         | Code::TemplateSyntax => 1,
         _ => 2,
     }
@@ -289,7 +288,7 @@ fn is_still(path: &Path, text: &str) -> Result<(), String> {
 
 /// Puts another text in the place of a file, all of it or nothing; whoever reads sees the one or
 /// the other.
-fn replace(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), String> {
     replace_file(path, text).map_err(|e| format!("it cannot be written: {e}"))
 }
 

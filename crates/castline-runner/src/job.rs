@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use castline_core::bill::Bill;
 use castline_core::files::Files;
 use castline_core::forecast::{Answer, Fate, Forecast, Known};
 use castline_core::graph::{Graph, Proofs, own_name};
@@ -23,6 +24,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::files::{load_fetched, load_missing};
+use crate::libraries::Libraries;
 use crate::lock::Lock;
 use crate::project::{Project, read};
 use crate::providers;
@@ -139,6 +141,7 @@ impl Job {
             }
         }
         found.extend(crate::presets::unknown_prices(&project));
+        crate::libraries::without_fixes(&mut found, &project);
         settle(&mut found);
         Checked { project, found, proofs }
     }
@@ -478,11 +481,49 @@ fn settle(found: &mut Diagnostics) {
     found.sort();
 }
 
+/// What is found in a workflow with these libraries instead of those that the project has pinned,
+/// and what each of its steps would cost that is run; the latter as far as no input is needed.
+pub(crate) fn look_with(
+    source: &Source,
+    project: &Project,
+    libraries: Libraries,
+) -> (Diagnostics, BTreeMap<String, Bill>) {
+    let mut found = Diagnostics::default();
+    let Some(loaded) = load_with(source, project, libraries, &mut found) else {
+        return (found, BTreeMap::new());
+    };
+    let wishes = Wishes::default();
+    let Ok(routing) = providers::routing(project, &wishes) else { return (found, BTreeMap::new()) };
+    let (given, choices) =
+        (IndexMap::new(), choices(&loaded.graph, &wishes, "", project).unwrap_or_default());
+    let planned = loaded.plan(project, None, &given, &routing, &choices, Missing::Fine, &|_| {});
+    found.extend(planned.found);
+    let Some(plan) = planned.plan else { return (found, BTreeMap::new()) };
+    let forecast = unknown_forecast(&plan, project, None);
+    let bills = plan
+        .graph
+        .predicting()
+        .map(|(number, step)| (step.name.to_string(), Bill::of_steps(&forecast, |other| other == number)));
+    let bills = bills.collect();
+    found.extend(forecast.found);
+    settle(&mut found);
+    (found, bills)
+}
+
 fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<Loaded> {
+    load_with(source, project, Libraries::open(project), found)
+}
+
+fn load_with(
+    source: &Source,
+    project: &Project,
+    libraries: Libraries,
+    found: &mut Diagnostics,
+) -> Option<Loaded> {
     let (workflow, findings) = Workflow::parse(source);
     found.extend(findings);
     let workflow = workflow?;
-    let (catalog, findings) = crate::presets::catalog(project, &workflow);
+    let (catalog, findings) = crate::presets::catalog(project, &workflow, libraries);
     found.extend(findings);
     let (graph, findings) = Graph::check(&workflow, &catalog);
     found.extend(findings);
@@ -562,6 +603,11 @@ impl Loaded {
 
 /// What can be found about values before anything is known of earlier runs.
 fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) -> Diagnostics {
+    unknown_forecast(plan, project, store).found
+}
+
+/// What each leg would do if nothing was done before.
+fn unknown_forecast(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) -> Forecast {
     loop {
         let mut forecast = Forecast::new(plan.clone());
         loop {
@@ -573,7 +619,7 @@ fn without_ledger(plan: &Arc<Plan>, project: &Project, store: Option<&Store>) ->
         }
         if !load_missing(&plan.files, project, store) {
             forecast.found.condense();
-            return forecast.found;
+            return forecast;
         }
     }
 }

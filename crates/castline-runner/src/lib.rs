@@ -19,6 +19,8 @@ mod given;
 pub mod history;
 mod job;
 pub mod ledger;
+mod libraries;
+pub mod library;
 mod limiter;
 mod listing;
 mod local;

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use castline_core::ModelRef;
+use castline_library::Pin;
 use serde::{Deserialize, Serialize};
 
 use crate::project::Project;
@@ -26,11 +27,14 @@ pub struct Lock {
     /// The ids of versions, by `owner/name`.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
+    /// The libraries that the project needs, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: BTreeMap<String, Pin>,
 }
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { castline: LANGUAGE, models: BTreeMap::new() }
+        Self { castline: LANGUAGE, models: BTreeMap::new(), libraries: BTreeMap::new() }
     }
 }
 
@@ -46,6 +50,10 @@ impl Lock {
         let lock: Self = serde_yaml::from_str(&text).map_err(|error| unusable(&path, &error.to_string()))?;
         if lock.castline > LANGUAGE {
             return Err(unusable(&path, "it was written by a newer castline"));
+        }
+        // A name and a digest become a path.
+        if let Some(why) = lock.libraries.iter().find_map(|(name, pin)| pin.problem(name)) {
+            return Err(unusable(&path, &why));
         }
         Ok(lock)
     }
@@ -83,7 +91,7 @@ impl Lock {
     }
 
     /// Writes the whole file or nothing.
-    fn write(&self, project: &Project) -> Result<(), Trouble> {
+    pub(crate) fn write(&self, project: &Project) -> Result<(), Trouble> {
         let path = path(project);
         let failed = |error: &dyn std::fmt::Display| unusable(&path, &error.to_string());
         let text = serde_yaml::to_string(self).map_err(|error| failed(&error))?;

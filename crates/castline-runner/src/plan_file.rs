@@ -257,7 +257,7 @@ fn refused(from: &Path, workflow: &Path, moved: &[Moved]) -> Trouble {
 }
 
 /// A path as it is seen from a folder, with `/`; absolute where there is no way.
-fn seen_from(folder: &Path, path: &Path) -> String {
+pub(crate) fn seen_from(folder: &Path, path: &Path) -> String {
     let (folder, path) = (clean(folder), clean(path));
     let shared = folder.components().zip(path.components()).take_while(|(a, b)| a == b).count();
     let text = |parts: Vec<String>| if parts.is_empty() { ".".to_owned() } else { parts.join("/") };

@@ -14,13 +14,16 @@ use castline_spec::workflow::Uses;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflow};
 use include_dir::{Dir, include_dir};
 
+use crate::libraries::{Found, Libraries};
 use crate::project::{Project, clean, parent, read};
 
 mod check;
+mod of_library;
 mod search;
 
 pub(crate) use check::unknown_prices;
 pub use check::{Checked, check};
+pub(crate) use of_library::{OfLibrary, check_library};
 pub use search::{Hit, Query, search, unknown};
 
 /// What the names of built-in presets begin with in messages.
@@ -89,7 +92,10 @@ pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)>
     }
     let (preset, found) = match own_files(project).into_iter().find(|(own, _)| own == name) {
         Some((_, path)) => parse_file(&path),
-        None => built_in(name).map(|(_, preset, found)| (preset, found))?,
+        None => match built_in(name) {
+            Some((_, preset, found)) => (preset, found),
+            None => of_library::find(project, name)?,
+        },
     };
     preset.map(|p| (Arc::new(p), found))
 }
@@ -100,7 +106,8 @@ pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
     let mut presets = Vec::new();
     let own = own_files(project).into_iter().map(|(_, path)| parse_file(&path));
     let built_in = built_in_names().into_iter().filter_map(|name| built_in(&name)).map(|(_, p, f)| (p, f));
-    for (preset, findings) in own.chain(built_in) {
+    let of_libraries = of_library::all(project);
+    for (preset, findings) in own.chain(of_libraries).chain(built_in) {
         let broken = findings.has_errors();
         found.extend(findings);
         presets.extend(preset.filter(|_| !broken).map(Arc::new));
@@ -123,7 +130,8 @@ pub fn known(project: &Project) -> Vec<Known> {
         Some(preset) if !found.has_errors() => Known::new(uses, &preset),
         _ => Known { uses, description: None, input: None },
     };
-    own.chain(built_in).map(known).collect()
+    let of_libraries = of_library::named(project);
+    own.chain(of_libraries).chain(built_in).map(known).collect()
 }
 
 fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
@@ -134,11 +142,18 @@ fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
 }
 
 /// The presets and workflows that a workflow calls, and those that these extend and call.
-pub(crate) fn catalog(project: &Project, workflow: &Workflow) -> (Catalog, Diagnostics) {
-    let mut loader = Loader::new(project);
+pub(crate) fn catalog(
+    project: &Project,
+    workflow: &Workflow,
+    libraries: Libraries,
+) -> (Catalog, Diagnostics) {
+    let mut loader = Loader { libraries, ..Loader::new(project) };
+    if let Some(home) = loader.libraries.home_of(project, &workflow.source) {
+        loader.catalog.homes.insert(workflow.source.name.clone(), home);
+    }
     loader.shadows();
     loader.load_steps(workflow);
-    (loader.catalog, loader.found)
+    loader.finish()
 }
 
 /// What a step can call.
@@ -159,6 +174,7 @@ struct Loader<'a> {
     catalog: Catalog,
     seen: BTreeSet<String>,
     found: Diagnostics,
+    libraries: Libraries,
     /// How many workflows deep the document is.
     depth: usize,
 }
@@ -171,7 +187,22 @@ impl<'a> Loader<'a> {
         let own = own_files(project);
         let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
         let catalog = Catalog { known, ..Catalog::default() };
-        Self { project, own, catalog, seen: BTreeSet::new(), found: Diagnostics::default(), depth: 0 }
+        let libraries = Libraries::open(project);
+        Self {
+            project,
+            own,
+            catalog,
+            seen: BTreeSet::new(),
+            found: Diagnostics::default(),
+            libraries,
+            depth: 0,
+        }
+    }
+
+    /// Everything that was found.
+    fn finish(mut self) -> (Catalog, Diagnostics) {
+        self.found.extend(self.libraries.found);
+        (self.catalog, self.found)
     }
 
     /// A project cannot shadow a built-in name.
@@ -186,16 +217,14 @@ impl<'a> Loader<'a> {
     }
 
     fn load(&mut self, source: &Source, uses: &str, span: Span) {
-        let key = Catalog::key(source, uses);
+        let key = self.catalog.key(source, uses);
         if !self.seen.insert(key.clone()) {
             return;
         }
         let parsed = if uses.starts_with("./") || uses.starts_with("../") {
             Some(self.at_path(source, uses, span))
-        } else if let Some((_, path)) = self.own.iter().find(|(own, _)| own == uses) {
-            Some(Document::of_preset(parse_file(path)))
         } else {
-            built_in(uses).map(|(_, preset, found)| Document::of_preset((preset, found)))
+            self.named(source, uses)
         };
         let Some((document, findings)) = parsed else { return };
         let broken = findings.has_errors();
@@ -215,15 +244,72 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// By a name: in a library its own documents, then what is built in, then the libraries that
+    /// it names; elsewhere the project's.
+    fn named(&mut self, source: &Source, uses: &str) -> Option<(Option<Document>, Diagnostics)> {
+        let built_in = || built_in(uses).map(|(_, preset, found)| Document::of_preset((preset, found)));
+        if let Some(home) = self.catalog.homes.get(&source.name).cloned() {
+            let own = self.libraries.get(&home).and_then(|library| library.find(uses));
+            return match own {
+                Some(found) => Some(self.of_library(&home, uses, &found)),
+                None => built_in().or_else(|| self.in_library(uses, Some(&home))),
+            };
+        }
+        match self.own.iter().find(|(own, _)| own == uses) {
+            Some((_, path)) => Some(Document::of_preset(parse_file(path))),
+            None => built_in().or_else(|| self.in_library(uses, None)),
+        }
+    }
+
+    /// `library/name`, where the project or the library `home` names that library.
+    fn in_library(&mut self, uses: &str, home: Option<&str>) -> Option<(Option<Document>, Diagnostics)> {
+        let (library, name) = uses.split_once('/')?;
+        if !self.libraries.is_named(library, home) {
+            return None;
+        }
+        let Some(opened) = self.libraries.reach(library, home) else {
+            // What is wrong with it is said where it is named.
+            return Some((None, Diagnostics::default()));
+        };
+        let Some(found) = opened.find(name) else {
+            self.catalog.known.extend(opened.names().map(|name| format!("{library}/{name}")));
+            return None;
+        };
+        Some(self.of_library(library, name, &found))
+    }
+
+    fn of_library(&mut self, library: &str, name: &str, found: &Found) -> (Option<Document>, Diagnostics) {
+        let (Found::Preset(source) | Found::Workflow(source)) = found;
+        self.catalog.homes.insert(source.name.clone(), library.to_owned());
+        let (document, mut findings) = match found {
+            Found::Preset(source) => {
+                let (preset, found) = Preset::parse(source);
+                let full = format!("{library}/{name}");
+                Document::of_preset((preset.map(|preset| Preset { name: full, ..preset }), found))
+            }
+            Found::Workflow(source) => {
+                let (workflow, found) = Workflow::parse(source);
+                (workflow.map(|workflow| Document::Workflow(Arc::new(workflow))), found)
+            }
+        };
+        if built_in_text(name).is_some() {
+            let message = format!("`{library}/{name}` has the name of a built-in preset");
+            let finding = Diagnostic::of_file(Code::InvalidName, source, message);
+            findings.push(finding.hint("its author has to give it another name"));
+        }
+        (document, findings)
+    }
+
     /// What the steps of a workflow call.
     fn load_steps(&mut self, workflow: &Workflow) {
         if self.depth > MOST_CALLS {
             let message = format!("workflows call each other more than {MOST_CALLS} deep");
             self.found.push(Diagnostic::of_file(Code::InvalidValue, &workflow.source, message));
             let uses = workflow.steps.values().filter_map(|step| match &step.uses.value {
-                Uses::Preset(text) | Uses::Path(text) => Some(Catalog::key(&workflow.source, text)),
+                Uses::Preset(text) | Uses::Path(text) => Some(self.catalog.key(&workflow.source, text)),
                 Uses::Model(_) => None,
             });
+            let uses: Vec<_> = uses.collect();
             self.catalog.broken.extend(uses);
             return;
         }
@@ -237,15 +323,30 @@ impl<'a> Loader<'a> {
         self.depth -= 1;
     }
 
-    fn at_path(&self, source: &Source, uses: &str, span: Span) -> (Option<Document>, Diagnostics) {
+    fn at_path(&mut self, source: &Source, uses: &str, span: Span) -> (Option<Document>, Diagnostics) {
         let one = |finding| (None, Diagnostics { list: vec![finding] });
         let error = |code, message: String| Diagnostic::error(code, source, span, message);
         let path = shortest(&parent(Path::new(&*source.name)).join(uses));
-        if !crate::files::is_inside(&self.project.root, &path) {
-            let message = format!("`{uses}` is outside of the project's folder");
-            return one(error(Code::InvalidPath, message));
+        let home = self.catalog.homes.get(&source.name).cloned();
+        let library = home.as_ref().and_then(|home| self.libraries.get(home));
+        let root = library.as_ref().map_or(self.project.root.as_path(), |library| library.folder());
+        if !crate::files::is_inside(root, &path) {
+            let whose = if library.is_some() { "the library's folder" } else { "the project's folder" };
+            return one(error(Code::InvalidPath, format!("`{uses}` is outside of {whose}")));
         }
-        match read(&path) {
+        if library.is_none() && self.project.library_of(&crate::project::absolute(&path)).is_some() {
+            let message = format!("`{uses}` is a file of a library");
+            return one(error(Code::InvalidPath, message).hint("use it by its name: `library/preset`"));
+        }
+        let text = match &library {
+            // As it was when it was compared with what is pinned.
+            Some(library) => library.source_at(&path).map_or_else(|| read(&path), Ok),
+            None => read(&path),
+        };
+        if let (Some(home), Ok(text)) = (&home, &text) {
+            self.catalog.homes.insert(text.name.clone(), home.clone());
+        }
+        match text {
             Ok(text) if is_workflow(&text) => {
                 let (workflow, found) = Workflow::parse(&text);
                 (workflow.map(|workflow| Document::Workflow(Arc::new(workflow))), found)

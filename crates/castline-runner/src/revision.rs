@@ -17,7 +17,7 @@ use castline_core::Digest;
 use castline_spec::Diagnostics;
 use tempfile::TempDir;
 
-use crate::project::{FILE as PROJECT_FILE, absolute, clean, parent, shown};
+use crate::project::{FILE as PROJECT_FILE, Project, absolute, clean, parent, shown};
 use crate::trouble::Trouble;
 
 /// What may be a document, or a text that one names.
@@ -145,15 +145,32 @@ impl Revision {
             Path::new(path).extension().and_then(OsStr::to_str).is_some_and(|e| TEXTS.contains(&e))
         };
         let texts = self.files.iter().filter(|(path, blob)| {
-            Path::new(path).starts_with(below) && is_text(path) && blob.bytes <= MOST_TEXT
+            let vendored = Path::new(path).starts_with(below.join("vendor"));
+            Path::new(path).starts_with(below) && (is_text(path) || vendored) && blob.bytes <= MOST_TEXT
         });
         for (path, _) in texts {
             self.put(path).map_err(|e| cannot_keep(&e))?;
         }
         self.put(&self.workflow).map_err(|e| cannot_keep(&e))?;
+        self.share_libraries(below).map_err(|e| cannot_keep(&e))?;
         if root.is_none() {
             std::fs::write(self.place.join(below).join(PROJECT_FILE), "").map_err(|e| cannot_keep(&e))?;
         }
+        Ok(())
+    }
+
+    /// The libraries of then are found by their digests where those of now are.
+    fn share_libraries(&self, project: &Path) -> std::io::Result<()> {
+        let (now, _) = Project::near(&self.top.join(&self.workflow));
+        let (then, _) = Project::near(&self.place.join(&self.workflow));
+        let (now, then) = (now.store().join("libraries"), then.store().join("libraries"));
+        let own = then.starts_with(self.place.join(project));
+        if !own || then.exists() || !now.is_dir() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(parent(&then))?;
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(now, then)?;
         Ok(())
     }
 

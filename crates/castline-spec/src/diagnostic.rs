@@ -43,7 +43,6 @@ codes! {
     InvalidValue = "invalid-value", "A value that the key cannot take.";
     YamlTrap = "yaml-trap", "YAML reads this otherwise than it looks.";
     NewerLanguage = "newer-language", "The document is of a later castline language.";
-    NotYet = "not-yet", "The key or value belongs to a later version of castline.";
     // Templates
     TemplateSyntax = "template-syntax", "The template cannot be parsed.";
     UnknownFilter = "unknown-filter", "A filter, test or function that castline does not have.";
@@ -84,6 +83,8 @@ codes! {
     SaveCollision = "save-collision", "Two files would be saved under one name.";
     InvalidPath = "invalid-path", "A path that leaves its root or cannot be a file name.";
     NotServed = "not-served", "The provider does not serve this preset.";
+    UnlockedLibrary = "unlocked-library", "A library that `castline.lock` does not pin.";
+    UnusableLibrary = "unusable-library", "A library that is missing, changed or broken.";
     Unused = "unused", "Nothing uses this.";
 }
 

@@ -79,10 +79,6 @@ impl<'a> Reader<'a> {
         Diagnostic::error(code, self.source, span, message)
     }
 
-    pub fn not_yet(&mut self, span: Span, message: &str) {
-        self.push(self.error(Code::NotYet, span, message));
-    }
-
     /// Says that a value has the wrong type, unless something was said about it before.
     pub fn wrong_type(&mut self, node: &Node, what: &str, takes: &str) {
         if node.kind != NodeKind::Broken {

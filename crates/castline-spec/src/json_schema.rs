@@ -1,7 +1,7 @@
-//! JSON Schemas of the three documents, for editors.
+//! JSON Schemas of the documents, for editors.
 //!
 //! The structs here mirror the documents for `schemars` alone; nothing is ever read into them.
-//! Reading, with its findings, is the work of `workflow`, `preset` and `project`, and a test holds
+//! Reading, with its findings, is the work of `workflow`, `preset`, `project` and `library`, and a test holds
 //! the keys equal. What only reading can know (templates, references) no schema says.
 //!
 //! Start reading at [`workflow`]; [`workflow_with`] knows the presets besides.
@@ -32,6 +32,11 @@ pub fn preset() -> Value {
 /// The schema of a project.
 pub fn project() -> Value {
     schema_of::<Project>()
+}
+
+/// The schema of a library's document.
+pub fn library() -> Value {
+    schema_of::<Library>()
 }
 
 fn schema_of<T: JsonSchema>() -> Value {
@@ -413,8 +418,9 @@ struct Project {
     provider: Option<String>,
     /// Providers of your own.
     providers: Option<BTreeMap<String, Provider>>,
-    /// Libraries of presets. Of a later version of castline.
-    libraries: Option<BTreeMap<String, Value>>,
+    /// Libraries of presets and workflows, by the names that they give themselves.
+    #[schemars(extend("propertyNames" = library_names()))]
+    libraries: Option<BTreeMap<String, Place>>,
     /// What a run may cost and how much it may do at once.
     limits: Option<Limits>,
     /// Your own prices, by preset or model; they win over a preset's.
@@ -427,6 +433,46 @@ struct Project {
     store: Option<String>,
     /// What to do about a create of which nobody can tell whether it was received; `ask` when absent.
     when_lost: Option<WhenLost>,
+}
+
+/// A library: presets and workflows that others use by its name.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Library {
+    /// The version of the language; 1 when absent.
+    #[schemars(range(min = 1, max = 1))]
+    castline: Option<u32>,
+    /// What its presets and workflows are called by: `name/preset`.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_.-]*$"))]
+    name: String,
+    /// Its version, for people.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._+-]+$"))]
+    version: String,
+    /// What it is for, for people.
+    description: Option<String>,
+    /// The licence of its files, for people.
+    licence: Option<String>,
+    /// Libraries that its own documents use.
+    #[schemars(extend("propertyNames" = library_names()))]
+    libraries: Option<BTreeMap<String, Place>>,
+}
+
+/// Where a library comes from: one of `path`, `git` and `oci`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [{"required": ["path"]}, {"required": ["git"]}, {"required": ["oci"]}]))]
+#[schemars(extend("dependentRequired" = {"rev": ["git"], "folder": ["git"]}))]
+struct Place {
+    /// A folder, relative to this document.
+    #[schemars(regex(pattern = r"^(\./|\.\./|/)"))]
+    path: Option<String>,
+    /// A git repository: `https://`, `ssh://`, `file://`, `user@host:path` or a path.
+    git: Option<String>,
+    /// A tag, a branch or a commit of it.
+    rev: Option<String>,
+    /// A folder in it.
+    folder: Option<String>,
+    /// A registry: `host/name:tag` or `host/name@sha256:...`.
+    oci: Option<String>,
 }
 
 /// A provider of your own.
@@ -584,6 +630,10 @@ fn names() -> Value {
     json!({ "pattern": "^[a-z][a-z0-9_]*$" })
 }
 
+fn library_names() -> Value {
+    json!({ "pattern": "^[a-z0-9][a-z0-9_.-]*$", "not": { "enum": ["std", "model"] } })
+}
+
 fn one_of(words: &[&str]) -> Value {
     json!({ "enum": words })
 }
@@ -593,7 +643,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{preset, project, workflow};
+    use crate::{library, preset, project, workflow};
 
     fn keys(schema: &Value, name: Option<&str>) -> BTreeSet<String> {
         let schema = name.map_or(schema, |name| &schema["$defs"][name]);
@@ -602,7 +652,8 @@ mod tests {
 
     #[test]
     fn the_schemas_have_the_keys_that_are_read() {
-        let (flow, pre, pro) = (super::workflow(), super::preset(), super::project());
+        let (flow, pre) = (super::workflow(), super::preset());
+        let (pro, lib) = (super::project(), super::library());
         let table: &[(&Value, Option<&str>, &[&str])] = &[
             (&flow, None, workflow::KEYS),
             (&flow, Some("Step"), workflow::STEP_KEYS),
@@ -618,6 +669,8 @@ mod tests {
             (&pro, Some("Provider"), project::PROVIDER_KEYS),
             (&pro, Some("Limits"), project::LIMITS_KEYS),
             (&pro, Some("Sandbox"), project::SANDBOX_KEYS),
+            (&pro, Some("Place"), library::PLACE_KEYS),
+            (&lib, None, library::KEYS),
         ];
         for (schema, name, read) in table {
             let read: BTreeSet<String> = read.iter().map(ToString::to_string).collect();
@@ -627,7 +680,7 @@ mod tests {
 
     #[test]
     fn every_key_has_a_description() {
-        for schema in [super::workflow(), super::preset(), super::project()] {
+        for schema in [super::workflow(), super::preset(), super::project(), super::library()] {
             let described = schema["properties"].as_object().unwrap().iter();
             described.for_each(|(key, value)| assert!(value["description"].is_string(), "{key} {value}"));
         }

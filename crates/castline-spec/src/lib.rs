@@ -2,7 +2,7 @@
 //! diagnostics that speak of them.
 //!
 //! The way of the data is text, [`raw::Node`] (YAML with a span for every value), then a
-//! [`Workflow`], [`Preset`] or [`Project`], each free of the former's doubts. Everything
+//! [`Workflow`], [`Preset`], [`Project`] or [`Library`], each free of the former's doubts. Everything
 //! here is pure: no files, no clocks, no other crate of castline.
 //!
 //! Start reading at [`Workflow::parse`].
@@ -10,6 +10,7 @@
 pub mod diagnostic;
 mod document;
 pub mod json_schema;
+pub mod library;
 pub mod name;
 pub mod outside;
 pub mod preset;
@@ -21,6 +22,7 @@ pub mod template;
 pub mod workflow;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Fix, Label, Severity};
+pub use library::Library;
 pub use name::Name;
 pub use preset::Preset;
 pub use project::Project;

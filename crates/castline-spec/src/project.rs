@@ -10,7 +10,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostics};
-use crate::document::{Fields, Reader};
+use crate::document::Reader;
+use crate::library::Wanted;
 use crate::preset::PriceRule;
 use crate::raw::{Key, Node};
 use crate::span::{Source, Span, Spanned};
@@ -65,6 +66,8 @@ pub struct Project {
     pub provider: Option<Spanned<String>>,
     /// `providers`.
     pub providers: IndexMap<String, Provider>,
+    /// `libraries`, by name.
+    pub libraries: IndexMap<String, Wanted>,
     /// `limits`.
     pub limits: Limits,
     /// `out`: the folder of outputs, relative to the project; default `out`.
@@ -163,13 +166,13 @@ impl Reader<'_> {
     fn project(&mut self, root: &Node) -> Option<Project> {
         let fields = self.fields(root, "a project", KEYS)?;
         self.language(&fields);
-        self.later(&fields, "libraries");
         let lost = &[("retry", true), ("ask", false)];
         let lost = fields.get("when_lost").and_then(|node| self.choice(node, "`when_lost`", lost));
         Some(Project {
             source: self.source.clone(),
             provider: fields.get("provider").and_then(|node| self.spanned(node, "`provider`")),
             providers: fields.get("providers").map(|node| self.providers(node)).unwrap_or_default(),
+            libraries: fields.get("libraries").map(|node| self.libraries(node)).unwrap_or_default(),
             limits: fields.get("limits").map(|node| self.limits(node)).unwrap_or_default(),
             out: fields.get("out").and_then(|node| self.spanned(node, "`out`")),
             store: fields.get("store").and_then(|node| self.spanned(node, "`store`")),
@@ -177,13 +180,6 @@ impl Reader<'_> {
             sandbox: fields.get("sandbox").map(|node| self.sandbox(node)).unwrap_or_default(),
             retry_lost: lost.unwrap_or(false),
         })
-    }
-
-    /// A key that is known and does nothing yet.
-    fn later(&mut self, fields: &Fields<'_>, name: &str) {
-        if let Some((key, _)) = fields.entry(name) {
-            self.not_yet(key.span, &format!("`{name}` belongs to a later version of castline"));
-        }
     }
 
     fn providers(&mut self, node: &Node) -> IndexMap<String, Provider> {

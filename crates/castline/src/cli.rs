@@ -15,6 +15,10 @@ use jiff::SignedDuration;
 pub(crate) use self::preset::{Order, Predict, Preset, PresetCheck, PresetList};
 use crate::screen::Color;
 
+pub(crate) mod library;
+
+pub(crate) use library::Library;
+
 /// Runs pipelines of model predictions from one YAML file: checked before they cost, never paid twice.
 #[derive(Debug, Parser)]
 #[command(
@@ -68,6 +72,9 @@ pub(crate) enum Command {
     /// Show and check the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
+    /// Use presets and workflows that others share, and share your own
+    #[command(subcommand)]
+    Library(Library),
     /// Begin a project
     Init(Init),
     /// Print the page of an error code
@@ -545,6 +552,8 @@ pub(crate) enum Document {
     Preset,
     /// `castline.yaml`.
     Project,
+    /// `library.yaml`.
+    Library,
 }
 
 /// `castline trust`
@@ -764,7 +773,6 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 const LATER: &[(&str, &str)] = &[
     ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
-    ("library", "put presets into the project's folder `presets`"),
     ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
     ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),

@@ -11,6 +11,7 @@ mod gc;
 mod graph;
 mod init;
 mod ledger;
+mod library;
 mod plan;
 mod predict;
 mod preset;
@@ -46,6 +47,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Cost(flags) => cost::cost(&flags),
         Command::Ledger(flags) => ledger::ledger(&flags),
         Command::Preset(flags) => preset::preset(&flags),
+        Command::Library(flags) => library::library(&flags),
         Command::Init(flags) => init::init(&flags.dir),
         Command::Explain(flags) => explain::explain(&flags),
         Command::Schema(flags) => schema::schema(&flags),

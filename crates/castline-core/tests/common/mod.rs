@@ -63,7 +63,7 @@ pub fn check_calling(text: &str, called: &str) -> (Option<Graph>, Diagnostics) {
     let presets = catalog();
     let catalog = Catalog {
         found: presets.found.clone(),
-        workflows: [(Catalog::key(&workflow.source, "./called.yaml"), called)].into(),
+        workflows: [(presets.key(&workflow.source, "./called.yaml"), called)].into(),
         known: presets.known.clone(),
         ..Catalog::default()
     };

@@ -91,28 +91,36 @@ fn check_file(path: &Path, project: &Project) -> Diagnostics {
     let (preset, mut found) = parse_file(path);
     if let Some(preset) = preset {
         found.extend(name_of_file(&preset, path, project));
-        found.extend(check_parsed(preset, &found, project));
+        found.extend(check_parsed(preset, &found, project, None));
     }
     found
 }
 
 fn check_built_in(name: &str, project: &Project) -> Diagnostics {
     let Some((_, Some(preset), mut found)) = built_in(name) else { return Diagnostics::default() };
-    found.extend(check_parsed(preset, &found, project));
+    found.extend(check_parsed(preset, &found, project, None));
     found
 }
 
-fn check_parsed(preset: Preset, parsed: &Diagnostics, project: &Project) -> Diagnostics {
+pub(super) fn check_parsed(
+    preset: Preset,
+    parsed: &Diagnostics,
+    project: &Project,
+    home: Option<&str>,
+) -> Diagnostics {
     // Where a schema was not understood the rest would only repeat that.
     if parsed.list.iter().any(|f| f.code == Code::InvalidSchema && f.severity == Severity::Error) {
         return Diagnostics::default();
     }
-    let preset = Arc::new(preset);
     let mut loader = Loader::new(project);
+    if let Some(home) = home {
+        loader.catalog.homes.insert(preset.source.name.clone(), home.to_owned());
+    }
+    let preset = Arc::new(preset);
     if let Body::Derived(derived) = &preset.body {
         loader.load(&preset.source, &derived.extends.value, derived.extends.span);
     }
-    let (catalog, mut found) = (loader.catalog, loader.found);
+    let (catalog, mut found) = loader.finish();
     found.extend(tool(&preset));
     let files = Arc::new(Files::default());
     loop {
@@ -182,6 +190,7 @@ pub(crate) fn unknown_prices(project: &Project) -> Diagnostics {
         return found;
     };
     let mut names: BTreeSet<String> = own_files(project).into_iter().map(|(name, _)| name).collect();
+    names.extend(super::of_library::named(project).flat_map(|(uses, _)| uses));
     names.extend(built_in_names());
     let unknown: Vec<&String> =
         document.prices.keys().filter(|key| !names.contains(*key) && !is_other_form(key)).collect();

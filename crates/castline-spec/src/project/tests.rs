@@ -56,7 +56,6 @@ fn each_mistake_is_one_finding() {
     let texts = [
         "provder: x",
         "provider: [x]",
-        "libraries: {a: {path: ../b}}",
         "when_lost: never",
         "providers: {replicate: {kind: cog, base_url: http://x}}",
         "providers: {My Own: {kind: cog, base_url: http://x}}",
@@ -79,8 +78,6 @@ fn each_mistake_is_one_finding() {
       fix 1:1-8: provder -> provider
     --- provider: [x]
     error[wrong-type] 1:11-14 <[x]>: `provider` takes text, not a list
-    --- libraries: {a: {path: ../b}}
-    error[not-yet] 1:1-10 <libraries>: `libraries` belongs to a later version of castline
     --- when_lost: never
     error[invalid-value] 1:12-17 <never>: `when_lost` cannot be `never`
       hint: known: `retry`, `ask`

@@ -84,7 +84,7 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunReco
     let lines = talk.events.as_deref().map(Lines::open).transpose()?;
     let (listener, reporters) = begin(terminal(&project, forecast), lines);
     let (interrupt, signal) = signals::listen();
-    let record = job.run(listener, interrupt).await;
+    let record = Box::pin(job.run(listener, interrupt)).await;
     let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
     let record = record.inspect_err(|_| screen::set_progress(None))?;
     finish(talk, &record, &project, &folder, &mut terminal)?;

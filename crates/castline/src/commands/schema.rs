@@ -26,6 +26,7 @@ pub(crate) fn schema(flags: &Schema) -> Result<Exit, Trouble> {
         (Document::Workflow, false) => json_schema::workflow(),
         (Document::Preset, false) => json_schema::preset(),
         (Document::Project, false) => json_schema::project(),
+        (Document::Library, false) => json_schema::library(),
     })?;
     Ok(Exit::Done)
 }

@@ -31,7 +31,7 @@ fn only_one(root: &Path) -> Result<PathBuf, Trouble> {
 }
 
 /// Every workflow directly in a project's folder or in its `workflows`.
-fn workflows(root: &Path) -> Vec<PathBuf> {
+pub(super) fn workflows(root: &Path) -> Vec<PathBuf> {
     let files =
         |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> =

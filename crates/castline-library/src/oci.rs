@@ -1,0 +1,163 @@
+//! Libraries in OCI registries: a manifest that names one layer, the packed library.
+//!
+//! Whatever comes is compared with the digest that names it before it is looked at, and is read
+//! no further than a library can be large.
+//!
+//! Start reading at [`Registry::pull`] and [`Registry::push`].
+
+mod credentials;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use castline_spec::Library;
+use castline_spec::library::{OciPlace, OciVersion};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use serde::{Deserialize, Serialize};
+
+use crate::archive;
+use crate::error::LibraryError;
+use crate::tree::{MOST_TOTAL, Tree, digest_of};
+
+pub use wire::Registry;
+use wire::Scope;
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.castline.library.config.v1+json";
+const LAYER: &str = "application/vnd.castline.library.v1.tar+gzip";
+/// Most bytes of a manifest.
+const MOST_MANIFEST: u64 = 1 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    schema_version: u32,
+    #[serde(default)]
+    media_type: String,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+}
+
+impl Descriptor {
+    fn of(media_type: &str, bytes: &[u8]) -> Self {
+        Self { media_type: media_type.to_owned(), digest: digest_of(bytes), size: bytes.len() as u64 }
+    }
+}
+
+impl Registry {
+    /// Fetches a library. Returns its files and the digest of its manifest.
+    pub async fn pull(&self, place: &OciPlace) -> Result<(Tree, String), LibraryError> {
+        let what = place.to_string();
+        let path = format!("manifests/{}", place.reference());
+        let request = self.request(place, Method::GET, &path)?.header(ACCEPT, MANIFEST);
+        let answer = self.send(place, request, Scope::Pull).await?;
+        let bytes = answer.bytes(MOST_MANIFEST).await?;
+        let digest = digest_of(&bytes);
+        if let OciVersion::Digest(pinned) = &place.version {
+            same(&format!("the manifest of {what}"), pinned, &digest)?;
+        }
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|e| LibraryError::fetch(&what, format!("its manifest cannot be read: {e}")))?;
+        let [layer] = &manifest.layers[..] else {
+            let why = format!("it has {} layers, and a library has one", manifest.layers.len());
+            return Err(LibraryError::fetch(&what, why));
+        };
+        if layer.media_type != LAYER {
+            let why =
+                format!("it is no library of castline but {}", crate::tree::printable(&layer.media_type));
+            return Err(LibraryError::fetch(&what, why));
+        }
+        if !castline_spec::library::is_digest(&layer.digest) {
+            return Err(LibraryError::fetch(&what, "its manifest names no digest of sha256"));
+        }
+        if layer.size > MOST_TOTAL {
+            return Err(LibraryError::fetch(&what, "it is larger than 64 MiB"));
+        }
+        let request = self.request(place, Method::GET, &format!("blobs/{}", layer.digest))?;
+        let archive = self.send(place, request, Scope::Pull).await?.bytes(layer.size).await?;
+        same(&format!("the archive of {what}"), &layer.digest, &digest_of(&archive))?;
+        let tree = archive::unpack(&archive, &what)?;
+        Ok((tree, digest))
+    }
+
+    /// Puts a library into a registry. Returns the digest of its manifest, which names it for ever.
+    pub async fn push(
+        &self,
+        place: &OciPlace,
+        tree: &Tree,
+        library: &Library,
+    ) -> Result<String, LibraryError> {
+        let what = place.to_string();
+        let archive = archive::pack(tree).map_err(LibraryError::disk(format!("{what} cannot be packed")))?;
+        let config = serde_json::json!({ "name": *library.name, "version": *library.version }).to_string();
+        let annotation = |name: &str, value: Option<&String>| {
+            value.map(|value| (format!("org.opencontainers.image.{name}"), value.clone()))
+        };
+        let annotations = [
+            annotation("title", Some(&library.name.value)),
+            annotation("version", Some(&library.version.value)),
+            annotation("description", library.description.as_ref()),
+            annotation("licenses", library.licence.as_ref()),
+        ];
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: MANIFEST.to_owned(),
+            config: Descriptor::of(CONFIG, config.as_bytes()),
+            layers: vec![Descriptor::of(LAYER, &archive)],
+            annotations: annotations.into_iter().flatten().collect(),
+        };
+        let bytes = serde_json::to_vec(&manifest).expect("a manifest is plain data");
+        let digest = digest_of(&bytes);
+        if let OciVersion::Digest(wanted) = &place.version {
+            same(&what, wanted, &digest)?;
+        }
+        self.upload(place, config.into_bytes()).await?;
+        self.upload(place, archive).await?;
+        let request = self.request(place, Method::PUT, &format!("manifests/{}", place.reference()))?;
+        let request = request.header(CONTENT_TYPE, MANIFEST).body(bytes);
+        self.send(place, request, Scope::Push).await?;
+        Ok(digest)
+    }
+
+    /// A blob, unless the registry has it.
+    async fn upload(&self, place: &OciPlace, bytes: Vec<u8>) -> Result<(), LibraryError> {
+        let digest = digest_of(&bytes);
+        let head = self.request(place, Method::HEAD, &format!("blobs/{digest}"))?;
+        if self.send_for(place, head, Scope::Push).await?.is_success() {
+            return Ok(());
+        }
+        let begin = self.request(place, Method::POST, "blobs/uploads/")?.body(Vec::new());
+        let begun = self.send(place, begin, Scope::Push).await?;
+        let request = self.put_upload(place, &begun, &digest)?;
+        let request = request.header(CONTENT_TYPE, "application/octet-stream").body(bytes);
+        self.send(place, request, Scope::Push).await.map(drop)
+    }
+}
+
+/// Refuses what is not what its digest says.
+fn same(what: &str, pinned: &str, found: &str) -> Result<(), LibraryError> {
+    match pinned == found {
+        true => Ok(()),
+        false => Err(LibraryError::Changed {
+            what: what.to_owned(),
+            pinned: pinned.to_owned(),
+            found: found.to_owned(),
+        }),
+    }
+}
+
+/// An archive as a file, as `library pack` writes it.
+pub fn pack(tree: &Tree) -> std::io::Result<Vec<u8>> {
+    archive::pack(tree)
+}

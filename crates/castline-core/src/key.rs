@@ -46,8 +46,7 @@ impl Ingredients<'_> {
 
     /// The canonical form (RFC 8785) of the ingredients as one map.
     fn canonical(&self) -> Vec<u8> {
-        let mut ingredients = Vec::new();
-        ingredients.reserve(self.input.len() + 5);
+        let mut ingredients = Vec::with_capacity(self.input.len() + 5);
         walk(self, &mut |path, ingredient| ingredients.push((path, ingredient)));
         let mut to = Vec::with_capacity(512);
         canonical::map(&mut to, ingredients, |to, ingredient| ingredient.write(to));
@@ -133,7 +132,7 @@ impl Ingredient<'_> {
     fn write(&self, to: &mut Vec<u8>) {
         match self {
             Self::Format(format) => {
-                canonical::tagged(to, "number", |to| canonical::number(to, &(*format).into()))
+                canonical::tagged(to, "number", |to| canonical::number(to, &(*format).into()));
             }
             Self::Text(text) => canonical::tagged(to, "string", |to| canonical::text(to, text)),
             Self::Value(value) => canonical::value(to, value),

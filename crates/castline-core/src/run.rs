@@ -39,7 +39,7 @@ pub enum Input {
     /// A leg's prediction said how far it is.
     Progress(LegId, String, Option<f64>),
     /// A leg's prediction ended.
-    Ended(LegId, Box<Outcome>),
+    Ended(LegId, Outcome),
     /// The user asked to stop: no new creates, what runs is awaited.
     Interrupt,
     /// Somebody canceled the run: no new creates, and what runs is stopped where it can be.
@@ -232,7 +232,7 @@ impl Run {
                 let leg = self.leg_ref(leg);
                 decision.events.push(Event::LegProgress { leg, status, fraction });
             }
-            Input::Ended(leg, outcome) => self.ended(leg, *outcome, now, &mut decision),
+            Input::Ended(leg, outcome) => self.ended(leg, outcome, now, &mut decision),
             Input::Interrupt => {
                 self.stopping = true;
                 self.interrupted = true;

@@ -423,7 +423,10 @@ fn there(store: Option<&Store>, briefs: &[Option<Brief>]) -> Vec<bool> {
     let mut has = store.map(|store| store.blobs().has_all(&files)).unwrap_or_default().into_iter();
     let each = |output: &Option<Arc<Value>>| match output {
         // Each takes its own, so that none is left to the next.
-        Some(output) => has.by_ref().take(output.media().len()).fold(true, |all, has| all && has),
+        Some(output) => {
+            let files = output.media().len();
+            has.by_ref().take(files).filter(|has| *has).count() == files
+        }
         None => false,
     };
     outputs.iter().map(each).collect()

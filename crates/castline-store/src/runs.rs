@@ -234,15 +234,14 @@ impl Journal {
         const SHARE: usize = 200;
         let path = self.folder.join(JOURNAL);
         for events in events.chunks(MANY) {
-            let lines = match events.len() < SHARE {
-                true => lines(events, &mut self.lines).and_then(|()| self.file.write_all(&self.lines)),
-                false => {
-                    let shares = in_shares(events, SHARE, |share| {
-                        let mut text = Vec::new();
-                        vec![lines(share, &mut text).map(|()| text)]
-                    });
-                    shares.into_iter().try_for_each(|lines| self.file.write_all(&lines?))
-                }
+            let lines = if events.len() < SHARE {
+                lines(events, &mut self.lines).and_then(|()| self.file.write_all(&self.lines))
+            } else {
+                let shares = in_shares(events, SHARE, |share| {
+                    let mut text = Vec::new();
+                    vec![lines(share, &mut text).map(|()| text)]
+                });
+                shares.into_iter().try_for_each(|lines| self.file.write_all(&lines?))
             };
             lines.map_err(StoreError::file("write", &path))?;
         }

@@ -19,7 +19,7 @@ pub(super) fn value(to: &mut Vec<u8>, of: &Value) {
         Value::String(s) => tagged(to, "string", |to| text(to, s)),
         Value::List(items) => tagged(to, "list", |to| list(to, items)),
         Value::Map(entries) => tagged(to, "map", |to| {
-            map(to, entries.iter().map(|(key, value)| (["", key], value)).collect(), |to, of| value(to, of));
+            map(to, entries.iter().map(|(key, value)| (["", key], value)).collect(), self::value);
         }),
         Value::Media(artifact) => tagged(to, "media", |to| text(to, artifact.digest.text().as_str())),
     }

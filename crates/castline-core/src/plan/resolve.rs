@@ -388,7 +388,8 @@ impl<'p, 'w> Work<'p, 'w> {
         // What a called workflow is given is found out with all else that its templates see.
         let frame = &self.plan.graph.frames[self.step.frame];
         let found = match self.step.frame {
-            0 => Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at, frame)) }.render(bound),
+            0 => Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at, frame)) }
+                .render(bound),
             _ => Plain::from(&*self.scope()).render(bound),
         };
         match found {

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use castline_spec::preset::OutputKind;
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;

@@ -75,7 +75,8 @@ impl<'a> Plain<'a> {
             ExprKind::Name(root) if root == "inputs" => self.inputs.get(name.value.as_str()),
             ExprKind::Name(root) if root == "each" => {
                 let (legs, at, frame) = self.each?;
-                let is_named = |axis: &AxisId| frame.axis(&legs.axes[axis.0].name) == Some(name.value.as_str());
+                let is_named =
+                    |axis: &AxisId| frame.axis(&legs.axes[axis.0].name) == Some(name.value.as_str());
                 let stands = at.iter().find(|(axis, _)| is_named(axis));
                 stands
                     .filter(|(_, value)| *value != NOWHERE)

@@ -238,7 +238,7 @@ impl World {
                 None => self.predict(&request),
             };
             ended += 1;
-            decision = run.handle(Input::Ended(leg, Box::new(outcome)), Timestamp::UNIX_EPOCH);
+            decision = run.handle(Input::Ended(leg, outcome), Timestamp::UNIX_EPOCH);
         }
         Ended { events, statuses: statuses(&run), outputs: outputs(&run), run }
     }

@@ -59,6 +59,16 @@ pub struct Reroll {
     pub draw: String,
 }
 
+impl Reroll {
+    /// Whether it is about a leg.
+    pub fn is_of(&self, legs: &Legs, leg: LegId) -> bool {
+        legs.step(leg) == self.step && {
+            let labels = legs.labels(leg);
+            self.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label))
+        }
+    }
+}
+
 /// A plan.
 #[derive(Debug, Clone)]
 pub struct Plan {

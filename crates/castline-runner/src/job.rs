@@ -241,6 +241,10 @@ impl Job {
         if let Some(plan) = planned.plan {
             job.forecast(&plan, store, fetch).await?;
         }
+        match &job.forecast {
+            Some(forecast) if !basis.lenient => check_rerolls(&forecast.plan, wishes)?,
+            _ => {}
+        }
         settle(&mut job.diagnostics);
         job.store = own;
         Ok(job)
@@ -687,6 +691,29 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
     })?;
     let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
     Ok(Reroll { step, legs, draw })
+}
+
+/// Refuses to draw anew what is no leg. One whose step is not known yet may still come.
+fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble> {
+    for (reroll, text) in plan.choices.rerolls.iter().zip(&wishes.reroll) {
+        let Reroll { step, legs, .. } = reroll;
+        let known = plan.legs.known(*step).is_some();
+        if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
+            continue;
+        }
+        let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
+        let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
+        let mut unknown = labels.filter(|(axis, label)| !axis.labels.contains(label));
+        let hint = unknown.next().and_then(|(axis, label)| {
+            let what = format!("the {}", own_name(&axis.name));
+            did_you_mean(&what, label, axis.labels.iter().map(String::as_str))
+        });
+        return Err(Trouble::Usage {
+            message: format!("`--reroll {text}` names no leg of this workflow"),
+            hint: hint.or_else(|| Some("`castline plan --json` names all legs".to_owned())),
+        });
+    }
+    Ok(())
 }
 
 /// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is

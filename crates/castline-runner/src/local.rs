@@ -419,7 +419,7 @@ fn whys(forecast: &Forecast) -> Vec<(LegId, Cow<'static, str>)> {
         Fate::Upstream => Some("it reads legs that ran".into()),
         Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => None,
     };
-    (0..forecast.plan.legs.len()).map(LegId).filter_map(|leg| Some((leg, word(leg)?))).collect()
+    forecast.plan.predictions().filter_map(|leg| Some((leg, word(leg)?))).collect()
 }
 
 /// Writes events down, and tells them on.

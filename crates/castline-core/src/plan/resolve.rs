@@ -257,16 +257,7 @@ impl Plan {
     }
 
     fn reroll(&self, leg: LegId) -> Option<&str> {
-        if self.choices.rerolls.is_empty() {
-            return None;
-        }
-        let labels = self.legs.labels(leg);
-        let step = self.legs.step(leg);
-        self.choices
-            .rerolls
-            .iter()
-            .rfind(|r| r.step == step && r.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label)))
-            .map(|r| r.draw.as_str())
+        self.choices.rerolls.iter().rfind(|r| r.is_of(&self.legs, leg)).map(|r| r.draw.as_str())
     }
 }
 

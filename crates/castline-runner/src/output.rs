@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use castline_core::Artifact;
 use castline_core::save::{SavedFile, collision_key};
-use castline_store::Blobs;
+use castline_store::{Blobs, in_shares};
 
 use crate::failpoint::{self, Place, Side};
+
+/// Copying fewer files is not worth a thread.
+const SHARE: usize = 8;
 
 /// The folder of one workflow's outputs.
 pub(crate) struct OutputFolder {
@@ -32,6 +35,47 @@ pub(crate) enum NotWritten {
     Io { path: String, cause: io::Error },
 }
 
+/// Whether a place was free.
+enum Taken {
+    First,
+    /// Its owner has it from before.
+    Again,
+}
+
+/// A file that has its place.
+struct Copy<'a> {
+    /// Its number among all that are written.
+    number: usize,
+    artifact: &'a Artifact,
+    path: &'a Path,
+    /// What was there, when that was not touched since.
+    seen: Option<Artifact>,
+}
+
+impl Copy<'_> {
+    fn write(&self, blobs: &Blobs) -> io::Result<()> {
+        let Self { artifact, path, seen, .. } = self;
+        // What was the same and was not touched since is not read again.
+        if seen.as_ref().is_some_and(|seen| seen.digest == artifact.digest) {
+            return Ok(());
+        }
+        let blob = blobs.path(artifact);
+        let remember = blobs.look_at(path);
+        if same(path, &blob, artifact.bytes)? {
+            remember.into_iter().for_each(|remember| remember((*artifact).clone()));
+            return Ok(());
+        }
+        failpoint::reach(Place::Save, Side::Before);
+        replace(&blob, path)?;
+        failpoint::reach(Place::Save, Side::After);
+        Ok(())
+    }
+}
+
+fn io_error(path: &Path, cause: io::Error) -> NotWritten {
+    NotWritten::Io { path: crate::project::shown(path), cause }
+}
+
 impl OutputFolder {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, taken: HashMap::new(), safe: BTreeSet::new() }
@@ -50,45 +94,45 @@ impl OutputFolder {
     ) -> Vec<Result<PathBuf, NotWritten>> {
         let paths: Vec<_> = files.iter().map(|(file, _)| self.folder.join(&file.path)).collect();
         let seen = blobs.seen_all(&paths);
-        let each = files.iter().zip(paths).zip(seen);
-        each.map(|(((file, by), path), seen)| self.write_one(file, by, path, seen, blobs)).collect()
+        let (mut results, mut copies, mut again) = (Vec::with_capacity(files.len()), Vec::new(), false);
+        for (((file, by), path), mut seen) in files.iter().zip(&paths).zip(seen) {
+            match self.take(&file.path, path, by) {
+                Ok(Taken::First) => {}
+                Ok(Taken::Again) => {
+                    // It is perhaps written since it was seen.
+                    seen = None;
+                    again = true;
+                }
+                Err(why) => {
+                    results.push(Err(why));
+                    continue;
+                }
+            }
+            copies.push(Copy { number: results.len(), artifact: &file.artifact, path, seen });
+            results.push(Ok(path.clone()));
+        }
+        // What has one place is written in its order.
+        let least = if again { usize::MAX } else { SHARE };
+        let write = |copies: &[Copy<'_>]| copies.iter().map(|copy| copy.write(blobs)).collect();
+        for (copy, written) in copies.iter().zip(in_shares(&copies, least, write)) {
+            if let Err(cause) = written {
+                results[copy.number] = Err(io_error(copy.path, cause));
+            }
+        }
+        results
     }
 
-    /// Writes a file that was there before as it was `seen`.
-    fn write_one(
-        &mut self,
-        file: &SavedFile,
-        for_whom: &Arc<str>,
-        path: PathBuf,
-        mut seen: Option<Artifact>,
-        blobs: &Blobs,
-    ) -> Result<PathBuf, NotWritten> {
-        if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.clone()) {
-            if by != *for_whom {
-                return Err(NotWritten::Taken { path: file.path.clone(), by });
-            }
-            // It was perhaps written since.
-            seen = blobs.seen(&path);
+    /// Takes a place in the folder for somebody.
+    fn take(&mut self, name: &str, path: &Path, by: &Arc<str>) -> Result<Taken, NotWritten> {
+        let before = self.taken.insert(collision_key(name), by.clone());
+        if let Some(other) = before.clone().filter(|other| other != by) {
+            return Err(NotWritten::Taken { path: name.to_owned(), by: other });
         }
-        let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
-        if !self.make_parent(&path).map_err(io)? {
+        if !self.make_parent(path).map_err(|cause| io_error(path, cause))? {
             let folder = crate::project::shown(&self.folder);
-            return Err(NotWritten::Outside { path: file.path.clone(), folder });
+            return Err(NotWritten::Outside { path: name.to_owned(), folder });
         }
-        // What was the same and was not touched since is not read again.
-        if seen.is_some_and(|seen| seen.digest == file.artifact.digest) {
-            return Ok(path);
-        }
-        let blob = blobs.path(&file.artifact);
-        let remember = blobs.look_at(&path);
-        if same(&path, &blob, file.artifact.bytes).map_err(io)? {
-            remember.into_iter().for_each(|remember| remember(file.artifact.clone()));
-            return Ok(path);
-        }
-        failpoint::reach(Place::Save, Side::Before);
-        replace(&blob, &path).map_err(io)?;
-        failpoint::reach(Place::Save, Side::After);
-        Ok(path)
+        Ok(if before.is_some() { Taken::Again } else { Taken::First })
     }
 
     /// Makes the folder of a file; false when it would lie outside, behind a link.

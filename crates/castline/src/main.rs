@@ -22,11 +22,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use cli::Cli;
 use exit::Exit;
-use mimalloc::MiMalloc;
-
-/// Plans are made of very many small values, from several threads at once.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(own_mistake));

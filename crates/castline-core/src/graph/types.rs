@@ -144,7 +144,8 @@ impl Check<'_> {
                     proofs.count(&fit);
                     if infer.found.len() == before
                         && fit != Fit::Proved
-                        && let Some(wrong) = self.wrong_items(input, &binding.value, field, &mut infer, known)
+                        && let Some(wrong) =
+                            self.wrong_inside(input, &binding.value, field, &mut infer, known)
                     {
                         findings.push(wrong);
                         continue;
@@ -235,8 +236,8 @@ impl Check<'_> {
         Some(finding.label(&field.source, field.span, "declared here"))
     }
 
-    /// The first item of a list that is written out, when it can never be one.
-    fn wrong_items(
+    /// The first value inside of a list or a map that is written out, when it can never be there.
+    fn wrong_inside(
         &mut self,
         input: &str,
         value: &Dynamic,
@@ -244,19 +245,35 @@ impl Check<'_> {
         infer: &mut Infer<'_>,
         known: &Known<'_>,
     ) -> Option<Diagnostic> {
-        let DynamicKind::List(items) = &value.kind else { return None };
-        if field.media.is_some() {
-            self.paths_in(input, items);
+        let inside: Vec<(String, &Dynamic, &Json)> = match &value.kind {
+            DynamicKind::List(items) => {
+                if field.media.is_some() {
+                    self.paths_in(input, items);
+                }
+                let schema = &field.schema["items"];
+                items.iter().enumerate().map(|(i, item)| (format!("{input}[{i}]"), item, schema)).collect()
+            }
+            DynamicKind::Map(entries) => {
+                let schemas = &field.schema["properties"];
+                let entries = entries.iter();
+                entries.map(|(key, (_, entry))| (format!("{input}.{key}"), entry, &schemas[key])).collect()
+            }
+            _ => return None,
+        };
+        let mut wrong = None;
+        for (name, inner, schema) in inside.into_iter().filter(|(_, _, schema)| schema.is_object()) {
+            let Ok(of_inner) = Field::new(schema, &field.source, field.span, false) else { continue };
+            if of_inner.media.is_some() && matches!(value.kind, DynamicKind::Map(_)) {
+                self.paths_in(&name, std::slice::from_ref(inner));
+            }
+            // All of it is looked at, for its paths.
+            let deeper = self.wrong_inside(&name, inner, &of_inner, infer, known);
+            let given = infer.value(inner);
+            let never = !inner.is_literal() && matches!(self.fitting.fit(&given, &of_inner), Fit::Never(_));
+            let here = || never.then(|| self.never(&name, inner, &given, &of_inner, known));
+            wrong = wrong.or_else(|| deeper.or_else(here));
         }
-        let schema = field.schema.get("items").filter(|items| items.is_object())?;
-        let of_item = Field::new(schema, &field.source, field.span, false).ok()?;
-        let wrong = items.iter().enumerate().find_map(|(i, item)| {
-            let given = infer.value(item);
-            let never = !item.is_literal() && matches!(self.fitting.fit(&given, &of_item), Fit::Never(_));
-            never.then_some((i, item, given))
-        });
-        let (i, item, given) = wrong?;
-        Some(self.never(&format!("{input}[{i}]"), item, &given, &of_item, known))
+        wrong
     }
 
     /// Files that are written out in a list beside what is still to come.

@@ -1,7 +1,9 @@
 //! A rendered value on its way into a field.
 
 use castline_spec::outside::is_pattern;
+use castline_spec::schema::MediaKind;
 use castline_spec::{Code, Diagnostic, Source, Spanned};
+use serde_json::Value as Json;
 
 use crate::field::{Field, type_words};
 use crate::files::{Broken, Files, NoFile, Origin};
@@ -61,8 +63,8 @@ pub(super) fn default_of(
 
 /// Paths become artifacts where the field takes media, and a pattern the files that match.
 fn media_in(value: Value, bound: &Bound, field: &Field, files: &Files) -> Result<Value, NoFile> {
-    let Some(takes) = field.media else { return Ok(value) };
     let from = Origin::document(&bound.source);
+    let Some(takes) = field.media else { return inner_media(value, &field.schema, &from, files) };
     match value {
         Value::String(path) if takes.many && is_written_pattern(bound, &path) => {
             let paths = listing(&path, &from, files)?;
@@ -76,6 +78,33 @@ fn media_in(value: Value, bound: &Bound, field: &Field, files: &Files) -> Result
         ))),
         Value::List(items) if takes.many => {
             all(items.into_iter().map(|item| media_in(item, bound, field, files))).map(Value::List)
+        }
+        other => Ok(other),
+    }
+}
+
+/// The same inside of maps, and of lists of them, by the schema of each place.
+fn inner_media(value: Value, schema: &Json, from: &Origin, files: &Files) -> Result<Value, NoFile> {
+    match value {
+        Value::String(path) if is_path(&path) => match MediaKind::of_schema(schema) {
+            Some(kind) => media(&path, kind, from, files).map(Value::Media),
+            None => Ok(Value::String(path)),
+        },
+        Value::List(items) if schema["items"].is_object() => {
+            all(items.into_iter().map(|item| inner_media(item, &schema["items"], from, files)))
+                .map(Value::List)
+        }
+        Value::Map(entries) if schema["properties"].is_object() => {
+            let inner = |(name, value): (String, Value)| {
+                let value = inner_media(value, &schema["properties"][&name], from, files);
+                (name, value)
+            };
+            let inner: Vec<_> = entries.into_iter().map(inner).collect();
+            inner
+                .into_iter()
+                .map(|(name, value)| Ok((name, value?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Map)
         }
         other => Ok(other),
     }

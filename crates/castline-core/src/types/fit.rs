@@ -70,7 +70,7 @@ impl Fitting {
         }
         let fit = match values(&schema).filter(|_| field.media.is_none()) {
             Some(values) => one_by_one(&values, field),
-            None => self.related(&schema, field),
+            None => self.related(&schema, &target(field)),
         };
         if open && fit == Fit::Proved { Fit::Open } else { fit }
     }
@@ -86,8 +86,8 @@ impl Fitting {
         canonical.is_some_and(|schema| schema.satisfiability() == Satisfiability::No)
     }
 
-    /// Media where the schema takes none: refused in a text of its own, accepted where nothing
-    /// is said, and as an address inside of maps.
+    /// Media where the schema takes none by itself: refused in a text of its own, accepted where
+    /// nothing is said, and as an address inside of maps.
     fn media_in_text(&mut self, schema: &Json, field: &Field) -> Fit {
         let own = Kinds::of(schema);
         let lists = own.any(Kinds::LIST) && Kinds::of(&field.schema).any(Kinds::LIST);
@@ -95,17 +95,19 @@ impl Fitting {
             return Fit::Open;
         }
         if !(lists || own.any(Kinds::MEDIA)) {
-            return self.related(schema, field);
+            return match self.related(&addresses(schema), &target(field)) {
+                Fit::Proved => Fit::Open,
+                other => other,
+            };
         }
         if field.types().is_empty() || !own.only(Kinds::MEDIA) { Fit::Open } else { Fit::Never(None) }
     }
 
-    fn related(&mut self, given: &Json, field: &Field) -> Fit {
-        let target = target(field);
-        match self.relation(given, &target) {
+    fn related(&mut self, given: &Json, target: &Json) -> Fit {
+        match self.relation(given, target) {
             Relation::Covered => Fit::Proved,
             Relation::Disjoint => Fit::Never(None),
-            Relation::Unknown if self.items_never_fit(given, &target) => Fit::Never(None),
+            Relation::Unknown if self.items_never_fit(given, target) => Fit::Never(None),
             Relation::Unknown => Fit::Open,
         }
     }
@@ -320,6 +322,20 @@ pub fn prune(value: &Json) -> Json {
             .map(|(key, value)| (key.clone(), prune(value)))
             .collect::<Map<_, _>>()
             .into(),
+        other => other.clone(),
+    }
+}
+
+/// The schema with a text, the address, for each media value.
+fn addresses(schema: &Json) -> Json {
+    match schema {
+        Json::Object(map) if map.get("properties").is_some_and(|own| own.get(super::MEDIA).is_some()) => {
+            json!({ "type": "string" })
+        }
+        Json::Object(map) => {
+            Json::Object(map.iter().map(|(key, value)| (key.clone(), addresses(value))).collect())
+        }
+        Json::Array(items) => items.iter().map(addresses).collect(),
         other => other.clone(),
     }
 }

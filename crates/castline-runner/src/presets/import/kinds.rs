@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    fn kind(name: &str, schema: Json) -> (MediaKind, String) {
+    fn kind(name: &str, schema: &Json) -> (MediaKind, String) {
         let (kind, note) = of_field(name, schema.as_object().unwrap());
         (kind, note.unwrap_or_default())
     }
@@ -96,28 +96,28 @@ mod tests {
     fn a_name_says_more_than_a_description() {
         let about = |text: &str| json!({ "description": text });
         assert_eq!(
-            kind("input_image", about("For the video.")),
+            kind("input_image", &about("For the video.")),
             (MediaKind::Image, "an image by the field's name".into())
         );
         assert_eq!(
-            kind("source", about("The video to cut.")),
+            kind("source", &about("The video to cut.")),
             (MediaKind::Video, "a video by the description".into())
         );
-        assert_eq!(kind("first_frame", json!({})).0, MediaKind::Image);
-        assert_eq!(kind("video_frames", json!({})).0, MediaKind::Video);
-        assert_eq!(kind("inputAudio", json!({})).0, MediaKind::Audio);
-        assert_eq!(kind("image_or_video", json!({})).0, MediaKind::File);
+        assert_eq!(kind("first_frame", &json!({})).0, MediaKind::Image);
+        assert_eq!(kind("video_frames", &json!({})).0, MediaKind::Video);
+        assert_eq!(kind("inputAudio", &json!({})).0, MediaKind::Audio);
+        assert_eq!(kind("image_or_video", &json!({})).0, MediaKind::File);
         assert_eq!(
-            kind("lora_weights", json!({})),
+            kind("lora_weights", &json!({})),
             (MediaKind::File, "which kind of file is not said".into())
         );
     }
 
     #[test]
     fn what_the_host_says_is_no_guess() {
-        assert_eq!(kind("source", json!({ "x-cog-accept": "video/*" })), (MediaKind::Video, String::new()));
+        assert_eq!(kind("source", &json!({ "x-cog-accept": "video/*" })), (MediaKind::Video, String::new()));
         let two = json!({ "x-cog-accept": ["image/png", "image/jpeg"] });
-        assert_eq!(kind("source", two).1, "of the types image/png, image/jpeg, which no preset can say");
-        assert_eq!(kind("source", json!({ "x-cog-accept": "image/png,video/mp4" })).0, MediaKind::File);
+        assert_eq!(kind("source", &two).1, "of the types image/png, image/jpeg, which no preset can say");
+        assert_eq!(kind("source", &json!({ "x-cog-accept": "image/png,video/mp4" })).0, MediaKind::File);
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use common::castline;
@@ -25,6 +25,8 @@ const CAMPAIGN: &str = "inputs: { product: { type: string } }\nsteps:\n  shot:\n
     outputs: { image: \"{{ steps.large.image }}\" }\n";
 const FLOW: &str = "steps:\n  shot: { uses: brand/hero-shot, with: { product: A green bottle } }\n  \
     all: { uses: brand/campaign, with: { product: A red bottle } }\n";
+const PAINTER: &str = "model: someone/painter\ninput:\n  properties: { key: { type: string } }\n\
+    output: { type: image }\nsecrets: { key: ITS_KEY }\n";
 
 impl Place {
     fn new() -> Self {
@@ -250,6 +252,7 @@ fn an_update_says_what_breaks_and_what_gets_dearer() {
 #[test]
 fn an_audit_names_models_hosts_secrets_and_prices() {
     let place = Place::new();
+    place.write("brand/presets/painter.yaml", PAINTER);
     place.says(0, &["library", "add", "../brand"]);
     let audit = place.json(&["library", "audit", "--provider", "replicate", "--json"]);
     let calls = audit["libraries"][0]["calls"].as_array().expect("a list");
@@ -257,7 +260,9 @@ fn an_audit_names_models_hosts_secrets_and_prices() {
     let hero = of("brand/hero-shot");
     assert_eq!(hero["model"], "black-forest-labs/flux-schnell");
     assert_eq!(hero["host"], "api.replicate.com");
-    assert_eq!(hero["secret"], "REPLICATE_API_TOKEN");
+    assert_eq!((&hero["token"], &hero["secrets"]), (&json!("REPLICATE_API_TOKEN"), &json!([])));
+    let asked = json!([{ "variable": "ITS_KEY", "allowed": false }]);
+    assert_eq!(of("brand/painter")["secrets"], asked);
     assert!(!hero["prices"].as_array().expect("a list").is_empty());
     assert!(of("brand/campaign: large")["model"].as_str().expect("a text").contains("real-esrgan"));
 }
@@ -283,4 +288,20 @@ fn a_library_is_packed_as_it_is_pinned() {
     let digest = String::from_utf8(output.stdout).expect("text");
     assert!(place.read("project/castline.lock").contains(digest.trim()), "{digest}");
     assert!(place.at("project/brand.tar.gz").is_file());
+}
+
+#[test]
+fn libraries_that_nothing_pins_any_more_are_removed() {
+    let place = Place::new();
+    place.says(0, &["library", "add", "../brand"]);
+    place.says(0, &["run", "flow.yaml"]);
+    let before = place.stored();
+    place.write("brand/style.txt", "on silk");
+    place.says(0, &["library", "lock"]);
+    let looked = place.json(&["gc", "--dry-run", "--json"]);
+    assert_eq!(looked["library_files"], 4, "{looked}");
+    assert!(before.is_dir(), "a dry run removes nothing");
+    assert!(place.says(0, &["gc", "--yes"]).contains("4 files of libraries that castline.lock does not pin"));
+    assert!(!before.exists() && place.stored().is_dir());
+    place.says(0, &["run", "flow.yaml", "--offline"]);
 }

@@ -3,13 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of some bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
+
+/// How the text of a digest begins.
+const SIGN: &str = "sha256:";
+
+/// The text of a digest, which is always as long.
+pub(crate) struct DigestText([u8; SIGN.len() + 64]);
 
 /// A text that is not `sha256:` and 64 hex digits.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,15 @@ impl Digest {
         &self.0
     }
 
+    /// As it is written, without an allocation.
+    pub(crate) fn text(&self) -> DigestText {
+        let mut text = [0; SIGN.len() + 64];
+        let (sign, digits) = text.split_at_mut(SIGN.len());
+        sign.copy_from_slice(SIGN.as_bytes());
+        hex::encode_to_slice(self.0, digits).expect("two digits for each byte");
+        DigestText(text)
+    }
+
     /// The hex digits alone, for file names.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
@@ -40,7 +54,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -56,22 +70,39 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, BadDigest> {
         let bad = || BadDigest(text.to_owned());
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text.strip_prefix("sha256:").ok_or_else(bad)?, &mut bytes).map_err(|_| bad())?;
+        hex::decode_to_slice(text.strip_prefix(SIGN).ok_or_else(bad)?, &mut bytes).map_err(|_| bad())?;
         Ok(Self(bytes))
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
+impl DigestText {
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a sign and hex digits")
     }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = BadDigest;
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.text().as_str())
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, BadDigest> {
-        text.parse()
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a digest of the form sha256:hex")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Text)
     }
 }
 

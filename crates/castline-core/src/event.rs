@@ -2,6 +2,9 @@
 //!
 //! One list of events is the journal, the terminal, the JSON lines and the replay.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use castline_spec::Name;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -45,6 +48,13 @@ pub struct LegRef {
     pub leg: IndexMap<Name, Json>,
     /// `styled[style=linocut]`.
     pub name: String,
+}
+
+/// Legs that are not the same are rarely called alike, and then compared.
+impl Hash for LegRef {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.name.hash(to);
+    }
 }
 
 /// A step as the start of a run announces it.
@@ -135,19 +145,19 @@ pub enum Event {
     /// A leg does not run.
     LegSkipped {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// Why.
         reason: Skip,
     },
     /// A leg's output was there already.
     LegReused {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// What it would have sent.
-        request: Box<RequestRecord>,
+        request: Arc<RequestRecord>,
         /// Its output.
         #[serde(serialize_with = "plain::serialize", deserialize_with = "plain::deserialize")]
-        output: Value,
+        output: Arc<Value>,
         /// The prediction that made it.
         prediction: Option<PredictionId>,
         /// What it would have cost.
@@ -156,9 +166,9 @@ pub enum Event {
     /// A leg was started.
     LegStarted {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// What it sends.
-        request: Box<RequestRecord>,
+        request: Arc<RequestRecord>,
         /// From 1.
         attempt: u32,
         /// What it can cost.
@@ -167,7 +177,7 @@ pub enum Event {
     /// The provider gave the prediction an id.
     LegCreated {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// The id.
         prediction: PredictionId,
         /// True when another run or process created it.
@@ -176,7 +186,7 @@ pub enum Event {
     /// A prediction said how far it is.
     LegProgress {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// The wire's status, or a word on what is waited for.
         status: String,
         /// From 0 to 1.
@@ -185,7 +195,7 @@ pub enum Event {
     /// A prediction failed and is created again.
     AttemptFailed {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// From 1.
         attempt: u32,
         /// Why.
@@ -197,10 +207,10 @@ pub enum Event {
     /// A leg has its output.
     LegSucceeded {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// Its output.
         #[serde(serialize_with = "plain::serialize", deserialize_with = "plain::deserialize")]
-        output: Value,
+        output: Arc<Value>,
         /// The prediction that made it.
         prediction: Option<PredictionId>,
         /// What it cost; none when nobody knows.
@@ -216,7 +226,7 @@ pub enum Event {
     /// A leg ended without an output.
     LegFailed {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// How.
         status: LegStatus,
         /// Why.
@@ -231,14 +241,14 @@ pub enum Event {
     /// A leg was not run.
     LegNotRun {
         /// Which.
-        leg: LegRef,
+        leg: Arc<LegRef>,
         /// Why.
         reason: String,
     },
     /// A file was written for the user.
     Saved {
         /// The leg, or none for a workflow output.
-        leg: Option<LegRef>,
+        leg: Option<Arc<LegRef>>,
         /// The workflow output.
         output: Option<Name>,
         /// Relative to the project.
@@ -288,7 +298,7 @@ pub struct RequestRecord {
     pub provider: ProviderName,
     /// The resolved input.
     #[serde(with = "plain::map")]
-    pub input: IndexMap<String, Value>,
+    pub input: Arc<IndexMap<String, Value>>,
     /// The draw, usually empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<Json>,

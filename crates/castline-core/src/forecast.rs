@@ -6,11 +6,12 @@
 //!
 //! Start reading at [`Forecast::ask`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_spec::Diagnostics;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::graph::Role;
 use crate::legs::LegId;
@@ -133,11 +134,11 @@ pub enum Why {
 
 impl Why {
     /// For people.
-    pub fn reason(&self) -> String {
+    pub fn reason(&self) -> Cow<'static, str> {
         match self {
-            Self::New => "no earlier request had these inputs".to_owned(),
-            Self::Before(what) => what.clone(),
-            Self::Always => "its step says `cache: false`".to_owned(),
+            Self::New => "no earlier request had these inputs".into(),
+            Self::Before(what) => what.clone().into(),
+            Self::Always => "its step says `cache: false`".into(),
         }
     }
 }
@@ -185,7 +186,7 @@ pub struct Forecast {
     /// Legs that wait for steps whose own legs are not known yet, and for nothing else.
     gated: BTreeSet<LegId>,
     asked: BTreeMap<LegId, Box<Ready>>,
-    keys: BTreeMap<Key, LegId>,
+    keys: IndexMap<Key, LegId>,
     /// Legs whose request another leg has asked for.
     twins: BTreeMap<LegId, Vec<(LegId, Box<Ready>)>>,
 }
@@ -204,7 +205,7 @@ impl Forecast {
             open: BTreeSet::new(),
             gated: BTreeSet::new(),
             asked: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            keys: IndexMap::new(),
             twins: BTreeMap::new(),
             plan,
         };
@@ -242,7 +243,10 @@ impl Forecast {
 
     /// The keys to look up next; none when the forecast is finished.
     pub fn ask(&mut self) -> Vec<(LegId, Key)> {
-        self.ask_by(&|plan, legs, results| legs.iter().map(|leg| plan.resolve(*leg, results)).collect())
+        self.ask_by(&|plan, legs, results| {
+            let mut resolver = plan.resolver(results);
+            legs.iter().map(|leg| resolver.resolve(*leg)).collect()
+        })
     }
 
     /// The same, with somebody to resolve many legs at once, in their order.

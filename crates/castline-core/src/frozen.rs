@@ -274,7 +274,7 @@ impl FrozenLeg {
             max_usd: price.map(|price| Usd(price.max)),
             ingredients: fate
                 .ready()
-                .map(|ready| Ingredients::from(&ready.request).explain())
+                .map(|ready| Ingredients::from(&*ready.request).explain())
                 .unwrap_or_default(),
         }
     }
@@ -300,7 +300,7 @@ impl FrozenLeg {
 
 fn why(forecast: &Forecast, fate: &Fate) -> Option<String> {
     match fate {
-        Fate::Run(_, why) => Some(why.reason()),
+        Fate::Run(_, why) => Some(why.reason().into_owned()),
         Fate::Same(_, first) => Some(format!("the same request as `{}`", forecast.plan.leg_name(*first))),
         Fate::Skip(skip) => Some(skip.reason()),
         Fate::Hit(..) | Fate::Upstream | Fate::Done(_) | Fate::Broken | Fate::Out => None,

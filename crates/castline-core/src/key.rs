@@ -3,8 +3,12 @@
 //! The ingredients are walked once, by `walk`; one visitor digests them, another prints
 //! them for `castline why`, so that the explanation cannot disagree with the key.
 
+mod canonical;
+
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::digest::Digest;
 use crate::model::{ModelRef, Realm};
@@ -37,17 +41,22 @@ impl<'a> From<&'a Request> for Ingredients<'a> {
 impl Ingredients<'_> {
     /// The key.
     pub fn key(&self) -> Key {
-        let mut canonical = serde_json::Map::new();
-        walk(self, &mut |path, value| drop(canonical.insert(path.to_owned(), value)));
-        let bytes = serde_json_canonicalizer::to_vec(&Json::Object(canonical))
-            .expect("ingredients are finite numbers and valid text");
-        Key(Digest::of(&bytes))
+        Key(Digest::of(&self.canonical()))
+    }
+
+    /// The canonical form (RFC 8785) of the ingredients as one map.
+    fn canonical(&self) -> Vec<u8> {
+        let mut ingredients = Vec::with_capacity(self.input.len() + 5);
+        walk(self, &mut |path, ingredient| ingredients.push((path, ingredient)));
+        let mut to = Vec::with_capacity(512);
+        canonical::map(&mut to, ingredients, |to, ingredient| ingredient.write(to));
+        to
     }
 
     /// Each ingredient by a readable path, `input.prompt`, with its value for people.
     pub fn explain(&self) -> IndexMap<String, String> {
         let mut lines = IndexMap::new();
-        walk(self, &mut |path, value| drop(lines.insert(path.to_owned(), plain(&value))));
+        walk(self, &mut |path, ingredient| drop(lines.insert(path.concat(), ingredient.shown())));
         lines
     }
 }
@@ -84,70 +93,73 @@ pub fn attempt(key: &Key, claim: u64) -> String {
     digest.as_bytes().iter().take(26).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }
 
-/// Visits every ingredient: a path, and a value tagged with its kind.
-fn walk(ingredients: &Ingredients<'_>, visit: &mut dyn FnMut(&str, Json)) {
-    visit("format", json!(["number", FORMAT]));
-    visit("realm", json!(["string", realm(ingredients.realm)]));
-    visit("model", json!(["string", ingredients.model.path()]));
+/// One ingredient. In the canonical form each value is tagged with its kind, so that no text
+/// can pass for media or a number.
+enum Ingredient<'a> {
+    Format(u32),
+    Text(Cow<'a, str>),
+    Value(&'a Value),
+    Draw(&'a [Value]),
+}
+
+/// Visits every ingredient, with a readable path: where it belongs, and its name there.
+fn walk<'a>(ingredients: &Ingredients<'a>, visit: &mut dyn FnMut([&'a str; 2], Ingredient<'a>)) {
+    visit(["format", ""], Ingredient::Format(FORMAT));
+    visit(["realm", ""], Ingredient::Text(realm(ingredients.realm)));
+    visit(["model", ""], Ingredient::Text(ingredients.model.path().into()));
     if let Some(version) = &ingredients.model.version {
-        visit("version", json!(["string", version]));
+        visit(["version", ""], Ingredient::Text(version.as_str().into()));
     }
     for (name, value) in ingredients.input {
-        visit(&format!("input.{name}"), tagged(value));
+        visit(["input.", name], Ingredient::Value(value));
     }
     if !ingredients.draw.is_empty() {
-        visit("draw", Json::Array(ingredients.draw.iter().map(tagged).collect()));
+        visit(["draw", ""], Ingredient::Draw(ingredients.draw));
     }
 }
 
-fn realm(realm: &Realm) -> String {
+fn realm(realm: &Realm) -> Cow<'_, str> {
     match realm {
-        Realm::Public => "public".to_owned(),
-        Realm::Sandbox(revision) => format!("sandbox/{revision}"),
-        Realm::Std(revision) => format!("std/{revision}"),
-        Realm::Own(name) => format!("own/{name}"),
+        Realm::Public => "public".into(),
+        Realm::Sandbox(revision) => format!("sandbox/{revision}").into(),
+        Realm::Std(revision) => format!("std/{revision}").into(),
+        Realm::Own(name) => format!("own/{name}").into(),
     }
 }
 
-/// A value as `[kind, value]`, so that no text can pass for media or a number.
-fn tagged(value: &Value) -> Json {
-    match value {
-        Value::Null => json!(["null"]),
-        Value::Bool(b) => json!(["boolean", b]),
-        Value::Number(n) => json!(["number", n]),
-        Value::String(s) => json!(["string", s]),
-        Value::List(items) => json!(["list", items.iter().map(tagged).collect::<Vec<_>>()]),
-        Value::Map(map) => {
-            json!(["map", map.iter().map(|(k, v)| (k.clone(), tagged(v))).collect::<serde_json::Map<_, _>>()])
+impl Ingredient<'_> {
+    /// Its canonical form.
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Format(format) => {
+                canonical::tagged(to, "number", |to| canonical::number(to, &(*format).into()));
+            }
+            Self::Text(text) => canonical::tagged(to, "string", |to| canonical::text(to, text)),
+            Self::Value(value) => canonical::value(to, value),
+            Self::Draw(values) => canonical::list(to, values),
         }
-        Value::Media(artifact) => json!(["media", artifact.digest]),
     }
-}
 
-/// A tagged value without its tags.
-fn plain(tagged: &Json) -> String {
-    fn strip(tagged: &Json) -> Json {
-        match tagged.as_array().map(Vec::as_slice) {
-            Some([Json::String(kind), Json::Array(items)]) if kind == "list" => {
-                items.iter().map(strip).collect()
-            }
-            Some([Json::String(kind), Json::Object(map)]) if kind == "map" => {
-                Json::Object(map.iter().map(|(k, v)| (k.clone(), strip(v))).collect())
-            }
-            Some([Json::String(_), value]) => value.clone(),
-            Some([Json::String(kind)]) if kind == "null" => Json::Null,
-            Some(items) => items.iter().map(strip).collect(),
-            None => tagged.clone(),
+    /// For people.
+    fn shown(&self) -> String {
+        let plain = |value: &Value| value.to_json(&mut |a| a.digest.to_string().into());
+        let json = match self {
+            Self::Format(format) => (*format).into(),
+            Self::Text(text) => return text.to_string(),
+            Self::Value(value) => plain(value),
+            Self::Draw(values) => values.iter().map(plain).collect(),
+        };
+        match json {
+            Json::String(text) => text,
+            other => other.to_string(),
         }
-    }
-    match strip(tagged) {
-        Json::String(text) => text,
-        other => other.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn key(realm: &Realm, input: Json, draw: &[Value]) -> Key {

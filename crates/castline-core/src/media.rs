@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use castline_spec::schema::MediaKind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::ebml;
@@ -12,7 +12,15 @@ use crate::ebml;
 /// A media type, `image/png`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct MediaType(Cow<'static, str>);
+pub struct MediaType(#[serde(deserialize_with = "usual")] Cow<'static, str>);
+
+/// Reads a media type. Those of pictures are so many in a ledger that they are not kept apart.
+fn usual<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'static, str>, D::Error> {
+    const USUAL: [&str; 3] = ["image/png", "image/webp", "image/jpeg"];
+    let text = String::deserialize(from)?;
+    let known = USUAL.into_iter().find(|usual| *usual == text);
+    Ok(known.map_or(Cow::Owned(text), Cow::Borrowed))
+}
 
 /// A file in the store: its bytes never change, its digest is its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,6 +1,9 @@
 //! Values as plain JSON, media as objects with a digest: how people and journals see them.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -42,28 +45,71 @@ pub fn parse(json: Json) -> Value {
     }
 }
 
-/// For `#[serde(serialize_with)]` on a [`Value`].
-pub fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
-    json(value).serialize(to)
+/// A value that is written as [`json()`] shows it.
+struct Shown<'a>(&'a Value);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => to.serialize_unit(),
+            Value::Bool(b) => to.serialize_bool(*b),
+            Value::Number(n) => n.serialize(to),
+            Value::String(s) => to.serialize_str(s),
+            Value::List(items) => to.collect_seq(items.iter().map(Shown)),
+            Value::Map(map) => to.collect_map(map.iter().map(|(key, value)| (key, Shown(value)))),
+            Value::Media(artifact) => {
+                let size = artifact.width.zip(artifact.height);
+                let mut shown = to.serialize_struct("Artifact", if size.is_some() { 5 } else { 3 })?;
+                shown.serialize_field("digest", &artifact.digest)?;
+                shown.serialize_field("media_type", &artifact.media_type)?;
+                shown.serialize_field("bytes", &artifact.bytes)?;
+                if let Some((width, height)) = size {
+                    shown.serialize_field("width", &width)?;
+                    shown.serialize_field("height", &height)?;
+                }
+                shown.end()
+            }
+        }
+    }
 }
 
-/// For `#[serde(deserialize_with)]` on a [`Value`].
-pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-    Json::deserialize(from).map(parse)
+/// For `#[serde(serialize_with)]` on a [`Value`].
+pub fn serialize<S: Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error> {
+    Shown(value).serialize(to)
+}
+
+/// For `#[serde(deserialize_with)]` on a [`Value`], shared or not.
+pub fn deserialize<'de, D: Deserializer<'de>, T: From<Value>>(from: D) -> Result<T, D::Error> {
+    Json::deserialize(from).map(|json| parse(json).into())
+}
+
+/// The same where there may be none.
+pub mod option {
+    use super::{Arc, Deserialize, Deserializer, Json, Serialize, Serializer, Shown, Value, parse};
+
+    /// For `#[serde(with)]`.
+    pub fn serialize<S: Serializer>(value: &Option<Arc<Value>>, to: S) -> Result<S::Ok, S::Error> {
+        value.as_deref().map(Shown).serialize(to)
+    }
+
+    /// For `#[serde(with)]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
+        Ok(Option::<Json>::deserialize(from)?.map(|json| Arc::new(parse(json))))
+    }
 }
 
 /// The same for the input of a prediction.
 pub mod map {
-    use super::{Deserialize, Deserializer, IndexMap, Json, Serialize, Serializer, Value};
+    use super::{Arc, Deserialize, Deserializer, IndexMap, Json, Serializer, Shown, Value};
 
     /// For `#[serde(with)]`.
     pub fn serialize<S: Serializer>(map: &IndexMap<String, Value>, to: S) -> Result<S::Ok, S::Error> {
-        map.iter().map(|(k, v)| (k.clone(), super::json(v))).collect::<serde_json::Map<_, _>>().serialize(to)
+        to.collect_map(map.iter().map(|(key, value)| (key, Shown(value))))
     }
 
     /// For `#[serde(with)]`.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<IndexMap<String, Value>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<IndexMap<String, Value>>, D::Error> {
         let map: serde_json::Map<String, Json> = Deserialize::deserialize(from)?;
-        Ok(map.into_iter().map(|(k, v)| (k, super::parse(v))).collect())
+        Ok(Arc::new(map.into_iter().map(|(k, v)| (k, super::parse(v))).collect()))
     }
 }

@@ -9,6 +9,7 @@ mod expand;
 mod fit;
 mod place;
 mod resolve;
+mod sent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{self, Aligned, Closed, Dep, Graph, Output, Role, own_name};
+use crate::graph::{self, Aligned, Closed, Dep, Graph, Output, Role, Step, own_name};
 use crate::inputs::Inputs;
-use crate::legs::{LegId, Legs};
+use crate::legs::{Coords, LegId, Legs};
 use crate::results::Results;
 use crate::routing::Routing;
 use crate::scope::Scope;
@@ -30,7 +31,7 @@ use place::Place;
 #[cfg(test)]
 pub(crate) use fit::takes;
 pub(crate) use resolve::with_schema_defaults;
-pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Skip};
+pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Resolver, Skip};
 
 /// What a run is asked to do besides its workflow and inputs.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +57,16 @@ pub struct Reroll {
     pub legs: BTreeMap<Name, String>,
     /// The new draw.
     pub draw: String,
+}
+
+impl Reroll {
+    /// Whether it is about a leg.
+    pub fn is_of(&self, legs: &Legs, leg: LegId) -> bool {
+        legs.step(leg) == self.step && {
+            let labels = legs.labels(leg);
+            self.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label))
+        }
+    }
 }
 
 /// A plan.
@@ -238,6 +249,11 @@ impl Plan {
         self.scope_in(step.map_or(0, |step| step.frame), leg, &aligned, results)
     }
 
+    /// What the templates of a step see for whoever stands there.
+    fn scope_of_step(&self, step: &Step, at: Coords, results: &Arc<Results>) -> Arc<Scope> {
+        self.place(results).scope(step.frame, at, &step.aligned)
+    }
+
     /// What the template of an output sees.
     pub(crate) fn scope_of_output(&self, output: &Output, results: &Arc<Results>) -> Arc<Scope> {
         self.scope_in(0, None, &output.aligned, results)
@@ -258,9 +274,11 @@ impl Plan {
         aligned: &Aligned,
         results: &Arc<Results>,
     ) -> Arc<Scope> {
-        let place =
-            Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results };
-        place.scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), aligned)
+        self.place(results).scope(frame, leg.map(|leg| self.legs.coords(leg)).unwrap_or_default(), aligned)
+    }
+
+    fn place<'p>(&'p self, results: &'p Arc<Results>) -> Place<'p> {
+        Place { graph: &self.graph, inputs: &self.inputs, files: &self.files, legs: &self.legs, results }
     }
 
     /// The step that calls a workflow, for a leg that is an output of it.

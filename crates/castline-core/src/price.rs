@@ -3,17 +3,18 @@
 //!
 //! Start reading at [`estimate`]; [`settle`] reads the same rules with what was [`Observed`].
 
+mod compiled;
+
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Add;
-use std::sync::LazyLock;
 
 use castline_spec::preset::PriceRule;
 use castline_spec::schema::MediaKind;
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Value as Jinja, context};
+use minijinja::{Value as Jinja, context};
 use serde_json::Value as Json;
 
 use crate::field::Field;
@@ -21,6 +22,8 @@ use crate::money::MicroUsd;
 use crate::request::Output;
 use crate::templates::to_jinja;
 use crate::value::Value;
+pub(crate) use compiled::Rules;
+use compiled::{Code, Line, fields_of};
 
 /// Inputs that say how many images a model gives, exactly.
 const COUNTS: [&str; 4] = ["num_outputs", "number_of_images", "num_images", "n"];
@@ -137,7 +140,7 @@ impl<'a> From<&'a IndexMap<String, Value>> for Asked<'a> {
 /// unpriced. Where several rules decide by the same inputs, none of them holds, and one of
 /// those inputs is not set, the model decides which counts: any of them may.
 pub fn estimate<'a>(rules: &[PriceRule], input: impl Into<Asked<'a>>) -> Option<Estimate> {
-    Sheet::new(input.into(), None).total(rules)
+    Rules::of(rules).estimate(input)
 }
 
 /// What a prediction cost by the same rules, each with what was observed of it, else at the
@@ -147,7 +150,7 @@ pub fn settle<'a>(
     input: impl Into<Asked<'a>>,
     observed: &'a Observed,
 ) -> Option<MicroUsd> {
-    Sheet::new(input.into(), Some(observed)).total(rules).map(|price| price.max)
+    Sheet::new(input.into(), Some(observed)).total(&Rules::of(rules)).map(|price| price.max)
 }
 
 /// What a rule says, for people: `0.003 USD per image if input.go_fast`. Equal words are equal
@@ -181,16 +184,16 @@ pub(crate) enum Gap<'a> {
 
 /// Finds out why an input has no price; none when it has one.
 pub(crate) fn gap<'a>(rules: &'a [PriceRule], input: &IndexMap<String, Value>) -> Option<Gap<'a>> {
-    let sheet = Sheet::new(input.into(), None);
-    if sheet.total(rules).is_some() {
+    let (sheet, rules) = (Sheet::new(input.into(), None), Rules::of(rules));
+    if sheet.total(&rules).is_some() {
         return None;
     }
-    let of_rule = |rule: &'a PriceRule| match rule.condition.as_ref().map(|code| sheet.eval(&code.value)) {
-        Some(None) => Some(Gap::Condition(rule)),
+    let of_line = |line: &Line<'a>| match line.condition.as_ref().map(|code| sheet.eval(code)) {
+        Some(None) => Some(Gap::Condition(line.rule)),
         Some(Some(truth)) if !truth.is_true() => None,
-        _ => sheet.price(rule).is_none().then_some(Gap::Quantity(rule)),
+        _ => sheet.price(line).is_none().then_some(Gap::Quantity(line.rule)),
     };
-    Some(rules.iter().find_map(of_rule).unwrap_or(Gap::NoRule))
+    Some(rules.lines.iter().find_map(of_line).unwrap_or(Gap::NoRule))
 }
 
 /// The inputs that a unit counts by, each alternative a list of which all are needed; none where
@@ -261,23 +264,23 @@ impl<'a> Sheet<'a> {
         Self { scope: OnceCell::new(), input, observed }
     }
 
-    fn total(&self, rules: &[PriceRule]) -> Option<Estimate> {
-        let mut tiers: BTreeMap<BTreeSet<String>, Tiers> = BTreeMap::new();
-        for rule in rules {
-            let (fields, holds) = match &rule.condition {
-                None => (BTreeSet::new(), true),
-                Some(code) => (fields_of(&code.value), self.eval(&code.value)?.is_true()),
+    fn total(&self, rules: &Rules<'_>) -> Option<Estimate> {
+        let mut tiers: Vec<Tiers> = Vec::new();
+        tiers.resize_with(rules.tiers, Tiers::default);
+        for line in &rules.lines {
+            let holds = match &line.condition {
+                None => true,
+                Some(code) => self.eval(code)?.is_true(),
             };
-            let open = fields.iter().any(|field| self.input.get(field).is_none());
-            let tier = tiers.entry(fields).or_default();
+            let open = || line.fields.iter().any(|field| self.input.get(field).is_none());
             if holds {
-                tier.hold.push(self.price(rule)?);
-            } else if open {
-                tier.others.push(self.price(rule)?);
+                tiers[line.tier].hold.push(self.price(line)?);
+            } else if open() {
+                tiers[line.tier].others.push(self.price(line)?);
             }
         }
-        let certain = tiers.values().flat_map(|tier| tier.hold.iter().copied()).reduce(Add::add);
-        let open = tiers.values().filter(|tier| tier.hold.is_empty() && tier.others.len() > 1);
+        let certain = tiers.iter().flat_map(|tier| tier.hold.iter().copied()).reduce(Add::add);
+        let open = tiers.iter().filter(|tier| tier.hold.is_empty() && tier.others.len() > 1);
         let open = open.filter_map(|tier| {
             let least = tier.others.iter().map(|price| price.min).min()?;
             let most = tier.others.iter().map(|price| price.max).max()?;
@@ -289,9 +292,10 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    fn price(&self, rule: &PriceRule) -> Option<Estimate> {
+    fn price(&self, line: &Line<'_>) -> Option<Estimate> {
+        let rule = line.rule;
         let seen = self.observed.and_then(|observed| observed.quantity(&rule.per));
-        let expected = self.expected(rule);
+        let expected = self.expected(line);
         let (least, most) = match (seen, expected) {
             // 5.04 seconds of video were asked for as 5, and are billed so.
             (Some(units), Some((_, most))) if units > most && units <= most * NEARLY => (most, most),
@@ -305,10 +309,10 @@ impl<'a> Sheet<'a> {
     }
 
     /// The least and the most units that a rule can count.
-    fn expected(&self, rule: &PriceRule) -> Option<(f64, f64)> {
+    fn expected(&self, line: &Line<'_>) -> Option<(f64, f64)> {
         let exactly = |units: f64| (units, units);
-        match (&rule.quantity, rule.per.as_str()) {
-            (Some(code), _) => bounds(&self.eval(&code.value)?),
+        match (&line.quantity, line.rule.per.as_str()) {
+            (Some(code), _) => bounds(&self.eval(code)?),
             (None, "run") => Some(exactly(1.0)),
             (None, "image") => self.images(),
             (None, "second") => self.number("duration").map(exactly),
@@ -359,12 +363,16 @@ impl<'a> Sheet<'a> {
         number.filter(|number| number.is_finite() && *number >= 0.0)
     }
 
-    fn eval(&self, code: &str) -> Option<Jinja> {
-        let scope = self.scope.get_or_init(|| {
+    fn eval(&self, code: &Code<'_>) -> Option<Jinja> {
+        let scope = || {
             let values = Jinja::from_pairs(self.input.iter().map(|(k, v)| (k.clone(), to_jinja(v))));
             context! { input => values }
-        });
-        EXPRESSIONS.compile_expression(code).and_then(|expression| expression.eval(scope)).ok()
+        };
+        match code {
+            Code::Field(name) => Some(self.input.get(name).map_or(Jinja::UNDEFINED, to_jinja)),
+            Code::Expression(expression) => expression.eval(self.scope.get_or_init(scope)).ok(),
+            Code::Broken => None,
+        }
     }
 }
 
@@ -396,23 +404,6 @@ fn bounds(value: &Jinja) -> Option<(f64, f64)> {
         _ => None,
     }
 }
-
-/// The inputs that an expression reads.
-fn fields_of(code: &str) -> BTreeSet<String> {
-    let Ok(expression) = EXPRESSIONS.compile_expression(code) else { return BTreeSet::new() };
-    let names = expression.undeclared_variables(true);
-    names
-        .iter()
-        .filter_map(|name| name.strip_prefix("input.")?.split('.').next().map(str::to_owned))
-        .collect()
-}
-
-/// The language of expressions. Making it takes longer than finding a price.
-static EXPRESSIONS: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut env = Environment::new();
-    env.set_fuel(Some(10_000));
-    env
-});
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //!
 //! It is made by listening to events, live or from a journal; nothing is decided from it.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use castline_spec::Name;
 use indexmap::IndexMap;
@@ -19,21 +20,22 @@ use crate::price::Estimate;
 use crate::request::Failure;
 use crate::results::LegStatus;
 use crate::snapshot::PredictionId;
+use crate::value::Value;
 
 /// One leg of a recorded run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LegRecord {
     /// Which leg.
     #[serde(flatten)]
-    pub leg: LegRef,
+    pub leg: Arc<LegRef>,
     /// What it became; `not-run` while it is under way.
     pub status: LegStatus,
     /// True when its output was there already.
     pub reused: bool,
     /// Why it ran, was skipped or was not run, for people.
-    pub why: Option<String>,
+    pub why: Option<Cow<'static, str>>,
     /// What was sent.
-    pub request: Option<RequestRecord>,
+    pub request: Option<Arc<RequestRecord>>,
     /// The prediction.
     pub prediction: Option<PredictionId>,
     /// When it was started.
@@ -49,8 +51,9 @@ pub struct LegRecord {
     /// True when its provider took money for its output.
     #[serde(default)]
     pub billed: bool,
-    /// Its output, media as objects.
-    pub output: Option<Json>,
+    /// Its output; written with media as objects.
+    #[serde(default, with = "plain::option")]
+    pub output: Option<Arc<Value>>,
     /// Why it has none.
     pub failure: Option<Failure>,
     /// How often it was tried.
@@ -107,7 +110,7 @@ pub struct RunRecord {
 pub struct Recorder {
     /// The record so far.
     pub record: RunRecord,
-    places: BTreeMap<String, usize>,
+    places: IndexMap<Arc<LegRef>, usize>,
 }
 
 /// Predictions of one model whose price was not within what its rules said.
@@ -126,6 +129,11 @@ pub struct Drift {
 }
 
 impl LegRecord {
+    /// Its output as JSON shows it.
+    pub fn output_json(&self) -> Option<Json> {
+        self.output.as_deref().map(plain::json)
+    }
+
     /// What its rules said and what it cost, where that does not agree.
     pub fn drift(&self) -> Option<(Estimate, MicroUsd)> {
         let (expected, settled) = (self.estimate?, self.cost?);
@@ -183,21 +191,21 @@ impl Recorder {
             Event::LegSkipped { leg, reason } => {
                 let leg = self.leg(leg);
                 leg.status = LegStatus::Skipped;
-                leg.why = Some(reason.reason());
+                leg.why = Some(reason.reason().into());
             }
             Event::LegReused { leg, request, output, prediction, estimate } => {
                 let leg = self.leg(leg);
                 leg.status = LegStatus::Succeeded;
                 leg.reused = true;
-                leg.request = Some((**request).clone());
-                leg.output = Some(plain::json(output));
+                leg.request = Some(request.clone());
+                leg.output = Some(output.clone());
                 leg.prediction.clone_from(prediction);
                 leg.estimate = *estimate;
                 leg.cost = Some(MicroUsd::ZERO);
             }
             Event::LegStarted { leg, request, attempt, estimate } => {
                 let leg = self.leg(leg);
-                leg.request = Some((**request).clone());
+                leg.request = Some(request.clone());
                 leg.attempts = *attempt;
                 leg.estimate = *estimate;
                 leg.created = leg.created.or(Some(at));
@@ -209,7 +217,7 @@ impl Recorder {
                 let leg = self.leg(leg);
                 leg.billed = *billed;
                 leg.status = LegStatus::Succeeded;
-                leg.output = Some(plain::json(output));
+                leg.output = Some(output.clone());
                 leg.prediction.clone_from(prediction);
                 leg.cost = *cost;
                 leg.predict_seconds = *predict_seconds;
@@ -226,7 +234,7 @@ impl Recorder {
             Event::LegNotRun { leg, reason } => {
                 let leg = self.leg(leg);
                 leg.status = LegStatus::NotRun;
-                leg.why = Some(reason.clone());
+                leg.why = Some(reason.clone().into());
             }
             Event::Saved { leg, output, path, artifact } => {
                 let file = SavedRecord { path: path.clone(), artifact: artifact.clone() };
@@ -255,13 +263,13 @@ impl Recorder {
     }
 
     /// Says why a leg ran, in words that the ledger gave before the run.
-    pub fn explain(&mut self, leg: &LegRef, why: String) {
+    pub fn explain(&mut self, leg: &Arc<LegRef>, why: Cow<'static, str>) {
         self.leg(leg).why = Some(why);
     }
 
-    fn leg(&mut self, leg: &LegRef) -> &mut LegRecord {
+    fn leg(&mut self, leg: &Arc<LegRef>) -> &mut LegRecord {
         let legs = &mut self.record.legs;
-        let at = *self.places.entry(place(leg)).or_insert_with(|| {
+        let at = *self.places.entry(leg.clone()).or_insert_with(|| {
             legs.push(LegRecord::new(leg));
             legs.len() - 1
         });
@@ -269,13 +277,8 @@ impl Recorder {
     }
 }
 
-/// What tells one leg from another: names alone may be shortened for people.
-fn place(leg: &LegRef) -> String {
-    format!("{} {}", leg.step, serde_json::to_string(&leg.leg).unwrap_or_default())
-}
-
 impl LegRecord {
-    fn new(leg: &LegRef) -> Self {
+    fn new(leg: &Arc<LegRef>) -> Self {
         Self {
             leg: leg.clone(),
             status: LegStatus::NotRun,

@@ -1,6 +1,7 @@
 //! One prediction as castline asks for it, and what became of it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use castline_spec::preset::{Output as OutputSpec, OutputKind};
@@ -41,7 +42,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
     /// The resolved input by the model's field names, none left out.
-    pub input: IndexMap<String, Value>,
+    pub input: Arc<IndexMap<String, Value>>,
     /// What tells it apart from the same request elsewhere; usually empty.
     pub draw: Vec<Value>,
     /// What the model gives.
@@ -71,7 +72,7 @@ impl From<&OutputSpec> for OutputShape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// As on the wire, with [`Value::Media`] where a file's URI stood; text pieces joined.
-    pub raw: Value,
+    pub raw: Arc<Value>,
 }
 
 impl Output {

@@ -54,7 +54,7 @@ pub struct LegResult {
     /// What it became.
     pub status: LegStatus,
     /// The resolved input, empty when it never came so far.
-    pub input: IndexMap<String, Value>,
+    pub input: Arc<IndexMap<String, Value>>,
     /// Of a call: the values of the called workflow's inputs.
     pub inputs: Option<Arc<IndexMap<Name, Value>>>,
     /// Its output.
@@ -73,7 +73,7 @@ impl LegResult {
     /// A leg with an output. A step with `json` reads its text; the failure says why it cannot.
     pub fn succeeded(
         step: &crate::graph::Step,
-        input: &IndexMap<String, Value>,
+        input: &Arc<IndexMap<String, Value>>,
         output: &Output,
     ) -> Result<Self, Failure> {
         let json = match &step.json {
@@ -96,7 +96,7 @@ impl LegResult {
     pub fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
         Self {
             status,
-            input: IndexMap::new(),
+            input: Arc::default(),
             inputs: None,
             output: None,
             json: None,
@@ -114,7 +114,7 @@ impl LegResult {
 
     /// What an output of a called workflow is.
     pub fn given(value: Value) -> Self {
-        let output = Some(Output { raw: value });
+        let output = Some(Output { raw: Arc::new(value) });
         Self { output, ..Self::without_output(LegStatus::Succeeded, None) }
     }
 }

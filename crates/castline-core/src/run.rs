@@ -9,7 +9,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use castline_spec::Diagnostic;
 use castline_spec::schema::MediaKind;
@@ -39,7 +39,7 @@ pub enum Input {
     /// A leg's prediction said how far it is.
     Progress(LegId, String, Option<f64>),
     /// A leg's prediction ended.
-    Ended(LegId, Box<Outcome>),
+    Ended(LegId, Outcome),
     /// The user asked to stop: no new creates, what runs is awaited.
     Interrupt,
     /// Somebody canceled the run: no new creates, and what runs is stopped where it can be.
@@ -83,7 +83,7 @@ pub enum Effect {
         /// For which leg.
         leg: LegId,
         /// What is sent.
-        request: Box<Request>,
+        request: Arc<Request>,
     },
     /// Stop this leg's prediction: it is billed by time.
     Cancel(LegId),
@@ -139,7 +139,10 @@ pub struct Run {
     results: Arc<Results>,
     options: Options,
     phases: Vec<Phase>,
-    known: BTreeMap<LegId, Fate>,
+    /// What the forecast found, until the leg opens.
+    known: Vec<Option<Fate>>,
+    /// How events name legs, for those that were named.
+    refs: Vec<OnceLock<Arc<LegRef>>>,
     /// Legs that could start, the longest remaining path first.
     queues: BTreeMap<ProviderName, BTreeSet<(Reverse<u64>, LegId)>>,
     priorities: Vec<u64>,
@@ -158,12 +161,13 @@ impl Run {
     pub fn new(forecast: Forecast, options: Options) -> Self {
         let (plan, fates) = forecast.into_fates();
         let legs = plan.legs.len();
-        let known = (0..legs).map(LegId).zip(fates).collect();
+        let known = fates.into_iter().map(Some).collect();
         let waits = |leg| plan.needs(leg).len() + plan.waits_for_steps(leg);
         Self {
             results: Arc::new(Results::new(legs)),
             phases: (0..legs).map(|leg| Phase::Waiting(waits(LegId(leg)))).collect(),
             known,
+            refs: vec![OnceLock::new(); legs],
             queues: BTreeMap::new(),
             priorities: priorities(&plan),
             keys: BTreeMap::new(),
@@ -228,7 +232,7 @@ impl Run {
                 let leg = self.leg_ref(leg);
                 decision.events.push(Event::LegProgress { leg, status, fraction });
             }
-            Input::Ended(leg, outcome) => self.ended(leg, *outcome, now, &mut decision),
+            Input::Ended(leg, outcome) => self.ended(leg, outcome, now, &mut decision),
             Input::Interrupt => {
                 self.stopping = true;
                 self.interrupted = true;
@@ -257,6 +261,7 @@ impl Run {
             let before = std::mem::replace(&mut self.plan, Arc::new(plan));
             self.results = Arc::new(self.results.with_room(self.plan.legs.len()));
             self.priorities = priorities(&self.plan);
+            self.refs.resize(self.plan.legs.len(), OnceLock::new());
             for step in before.legs.deferred() {
                 let predicts = self.plan.graph.steps[step].predicts();
                 let Some(legs) = self.plan.legs.known(step).filter(|_| predicts) else { continue };
@@ -342,7 +347,7 @@ impl Run {
             }
             return self.not_run(leg, reason, decision);
         }
-        match self.known.remove(&leg) {
+        match self.known.get_mut(leg.0).and_then(Option::take) {
             Some(Fate::Hit(ready, known)) => {
                 self.reused(leg, &ready, &known.output, known.prediction, decision);
             }
@@ -435,11 +440,11 @@ impl Run {
     fn begin(&mut self, leg: LegId, ready: Box<Ready>, attempt: u32, decision: &mut Decision) {
         decision.events.push(Event::LegStarted {
             leg: self.leg_ref(leg),
-            request: Box::new(RequestRecord::from(&ready.request)),
+            request: Arc::new(RequestRecord::from(&*ready.request)),
             attempt,
             estimate: ready.estimate,
         });
-        decision.effects.push(Effect::Ensure { leg, request: Box::new(ready.request.clone()) });
+        decision.effects.push(Effect::Ensure { leg, request: ready.request.clone() });
         self.phases[leg.0] = Phase::Running(ready, attempt);
     }
 
@@ -537,7 +542,7 @@ impl Run {
         self.totals.saved += ready.estimate.map(|e| e.max).unwrap_or_default();
         decision.events.push(Event::LegReused {
             leg: self.leg_ref(leg),
-            request: Box::new(RequestRecord::from(&ready.request)),
+            request: Arc::new(RequestRecord::from(&*ready.request)),
             output: output.raw.clone(),
             prediction,
             estimate: ready.estimate,
@@ -738,8 +743,8 @@ impl Run {
     }
 
     /// How events name a leg.
-    pub fn leg_ref(&self, leg: LegId) -> LegRef {
-        leg_ref(&self.plan, leg)
+    pub fn leg_ref(&self, leg: LegId) -> Arc<LegRef> {
+        self.refs[leg.0].get_or_init(|| Arc::new(leg_ref(&self.plan, leg))).clone()
     }
 
     /// The workflow's outputs, once the run is over: an absent value is none, and an output

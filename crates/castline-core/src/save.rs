@@ -104,7 +104,7 @@ impl Plan {
         let mut folder = String::new();
         let mut labels = Vec::new();
         if let (Role::Gives(output, name), Some(Value::List(_))) =
-            (&step.role, result.output.as_ref().map(|output| &output.raw))
+            (&step.role, result.output.as_ref().map(|output| &*output.raw))
         {
             folder = name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
             let list = List { step: output.labels, at: self.legs.coords(leg), frame: step.frame };

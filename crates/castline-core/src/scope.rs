@@ -80,7 +80,8 @@ pub struct StepsView {
 }
 
 impl StepsView {
-    fn frame(&self) -> &Frame {
+    /// The document whose templates are rendered.
+    pub(crate) fn frame(&self) -> &Frame {
         &self.graph.frames[self.frame]
     }
 
@@ -618,7 +619,7 @@ fn offered(result: &LegResult, name: &str) -> Option<Jinja> {
     let all = |kind| Some(files(kind).map(media).collect());
     match name {
         "output" => Some(to_jinja(&output.raw)),
-        "input" => Some(to_jinja(&Value::Map(result.input.clone()))),
+        "input" => Some(to_jinja(&Value::Map((*result.input).clone()))),
         "seed" => result.input.get("seed").map(to_jinja),
         "text" => output.text().map(Jinja::from),
         "json" => result.json.as_ref().map(to_jinja),

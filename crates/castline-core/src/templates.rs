@@ -4,6 +4,8 @@
 //! turns it into a [`Value`] in a [`Scope`]. What templates can say is minijinja's own
 //! language less its statements for files and macros, plus the filters below.
 
+mod quick;
+
 use std::sync::Arc;
 
 use castline_spec::template::tree::Body;
@@ -16,6 +18,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::scope::{Absent, Scope};
 use crate::value::Value;
+pub(crate) use quick::Plain;
 
 /// Work that one rendering may do; one unit is one instruction or 64 bytes.
 const FUEL: u64 = 2_000_000;
@@ -181,6 +184,9 @@ impl Templates {
     }
 
     fn run(&self, name: &str, template: &Template, at: &Bound, scope: &Arc<Scope>) -> Result<Value, Stop> {
+        if let Some(value) = Plain::from(&**scope).run(name, template) {
+            return Ok(value);
+        }
         let scope = Arc::new(scope.fresh());
         let compiled = self.env.get_template(name).expect("added by `bind`");
         let result =

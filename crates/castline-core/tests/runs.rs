@@ -62,9 +62,9 @@ fn three_in_flight(fail_fast: bool) -> (Run, Vec<LegId>) {
     (run, legs.collect())
 }
 
-fn ends(status: LegStatus, kind: FailureKind) -> Box<Outcome> {
+fn ends(status: LegStatus, kind: FailureKind) -> Outcome {
     let failure = Failure::new(kind, "flagged");
-    Box::new(Outcome::Failed { status, failure, prediction: None, cost: None })
+    Outcome::Failed { status, failure, prediction: None, cost: None }
 }
 
 #[test]

@@ -2,11 +2,17 @@
 //!
 //! Start reading at [`Shelf::open`].
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::LibraryError;
 use crate::tree::Tree;
+
+/// How the folder of a library begins that is not whole yet.
+const UNFINISHED: &str = ".new-";
+const DAY: Duration = Duration::from_hours(24);
 
 /// The places of a project's libraries.
 #[derive(Debug, Clone)]
@@ -67,6 +73,18 @@ impl Shelf {
         Ok(digest)
     }
 
+    /// The folders of the store that are none of the pinned libraries: older ones, and what a process
+    /// left that died while it wrote. Those count only when they are older than a day.
+    pub fn unpinned(&self, pinned: &BTreeSet<&str>) -> Vec<PathBuf> {
+        let kept: BTreeSet<_> = pinned.iter().map(|digest| self.place(digest)).collect();
+        let entries = fs::read_dir(&self.store).into_iter().flatten().flatten();
+        let mut folders: Vec<_> =
+            entries.map(|entry| entry.path()).filter(|path| !kept.contains(path)).collect();
+        folders.retain(|folder| !is_unfinished(folder) || is_old(folder));
+        folders.sort();
+        folders
+    }
+
     /// Puts a library into `vendor`, in the place of the one that is there.
     pub fn vendor(&self, name: &str, tree: &Tree) -> Result<PathBuf, LibraryError> {
         let folder = self.vendored(name);
@@ -123,12 +141,22 @@ impl Shelf {
     }
 }
 
+/// True for a folder that becomes a library when it is whole.
+fn is_unfinished(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+}
+
+fn is_old(folder: &Path) -> bool {
+    let modified = fs::metadata(folder).and_then(|meta| meta.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DAY))
+}
+
 /// Puts a tree into the place of a folder. It is whole before it is there.
 fn replace(folder: &Path, tree: &Tree) -> Result<(), LibraryError> {
     let failed = || LibraryError::disk(format!("`{}` cannot be written", folder.display()));
     let beside = folder.parent().unwrap_or(folder);
     fs::create_dir_all(beside).map_err(failed())?;
-    let new = tempfile::Builder::new().prefix(".new-").tempdir_in(beside).map_err(failed())?;
+    let new = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(beside).map_err(failed())?;
     // A temporary folder is for its owner alone, and this one becomes a folder like any other.
     let whole = new.path().join("tree");
     fs::create_dir(&whole).map_err(failed())?;

@@ -200,7 +200,7 @@ async fn stop_orphans(project: &Project, store: Store, record: &RunRecord) -> Re
     while let Some(said) = told.recv().await {
         match said {
             Said::Input(_) => {}
-            Said::Ended { leg, outcome, .. } => drop(outcomes.insert(leg.0, *outcome)),
+            Said::Ended { leg, outcome, .. } => drop(outcomes.insert(leg.0, outcome)),
             Said::Broken(trouble) => return Err(trouble),
         }
     }

@@ -182,7 +182,7 @@ fn leg_diff(leg: &LegRef, left: Option<&LegRecord>, right: Option<&LegRecord>) -
         if let (Some(left), Some(right)) = (&left.request, &right.request) {
             changed = differences(&ingredients_of(left), &ingredients_of(right));
         }
-        outputs = output_diffs(left.output.as_ref(), right.output.as_ref());
+        outputs = output_diffs(left.output_json().as_ref(), right.output_json().as_ref());
         if left.status == right.status && changed.is_empty() && outputs.is_empty() {
             return None;
         }
@@ -202,7 +202,7 @@ impl Side {
             seconds: leg.predict_seconds.or(took).filter(|_| !leg.reused),
             message: leg.failure.as_ref().map(|failure| failure.message.clone()).or_else(|| {
                 let idle = matches!(leg.status, LegStatus::Skipped | LegStatus::NotRun);
-                leg.why.clone().filter(|_| idle)
+                leg.why.clone().filter(|_| idle).map(Into::into)
             }),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use castline_core::Digest;
@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::history;
 use crate::job::existing_store;
 use crate::ledger::trouble;
+use crate::lock::Lock;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
@@ -50,6 +51,8 @@ pub struct Collected {
     pub saved: usize,
     /// Results and files.
     pub sweep: Sweep,
+    /// Libraries that `castline.lock` does not pin, by the files in them.
+    pub libraries: Amount,
     /// Temporary files of dead processes in the folder of outputs, after they were removed.
     pub leftovers: Amount,
 }
@@ -58,7 +61,7 @@ impl Collected {
     /// There is nothing to remove.
     pub fn is_nothing(&self) -> bool {
         let Sweep { results, others, files, .. } = &self.sweep;
-        self.runs.is_empty() && results + others + files.count == 0
+        self.runs.is_empty() && results + others + files.count + self.libraries.count == 0
     }
 }
 
@@ -70,10 +73,11 @@ pub async fn survey(
 ) -> Result<Option<Collected>, Trouble> {
     let Some(store) = existing_store(project)? else { return Ok(None) };
     let choice = choose(&store, policy, now).await?;
+    let libraries = unpinned(project, &store)?.iter().map(|folder| size(folder)).sum();
     let (wanted, saved) = wanted(project, &store, policy, &choice)?;
     let sweep = store.survey(&wanted).map_err(trouble)?;
     let leftovers = Amount::default();
-    Ok(Some(Collected { runs: choice.go, runs_kept: choice.stay.len(), saved, sweep, leftovers }))
+    Ok(Some(Collected { runs: choice.go, runs_kept: choice.stay.len(), saved, sweep, libraries, leftovers }))
 }
 
 /// Removes what goes; of runs only these, which somebody has seen and agreed to.
@@ -101,7 +105,35 @@ pub async fn collect(
     }
     let sweep = sweeper.sweep(&wanted).map_err(trouble)?;
     let leftovers = if store.is_shared() { Amount::default() } else { tidy(&project.out()) };
-    Ok(Collected { runs: choice.go, runs_kept: choice.stay.len(), saved, sweep, leftovers })
+    let mut libraries = Amount::default();
+    for folder in unpinned(project, &store)? {
+        let size = size(&folder);
+        if fs::remove_dir_all(&folder).is_ok() {
+            libraries = [libraries, size].into_iter().sum();
+        }
+    }
+    Ok(Collected { runs: choice.go, runs_kept: choice.stay.len(), saved, sweep, libraries, leftovers })
+}
+
+/// The libraries of a store that its project does not need. Where several share one nobody knows.
+fn unpinned(project: &Project, store: &Store) -> Result<Vec<PathBuf>, Trouble> {
+    if store.is_shared() {
+        return Ok(Vec::new());
+    }
+    let lock = Lock::read(project)?;
+    let pinned = lock.libraries.values().map(|pin| pin.digest.as_str()).collect();
+    Ok(project.shelf().unpinned(&pinned))
+}
+
+/// The files in a folder.
+fn size(folder: &Path) -> Amount {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => size(&entry.path()),
+        Ok(meta) => Amount { count: 1, bytes: meta.len() },
+        Err(_) => Amount::default(),
+    };
+    entries.map(of).sum()
 }
 
 /// Runs that go and runs that stay, newest first.
@@ -180,7 +212,7 @@ fn tidy(folder: &Path) -> Amount {
         let Ok(meta) = file.metadata() else { continue };
         if meta.is_dir() {
             let inner = tidy(&file.path());
-            gone = Amount { count: gone.count + inner.count, bytes: gone.bytes + inner.bytes };
+            gone = [gone, inner].into_iter().sum();
         } else if meta.is_file() && is_temporary(&name) && fs::remove_file(file.path()).is_ok() {
             gone = Amount { count: gone.count + 1, bytes: gone.bytes + meta.len() };
         }

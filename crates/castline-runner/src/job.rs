@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`Job::plan`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use castline_core::legs::LegId;
 use castline_core::plan::{Choices, Plan, Reroll, Resolved};
 use castline_core::results::Results;
 use castline_core::routing::Routing;
-use castline_core::{Key, MicroUsd, Output};
+use castline_core::{Key, MicroUsd, Value};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Source, Workflow};
-use castline_store::{Brief, LEDGER_FILE, Store};
+use castline_store::{Brief, LEDGER_FILE, Store, in_shares};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -49,7 +49,7 @@ pub struct Job {
     pub(crate) missing: Vec<(Key, u64)>,
     /// Keys that were created before and whose outcome is still open, or whose files are to be
     /// fetched again: their money is reserved or spent already.
-    pub(crate) paid: BTreeSet<Key>,
+    pub(crate) paid: HashSet<Key>,
     /// The documents that were read.
     pub(crate) documents: Vec<Source>,
     /// What was given for inputs.
@@ -241,6 +241,10 @@ impl Job {
         if let Some(plan) = planned.plan {
             job.forecast(&plan, store, fetch).await?;
         }
+        match &job.forecast {
+            Some(forecast) if !basis.lenient => check_rerolls(&forecast.plan, wishes)?,
+            _ => {}
+        }
         settle(&mut job.diagnostics);
         job.store = own;
         Ok(job)
@@ -293,7 +297,7 @@ impl Job {
             wishes: wishes.clone(),
             store: None,
             missing: Vec::new(),
-            paid: BTreeSet::new(),
+            paid: HashSet::new(),
             documents: Vec::new(),
             given: IndexMap::new(),
             account: None,
@@ -335,12 +339,12 @@ struct Asked {
     /// See [`Job::missing`].
     missing: Vec<(Key, u64)>,
     /// See [`Job::paid`].
-    paid: BTreeSet<Key>,
+    paid: HashSet<Key>,
 }
 
 /// Asks the ledger, wave by wave, what each leg would do.
 async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Trouble> {
-    let mut all = Asked { forecast: Forecast::new(plan), missing: Vec::new(), paid: BTreeSet::new() };
+    let mut all = Asked { forecast: Forecast::new(plan), missing: Vec::new(), paid: HashSet::new() };
     loop {
         let asked = all.forecast.ask_by(&resolve);
         if asked.is_empty() {
@@ -352,7 +356,8 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
             None => vec![None; keys.len()],
         };
         let removed = removed(store, &keys, &briefs).await?;
-        for ((leg, key), brief) in asked.into_iter().zip(briefs) {
+        let there = there(store, &briefs);
+        for (((leg, key), brief), there) in asked.into_iter().zip(briefs).zip(there) {
             if brief.as_ref().is_some_and(|brief| is_paid(brief.state)) {
                 all.paid.insert(key);
             }
@@ -360,7 +365,7 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
             let answer = if removed.contains(&key) {
                 Answer::Unknown(Some(REMOVED.to_owned()))
             } else {
-                answer(brief, store)
+                answer(brief, there)
             };
             if !matches!(answer, Answer::Known(_)) {
                 all.missing.extend(gone);
@@ -374,20 +379,9 @@ async fn forecast(plan: Arc<Plan>, store: Option<&Store>) -> Result<Asked, Troub
 fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Vec<Resolved> {
     /// Fewer legs are not worth a thread.
     const SHARE: usize = 200;
-    /// More threads than that wait for each other.
-    const MOST: usize = 16;
-    let one =
-        |legs: &[LegId]| -> Vec<Resolved> { legs.iter().map(|leg| plan.resolve(*leg, results)).collect() };
-    let threads =
-        std::thread::available_parallelism().map_or(1, usize::from).min(MOST).min(legs.len() / SHARE);
-    if threads < 2 {
-        return one(legs);
-    }
-    std::thread::scope(|scope| {
-        let shares = legs.chunks(legs.len().div_ceil(threads));
-        let shares: Vec<_> = shares.map(|share| scope.spawn(move || one(share))).collect();
-        let resolved = shares.into_iter().map(|share| share.join().expect("a panic ends the process"));
-        resolved.flatten().collect()
+    in_shares(legs, SHARE, |share| {
+        let mut resolver = plan.resolver(results);
+        share.iter().map(|leg| resolver.resolve(*leg)).collect()
     })
 }
 
@@ -418,12 +412,35 @@ pub(crate) fn is_paid(state: State) -> bool {
     }
 }
 
-fn answer(brief: Option<Brief>, store: Option<&Store>) -> Answer {
-    let (Some(brief), Some(store)) = (brief, store) else { return Answer::Unknown(None) };
+/// For each success, whether its output and all files of it are there.
+fn there(store: Option<&Store>, briefs: &[Option<Brief>]) -> Vec<bool> {
+    let output = |brief: &'_ Option<Brief>| {
+        brief
+            .as_ref()
+            .filter(|brief| brief.state == State::Succeeded)?
+            .output
+            .as_ref()
+            .map(|output| output.raw.clone())
+    };
+    let outputs: Vec<_> = briefs.iter().map(output).collect();
+    let files: Vec<_> = outputs.iter().flatten().flat_map(|output| output.media()).collect();
+    let mut has = store.map(|store| store.blobs().has_all(&files)).unwrap_or_default().into_iter();
+    let each = |output: &Option<Arc<Value>>| match output {
+        // Each takes its own, so that none is left to the next.
+        Some(output) => {
+            let files = output.media().len();
+            has.by_ref().take(files).filter(|has| *has).count() == files
+        }
+        None => false,
+    };
+    outputs.iter().map(each).collect()
+}
+
+fn answer(brief: Option<Brief>, there: bool) -> Answer {
+    let Some(brief) = brief else { return Answer::Unknown(None) };
     let word = match brief.state {
         State::Succeeded => {
-            let there = |output: &Output| output.raw.media().into_iter().all(|a| store.blobs().has(a));
-            if let Some(output) = brief.output.filter(there) {
+            if let Some(output) = brief.output.filter(|_| there) {
                 return Answer::Known(Known { output, prediction: brief.prediction });
             }
             "its files are gone from the store"
@@ -674,6 +691,29 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
     })?;
     let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
     Ok(Reroll { step, legs, draw })
+}
+
+/// Refuses to draw anew what is no leg. One whose step is not known yet may still come.
+fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble> {
+    for (reroll, text) in plan.choices.rerolls.iter().zip(&wishes.reroll) {
+        let Reroll { step, legs, .. } = reroll;
+        let known = plan.legs.known(*step).is_some();
+        if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
+            continue;
+        }
+        let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
+        let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
+        let mut unknown = labels.filter(|(axis, label)| !axis.labels.contains(label));
+        let hint = unknown.next().and_then(|(axis, label)| {
+            let what = format!("the {}", own_name(&axis.name));
+            did_you_mean(&what, label, axis.labels.iter().map(String::as_str))
+        });
+        return Err(Trouble::Usage {
+            message: format!("`--reroll {text}` names no leg of this workflow"),
+            hint: hint.or_else(|| Some("`castline plan --json` names all legs".to_owned())),
+        });
+    }
+    Ok(())
 }
 
 /// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is

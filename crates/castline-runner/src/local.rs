@@ -7,12 +7,13 @@
 
 pub(crate) mod task;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castline_core::event::{Entry, Event, SCHEMA_VERSION};
+use castline_core::event::{Entry, Event, LegRef, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
@@ -20,8 +21,10 @@ use castline_core::plan::Expected;
 use castline_core::prediction::{Told, learned};
 use castline_core::record::{Recorder, RunRecord};
 use castline_core::run::{Effect, Input, Options, Outcome, Run};
+use castline_core::save::SavedFile;
 use castline_core::summary::RunSummary;
 use castline_core::{Key, MicroUsd, ProviderName, plain};
+use castline_spec::Name;
 use castline_store::{Brief, Journal, Store};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -237,7 +240,7 @@ impl Job {
         let Some(limit) = providers::day_budget(&self.project).filter(|_| is_live(forecast)) else {
             return Ok(());
         };
-        let (mut held, mut paid) = (MicroUsd::ZERO, BTreeSet::new());
+        let (mut held, mut paid) = (MicroUsd::ZERO, HashSet::new());
         if let Some(store) = &self.store {
             held = store.ledger().spent(&Account::Day).await.map_err(crate::ledger::trouble)?.held;
             // After the sum: what another process has reserved since the plan is no cost of ours.
@@ -348,7 +351,7 @@ fn runs(forecast: &Forecast, leg: LegId) -> Option<Key> {
 }
 
 /// What runs in the forecast, and is paid for already.
-async fn paid_since(store: &Store, forecast: &Forecast) -> Result<BTreeSet<Key>, Trouble> {
+async fn paid_since(store: &Store, forecast: &Forecast) -> Result<HashSet<Key>, Trouble> {
     let keys: Vec<Key> = forecast.plan.order().into_iter().filter_map(|leg| runs(forecast, leg)).collect();
     let briefs = store.ledger().briefs(&keys).await.map_err(crate::ledger::trouble)?;
     let is_paid = |brief: &Option<Brief>| brief.as_ref().is_some_and(|brief| is_paid(brief.state));
@@ -371,7 +374,7 @@ fn runs_live(fate: &Fate) -> bool {
 }
 
 /// What the legs that run can cost on live providers, beyond what was `paid` before.
-pub(crate) fn cost_of(forecast: &Forecast, paid: &BTreeSet<Key>) -> Cost {
+pub(crate) fn cost_of(forecast: &Forecast, paid: &HashSet<Key>) -> Cost {
     let mut cost = Cost::default();
     for leg in forecast.plan.order() {
         match forecast.fate(leg) {
@@ -406,17 +409,17 @@ fn used_providers(forecast: &Forecast, runs_something: bool) -> BTreeSet<Provide
 }
 
 /// Why each leg runs, as the forecast knows it.
-fn whys(forecast: &Forecast) -> BTreeMap<LegId, String> {
+fn whys(forecast: &Forecast) -> Vec<(LegId, Cow<'static, str>)> {
     let word = |leg: LegId| match forecast.fate(leg) {
-        Fate::Hit(..) => Some("the ledger has the output of the same request".to_owned()),
+        Fate::Hit(..) => Some("the ledger has the output of the same request".into()),
         Fate::Run(_, why) => Some(why.reason()),
         Fate::Same(_, first) => {
-            Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first)))
+            Some(format!("it sends the same request as `{}`", forecast.plan.leg_name(*first)).into())
         }
-        Fate::Upstream => Some("it reads legs that ran".to_owned()),
+        Fate::Upstream => Some("it reads legs that ran".into()),
         Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => None,
     };
-    forecast.plan.order().into_iter().filter_map(|leg| Some((leg, word(leg)?))).collect()
+    forecast.plan.predictions().filter_map(|leg| Some((leg, word(leg)?))).collect()
 }
 
 /// Writes events down, and tells them on.
@@ -459,7 +462,7 @@ struct Driver {
     project: Project,
     folder: OutputFolder,
     pen: Pen,
-    whys: BTreeMap<LegId, String>,
+    whys: Vec<(LegId, Cow<'static, str>)>,
     tell: mpsc::UnboundedSender<task::Said>,
     told: mpsc::UnboundedReceiver<task::Said>,
     tasks: JoinSet<()>,
@@ -571,7 +574,7 @@ impl Driver {
             self.world.stopping.send_replace(true);
         }
         self.pen.write_all(decision.events)?;
-        let mut finished = false;
+        let (mut finished, mut saved) = (false, Vec::new());
         for effect in decision.effects {
             match effect {
                 Effect::Ensure { leg, request } => {
@@ -583,7 +586,7 @@ impl Driver {
                         self.world.clone(),
                         leg,
                         self.world.facts[&step].clone(),
-                        Arc::new(*request),
+                        request,
                         task::Heard { beyond, p25 },
                         self.tell.clone(),
                         stopped,
@@ -593,10 +596,11 @@ impl Driver {
                 }
                 Effect::Cancel(leg) => self.tell_to_stop(leg, Told::Stop),
                 Effect::Abandon(leg) => self.tell_to_stop(leg, Told::Leave),
-                Effect::Save(leg) => self.save(leg)?,
+                Effect::Save(leg) => saved.push(leg),
                 Effect::Finish => finished = true,
             }
         }
+        self.save(&saved)?;
         Ok(finished)
     }
 
@@ -606,29 +610,49 @@ impl Driver {
         }
     }
 
-    /// Writes the files of a leg. What cannot be written is a warning: its bytes are kept.
-    fn save(&mut self, leg: LegId) -> Result<(), Trouble> {
-        let name = self.run.plan().leg_name(leg);
-        let call = self.run.plan().call_of_output(leg);
-        let files = match self.run.plan().saves(leg, self.run.results()) {
-            Ok(files) => files,
-            Err(why) => {
-                return self.pen.write(Event::Warned { message: format!("`{name}` was not saved: {why}") });
-            }
-        };
-        for file in files {
-            let event = match self.folder.write(&file, &name, self.world.store.blobs()) {
-                Ok(path) => Event::Saved {
-                    leg: call.is_none().then(|| self.run.leg_ref(leg)),
-                    output: call.clone(),
-                    path: self.project.relative(&path),
-                    artifact: file.artifact,
-                },
-                Err(why) => Event::Warned { message: why.to_string() },
+    /// Writes the files of legs. What cannot be written is a warning: its bytes are kept.
+    fn save(&mut self, legs: &[LegId]) -> Result<(), Trouble> {
+        let (mut events, mut files, mut of) = (Vec::new(), Vec::new(), Vec::new());
+        for leg in legs {
+            let leg_ref = self.run.leg_ref(*leg);
+            let name: Arc<str> = leg_ref.name.as_str().into();
+            // What an output of a call is belongs to the call.
+            let whose = match self.run.plan().call_of_output(*leg) {
+                Some(call) => (None, Some(call)),
+                None => (Some(leg_ref), None),
             };
-            self.pen.write(event)?;
+            match self.run.plan().saves(*leg, self.run.results()) {
+                Ok(saved) => {
+                    of.extend(saved.iter().map(|_| whose.clone()));
+                    files.extend(saved.into_iter().map(|file| (file, name.clone())));
+                }
+                Err(why) => {
+                    events.push(Event::Warned { message: format!("`{name}` was not saved: {why}") });
+                }
+            }
         }
-        Ok(())
+        events.extend(self.write_files(files, |number| of[number].clone()));
+        self.pen.write_all(events)
+    }
+
+    /// Writes files, each for somebody, and says what became of them. `whose` tells the leg or the
+    /// output that the file of a number belongs to.
+    fn write_files(
+        &mut self,
+        files: Vec<(SavedFile, Arc<str>)>,
+        whose: impl Fn(usize) -> (Option<Arc<LegRef>>, Option<Name>),
+    ) -> Vec<Event> {
+        let written = self.folder.write(&files, self.world.store.blobs());
+        let events = written.into_iter().zip(files).enumerate().map(|(number, (written, (file, _)))| {
+            let (leg, output) = whose(number);
+            match written {
+                Ok(path) => {
+                    Event::Saved { leg, output, path: self.project.relative(&path), artifact: file.artifact }
+                }
+                Err(why) => Event::Warned { message: why.to_string() },
+            }
+        });
+        events.collect()
     }
 
     /// Outputs, totals, and everything on disk before the run counts as over.
@@ -642,19 +666,10 @@ impl Driver {
                     castline_core::Value::Null
                 }
             };
-            let mut saved = Vec::new();
-            for file in self.run.plan().output_files(&name, &value, self.run.results()) {
-                let written = self.folder.write(&file, &format!("output {name}"), self.world.store.blobs());
-                saved.push(match written {
-                    Ok(path) => Event::Saved {
-                        leg: None,
-                        output: Some(name.clone()),
-                        path: self.project.relative(&path),
-                        artifact: file.artifact,
-                    },
-                    Err(why) => Event::Warned { message: why.to_string() },
-                });
-            }
+            let by: Arc<str> = format!("output {name}").into();
+            let files = self.run.plan().output_files(&name, &value, self.run.results());
+            let files = files.into_iter().map(|file| (file, by.clone())).collect();
+            let saved = self.write_files(files, |_| (None, Some(name.clone())));
             self.pen.write_all(saved)?;
             self.pen.write(Event::OutputReady { name, value })?;
         }
@@ -663,9 +678,13 @@ impl Driver {
         failpoint::reach(Place::End, Side::After);
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
-        let record = self.pen.recorder.record;
-        self.pen.journal.finish(&record, &RunSummary::from(&record)).map_err(crate::ledger::trouble)?;
-        tracing::debug!(folder = %self.folder.path().display(), "run ended");
+        let Self { run, pen, folder, .. } = self;
+        // What a large run is made of would take as long to take apart as to make; the process
+        // is about to end.
+        std::mem::forget(run);
+        let record = pen.recorder.record;
+        pen.journal.finish(&record, &RunSummary::from(&record)).map_err(crate::ledger::trouble)?;
+        tracing::debug!(folder = %folder.path().display(), "run ended");
         Ok(record)
     }
 }

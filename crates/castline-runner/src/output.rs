@@ -1,19 +1,25 @@
 //! Writes files where the user wants them: under `<out>/<workflow>/`, never outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use castline_core::Artifact;
 use castline_core::save::{SavedFile, collision_key};
-use castline_store::Blobs;
+use castline_store::{Blobs, in_shares};
 
 use crate::failpoint::{self, Place, Side};
+
+/// Copying fewer files is not worth a thread.
+const SHARE: usize = 8;
 
 /// The folder of one workflow's outputs.
 pub(crate) struct OutputFolder {
     folder: PathBuf,
-    taken: BTreeMap<String, String>,
+    /// Who has which name, in the form in which names collide.
+    taken: HashMap<String, Arc<str>>,
     /// Folders that are there, and lead nowhere else.
     safe: BTreeSet<PathBuf>,
 }
@@ -22,54 +28,111 @@ pub(crate) struct OutputFolder {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotWritten {
     #[error("`{path}` was not saved: `{by}` has that name already")]
-    Taken { path: String, by: String },
+    Taken { path: String, by: Arc<str> },
     #[error("`{path}` was not saved: it would leave `{folder}` through a link")]
     Outside { path: String, folder: String },
     #[error("`{path}` was not saved: {cause}; its bytes are safe in the store")]
     Io { path: String, cause: io::Error },
 }
 
+/// Whether a place was free.
+enum Taken {
+    First,
+    /// Its owner has it from before.
+    Again,
+}
+
+/// A file that has its place.
+struct Copy<'a> {
+    /// Its number among all that are written.
+    number: usize,
+    artifact: &'a Artifact,
+    path: &'a Path,
+    /// What was there, when that was not touched since.
+    seen: Option<Artifact>,
+}
+
+impl Copy<'_> {
+    fn write(&self, blobs: &Blobs) -> io::Result<()> {
+        let Self { artifact, path, seen, .. } = self;
+        // What was the same and was not touched since is not read again.
+        if seen.as_ref().is_some_and(|seen| seen.digest == artifact.digest) {
+            return Ok(());
+        }
+        let blob = blobs.path(artifact);
+        let remember = blobs.look_at(path);
+        if same(path, &blob, artifact.bytes)? {
+            remember.into_iter().for_each(|remember| remember((*artifact).clone()));
+            return Ok(());
+        }
+        failpoint::reach(Place::Save, Side::Before);
+        replace(&blob, path)?;
+        failpoint::reach(Place::Save, Side::After);
+        Ok(())
+    }
+}
+
+fn io_error(path: &Path, cause: io::Error) -> NotWritten {
+    NotWritten::Io { path: crate::project::shown(path), cause }
+}
+
 impl OutputFolder {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, taken: BTreeMap::new(), safe: BTreeSet::new() }
+        Self { folder, taken: HashMap::new(), safe: BTreeSet::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// Writes a file; an existing one is replaced, and left alone when it is the same.
+    /// Writes files, each for somebody; an existing one is replaced, and left alone when it is
+    /// the same.
     pub(crate) fn write(
         &mut self,
-        file: &SavedFile,
-        for_whom: &str,
+        files: &[(SavedFile, Arc<str>)],
         blobs: &Blobs,
-    ) -> Result<PathBuf, NotWritten> {
-        if let Some(by) = self.taken.insert(collision_key(&file.path), for_whom.to_owned())
-            && by != for_whom
-        {
-            return Err(NotWritten::Taken { path: file.path.clone(), by });
+    ) -> Vec<Result<PathBuf, NotWritten>> {
+        let paths: Vec<_> = files.iter().map(|(file, _)| self.folder.join(&file.path)).collect();
+        let seen = blobs.seen_all(&paths);
+        let (mut results, mut copies, mut again) = (Vec::with_capacity(files.len()), Vec::new(), false);
+        for (((file, by), path), mut seen) in files.iter().zip(&paths).zip(seen) {
+            match self.take(&file.path, path, by) {
+                Ok(Taken::First) => {}
+                Ok(Taken::Again) => {
+                    // It is perhaps written since it was seen.
+                    seen = None;
+                    again = true;
+                }
+                Err(why) => {
+                    results.push(Err(why));
+                    continue;
+                }
+            }
+            copies.push(Copy { number: results.len(), artifact: &file.artifact, path, seen });
+            results.push(Ok(path.clone()));
         }
-        let path = self.folder.join(&file.path);
-        let io = |cause| NotWritten::Io { path: crate::project::shown(&path), cause };
-        if !self.make_parent(&path).map_err(io)? {
+        // What has one place is written in its order.
+        let least = if again { usize::MAX } else { SHARE };
+        let write = |copies: &[Copy<'_>]| copies.iter().map(|copy| copy.write(blobs)).collect();
+        for (copy, written) in copies.iter().zip(in_shares(&copies, least, write)) {
+            if let Err(cause) = written {
+                results[copy.number] = Err(io_error(copy.path, cause));
+            }
+        }
+        results
+    }
+
+    /// Takes a place in the folder for somebody.
+    fn take(&mut self, name: &str, path: &Path, by: &Arc<str>) -> Result<Taken, NotWritten> {
+        let before = self.taken.insert(collision_key(name), by.clone());
+        if let Some(other) = before.clone().filter(|other| other != by) {
+            return Err(NotWritten::Taken { path: name.to_owned(), by: other });
+        }
+        if !self.make_parent(path).map_err(|cause| io_error(path, cause))? {
             let folder = crate::project::shown(&self.folder);
-            return Err(NotWritten::Outside { path: file.path.clone(), folder });
+            return Err(NotWritten::Outside { path: name.to_owned(), folder });
         }
-        // What was the same and was not touched since is not read again.
-        if blobs.seen(&path).is_some_and(|seen| seen.digest == file.artifact.digest) {
-            return Ok(path);
-        }
-        let blob = blobs.path(&file.artifact);
-        let remember = blobs.look_at(&path);
-        if same(&path, &blob, file.artifact.bytes).map_err(io)? {
-            remember.into_iter().for_each(|remember| remember(file.artifact.clone()));
-            return Ok(path);
-        }
-        failpoint::reach(Place::Save, Side::Before);
-        replace(&blob, &path).map_err(io)?;
-        failpoint::reach(Place::Save, Side::After);
-        Ok(path)
+        Ok(if before.is_some() { Taken::Again } else { Taken::First })
     }
 
     /// Makes the folder of a file; false when it would lie outside, behind a link.

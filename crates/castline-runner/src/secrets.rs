@@ -109,7 +109,8 @@ fn missing(what: &str, model: &Model, field: &str, secret: &Secret) -> Trouble {
     )
 }
 
-fn may_go(
+/// Refuses a secret that may not go to a model, or to the host where the project asks that.
+pub(crate) fn may_go(
     what: &str,
     variable: &str,
     model: &Model,

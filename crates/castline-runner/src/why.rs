@@ -135,7 +135,7 @@ fn verdict(forecast: &Forecast, leg: LegId) -> (String, Option<&Ready>) {
 }
 
 fn ingredients(ready: &Ready) -> IndexMap<String, String> {
-    Ingredients::from(&ready.request).explain()
+    Ingredients::from(&*ready.request).explain()
 }
 
 /// The former request with the fewest differences; of equals the newest.

@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::iter::Sum;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +33,15 @@ pub struct Amount {
     pub count: usize,
     /// Bytes.
     pub bytes: u64,
+}
+
+impl Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            count: sum.count + one.count,
+            bytes: sum.bytes + one.bytes,
+        })
+    }
 }
 
 /// What is kept and what goes, or went.

@@ -16,6 +16,7 @@ mod rates;
 mod runs;
 #[doc(hidden)] // for tests
 pub mod sabotage;
+mod shares;
 mod space;
 mod uses;
 
@@ -35,6 +36,7 @@ use owner::Owners;
 pub use owner::{LockProbe, is_held};
 pub use rates::{SharedBucket, SharedSlots, Slot};
 pub use runs::{Journal, Runs};
+pub use shares::in_shares;
 pub use space::Place;
 use uses::{Stay, Uses};
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::owner::is_held;
+use crate::shares::in_shares;
 
 /// The file in a run's folder that asks for it to be canceled.
 const CANCEL: &str = "cancel";
@@ -227,20 +228,22 @@ impl Journal {
     }
 
     /// Writes events down. A reader sees all of each or nothing.
-    pub fn append<T: Serialize>(&mut self, events: &[T]) -> Result<(), StoreError> {
-        /// Bytes that are written at once.
-        const MANY: usize = 256 * 1024;
+    pub fn append<T: Serialize + Sync>(&mut self, events: &[T]) -> Result<(), StoreError> {
+        /// Events that are written at once, and of those as many as are worth a thread.
+        const MANY: usize = 1_000;
+        const SHARE: usize = 200;
         let path = self.folder.join(JOURNAL);
-        self.lines.clear();
-        for (number, event) in events.iter().enumerate() {
-            serde_json::to_writer(&mut self.lines, event)
-                .map_err(io::Error::from)
-                .map_err(StoreError::file("write", &path))?;
-            self.lines.push(b'\n');
-            if self.lines.len() >= MANY || number + 1 == events.len() {
-                self.file.write_all(&self.lines).map_err(StoreError::file("write", &path))?;
-                self.lines.clear();
-            }
+        for events in events.chunks(MANY) {
+            let lines = if events.len() < SHARE {
+                lines(events, &mut self.lines).and_then(|()| self.file.write_all(&self.lines))
+            } else {
+                let shares = in_shares(events, SHARE, |share| {
+                    let mut text = Vec::new();
+                    vec![lines(share, &mut text).map(|()| text)]
+                });
+                shares.into_iter().try_for_each(|lines| self.file.write_all(&lines?))
+            };
+            lines.map_err(StoreError::file("write", &path))?;
         }
         Ok(())
     }
@@ -253,6 +256,16 @@ impl Journal {
         let path = self.folder.join(SUMMARY);
         replace(&path, &kept).map_err(StoreError::file("write", &path))
     }
+}
+
+/// A line for each event, in place of what the text was.
+fn lines<T: Serialize>(events: &[T], to: &mut Vec<u8>) -> io::Result<()> {
+    to.clear();
+    events.iter().try_for_each(|event| {
+        serde_json::to_writer(&mut *to, event)?;
+        to.push(b'\n');
+        Ok(())
+    })
 }
 
 /// A run in short, and how long its journal was then.
@@ -270,7 +283,7 @@ fn journal_bytes(folder: &Path) -> u64 {
 fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     let write = || {
-        let mut file = BufWriter::new(File::create(&new)?);
+        let mut file = BufWriter::with_capacity(1 << 18, File::create(&new)?);
         serde_json::to_writer(&mut file, content)?;
         file.flush()?;
         fs::rename(&new, path)

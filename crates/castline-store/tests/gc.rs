@@ -40,7 +40,7 @@ fn request(name: &str, reads: Option<&Artifact>) -> Arc<Request> {
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
         deployment: None,
-        input,
+        input: input.into(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::File, many: false },
         price: Some(PRICE),
@@ -74,7 +74,7 @@ async fn make(store: &Store, name: &str, reads: Option<&Artifact>) -> Artifact {
 
 async fn fetch(store: &Store, name: &str, claim: &Claim) -> Artifact {
     let file = store.blobs().write(name.as_bytes()).unwrap();
-    let output = Output { raw: Value::Media(file.clone()) };
+    let output = Output { raw: Value::Media(file.clone()).into() };
     let prediction = Some(PredictionId(format!("{name} {}", claim.number)));
     let arrival = Arrival { output, cost: None, predict_seconds: None, prediction };
     ask(store, name, claim, Ask::Fetched(arrival)).await;

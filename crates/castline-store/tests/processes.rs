@@ -33,7 +33,7 @@ fn wish(name: &str) -> Ask {
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
         deployment: None,
-        input: IndexMap::from([("prompt".to_owned(), Value::from(name))]),
+        input: IndexMap::from([("prompt".to_owned(), Value::from(name))]).into(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::File, many: false },
         price: Some(PRICE),
@@ -60,7 +60,7 @@ async fn work(store: &Store, name: &str) {
     ask(store, name, &claim, Ask::Created(PredictionId(format!("id of {name}")))).await;
     println!("\n{name} created");
     let file = store.blobs().write(name.as_bytes()).unwrap();
-    let output = Output { raw: Value::Media(file) };
+    let output = Output { raw: Value::Media(file).into() };
     let arrival = Arrival { output, cost: None, predict_seconds: None, prediction: None };
     ask(store, name, &claim, Ask::Fetched(arrival)).await;
     println!("\n{name} succeeded");

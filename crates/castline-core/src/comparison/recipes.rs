@@ -129,7 +129,7 @@ impl Work<'_> {
             OutputKind::Video => MediaKind::Video,
             OutputKind::Audio => MediaKind::Audio,
             OutputKind::File => MediaKind::File,
-            OutputKind::Text => return Some(Output { raw: Value::String(digest(0).to_string()) }),
+            OutputKind::Text => return Some(Output { raw: Value::String(digest(0).to_string()).into() }),
             OutputKind::Json => return None,
         };
         let mut file = |n| {
@@ -143,12 +143,12 @@ impl Work<'_> {
         };
         let count = images_asked(&ready.request.input).unwrap_or(1).clamp(1, MOST_FILES);
         let raw = if shape.many { Value::List((0..count).map(file).collect()) } else { file(0) };
-        Some(Output { raw })
+        Some(Output { raw: raw.into() })
     }
 }
 
 fn known(ready: &Ready) -> Recipe {
-    let ingredients = Ingredients::from(&ready.request).explain();
+    let ingredients = Ingredients::from(&*ready.request).explain();
     Recipe::Known { key: ready.request.key, ingredients }
 }
 

@@ -32,7 +32,7 @@ fn request(cents: Option<u64>) -> Arc<Request> {
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
         deployment: None,
-        input: IndexMap::from([("prompt".to_owned(), Value::from("a paper boat"))]),
+        input: IndexMap::from([("prompt".to_owned(), Value::from("a paper boat"))]).into(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Text, many: false },
         price: cents.map(|cents| MicroUsd(cents * 10_000)),
@@ -61,7 +61,7 @@ fn ending(state: EndState) -> Ask {
 }
 
 fn output(text: &str) -> Output {
-    Output { raw: Value::from(text) }
+    Output { raw: Value::from(text).into() }
 }
 
 fn arrival(cost: Option<MicroUsd>) -> Ask {

@@ -1,5 +1,6 @@
 //! One leg: from templates to the request that would be sent.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,18 +9,17 @@ use castline_spec::schema::MediaKind;
 use castline_spec::workflow::Input;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Source, Spanned};
 use indexmap::IndexMap;
-use sha2::{Digest as _, Sha256};
 
 use super::Plan;
 use super::expand::Nowhere;
 use super::fit::{self, Misfit};
+use super::sent::Sent;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, input_json};
 use crate::graph::{Closed, Feed, Pipe, Role, Step, rule_finding};
 use crate::inputs::NoValue;
-use crate::key::Ingredients;
-use crate::legs::LegId;
+use crate::legs::{Coords, LegId};
 use crate::media::{Artifact, MediaType};
 use crate::model::{ModelRef, ProviderName, Realm};
 use crate::money::MicroUsd;
@@ -28,7 +28,7 @@ use crate::request::Request;
 use crate::results::{LegResult, LegStatus, Results};
 use crate::routing::Route;
 use crate::scope::Scope;
-use crate::templates::{Bound, BoundKind, Stop};
+use crate::templates::{Bound, BoundKind, Plain, Stop};
 use crate::value::Value;
 
 /// What a leg would do now.
@@ -50,7 +50,7 @@ pub enum Resolved {
 #[derive(Debug, Clone)]
 pub struct Ready {
     /// What would be sent.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// What it can cost at the provider's or preset's price; none is unpriced.
     pub estimate: Option<Estimate>,
     /// True when the provider takes money.
@@ -113,9 +113,15 @@ impl Skip {
 }
 
 /// Values under way, with the findings about them.
-struct Work<'p> {
+struct Work<'p, 'w> {
     plan: &'p Plan,
     step: &'p Step,
+    sent: &'w Sent<'p>,
+    results: &'w Arc<Results>,
+    /// Where the leg stands.
+    at: Coords,
+    /// What its templates see; few need more than a look at inputs and axes.
+    scope: OnceCell<Arc<Scope>>,
     /// Something is still to come.
     pending: bool,
     /// Something is still to come that nothing can stand in for.
@@ -125,77 +131,20 @@ struct Work<'p> {
 }
 
 impl Plan {
-    /// Renders a leg against the results so far.
+    /// Renders a leg against the results so far. For many legs there is [`Plan::resolver`].
     pub fn resolve(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
-        match self.caller(leg).map(|call| (call, results.get(call))) {
-            Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
-                Resolved::Skip(match self.resolve(call, results) {
-                    Resolved::Skip(Skip::Condition) => Skip::Uncalled(self.leg_name(call)),
-                    Resolved::Skip(why) => why,
-                    _ => Skip::Absent(self.leg_name(call)),
-                })
-            }
-            _ if self.nowhere.contains_key(&leg) => match &self.nowhere[&leg] {
-                Nowhere::Skip(skip) => Resolved::Skip(skip.clone()),
-                Nowhere::Broken(finding) => Resolved::Broken(vec![(**finding).clone()]),
-            },
-            // Whether it is called at all is not known yet.
-            Some((call, None)) => match self.resolve_called(leg, results) {
-                Resolved::Pending(findings) | Resolved::Broken(findings) if !self.is_conditional(call) => {
-                    Resolved::Pending(findings)
-                }
-                Resolved::Skip(skip) => Resolved::Skip(skip),
-                _ => Resolved::Pending(Vec::new()),
-            },
-            _ => self.resolve_called(leg, results),
-        }
+        self.resolver(results).resolve(leg)
+    }
+
+    /// Renders one leg after the other against the results so far.
+    pub fn resolver<'p>(&'p self, results: &'p Arc<Results>) -> Resolver<'p> {
+        Resolver { plan: self, results, sent: None }
     }
 
     /// True for a call that may be skipped, or that is made by one.
     fn is_conditional(&self, call: LegId) -> bool {
         let step = &self.graph.steps[self.legs.step(call)];
         step.condition.is_some() || self.caller(call).is_some_and(|call| self.is_conditional(call))
-    }
-
-    /// Renders a leg as if its workflow is called.
-    fn resolve_called(&self, leg: LegId, results: &Arc<Results>) -> Resolved {
-        let step = &self.graph.steps[self.legs.step(leg)];
-        let scope = self.scope(Some(leg), results);
-        let mut work =
-            Work { plan: self, step, pending: false, unknown: false, absent: None, findings: Vec::new() };
-        if let Role::Gives(output, _) = &step.role {
-            let value = work.render(&output.value, &scope);
-            return value
-                .map_or_else(|| work.stop(), |value| Resolved::Done(Box::new(LegResult::given(value))));
-        }
-        match work.condition(&scope) {
-            Some(true) => {}
-            Some(false) => return Resolved::Skip(Skip::Condition),
-            None => return work.stop(),
-        }
-        let given = work.given(leg, &scope, results);
-        if let Some(called) = &step.callee.called {
-            if !work.findings.is_empty() || work.absent.is_some() || work.pending {
-                return work.stop();
-            }
-            let (fields, source) = (&step.callee.fields, &called.source);
-            let inputs = work.inputs_of(&called.inputs, source, fields, &given);
-            return match inputs.filter(|_| work.findings.is_empty() && !work.pending) {
-                Some(inputs) => Resolved::Done(Box::new(LegResult::called(inputs))),
-                None => work.stop(),
-            };
-        }
-        let draw = work.draw(leg, results);
-        if !work.findings.is_empty() || work.absent.is_some() || work.unknown {
-            return work.stop();
-        }
-        // Media that are still to come have a stand-in, so that rules between inputs are
-        // checked before anything is paid for.
-        let ready = work.through_layers(given).and_then(|input| work.ready(input, draw));
-        match ready.filter(|_| !work.pending) {
-            Some(ready) => Resolved::Ready(Box::new(ready)),
-            None => work.stop(),
-        }
     }
 
     /// The price rules that count at a provider: the project's, else the route's, else the
@@ -264,7 +213,7 @@ impl Plan {
     }
 
     /// Who runs a step's model.
-    fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
+    pub(super) fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
         let error = |code, message: String, hint: &str| {
             Box::new(Diagnostic::error(code, &step.source, step.uses_span, message).hint(hint))
         };
@@ -308,24 +257,114 @@ impl Plan {
     }
 
     fn reroll(&self, leg: LegId) -> Option<&str> {
-        if self.choices.rerolls.is_empty() {
-            return None;
-        }
-        let labels = self.legs.labels(leg);
-        let step = self.legs.step(leg);
-        self.choices
-            .rerolls
-            .iter()
-            .rfind(|r| r.step == step && r.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label)))
-            .map(|r| r.draw.as_str())
+        self.choices.rerolls.iter().rfind(|r| r.is_of(&self.legs, leg)).map(|r| r.draw.as_str())
     }
 }
 
-fn is_latest(model: &ModelRef) -> bool {
+pub(super) fn is_latest(model: &ModelRef) -> bool {
     model.version.as_deref() == Some("latest")
 }
 
-impl Work<'_> {
+/// Renders legs; what all legs of a step have in common is found out once for all that follow
+/// each other.
+pub struct Resolver<'p> {
+    plan: &'p Plan,
+    results: &'p Arc<Results>,
+    sent: Option<(usize, Sent<'p>)>,
+}
+
+impl Resolver<'_> {
+    /// What a leg would do now.
+    pub fn resolve(&mut self, leg: LegId) -> Resolved {
+        let (plan, results) = (self.plan, self.results);
+        match plan.caller(leg).map(|call| (call, results.get(call))) {
+            Some((call, Some(result))) if result.status != LegStatus::Succeeded => {
+                Resolved::Skip(match plan.resolve(call, results) {
+                    Resolved::Skip(Skip::Condition) => Skip::Uncalled(plan.leg_name(call)),
+                    Resolved::Skip(why) => why,
+                    _ => Skip::Absent(plan.leg_name(call)),
+                })
+            }
+            _ if plan.nowhere.contains_key(&leg) => match &plan.nowhere[&leg] {
+                Nowhere::Skip(skip) => Resolved::Skip(skip.clone()),
+                Nowhere::Broken(finding) => Resolved::Broken(vec![(**finding).clone()]),
+            },
+            // Whether it is called at all is not known yet.
+            Some((call, None)) => match self.resolve_called(leg) {
+                Resolved::Pending(findings) | Resolved::Broken(findings) if !plan.is_conditional(call) => {
+                    Resolved::Pending(findings)
+                }
+                Resolved::Skip(skip) => Resolved::Skip(skip),
+                _ => Resolved::Pending(Vec::new()),
+            },
+            _ => self.resolve_called(leg),
+        }
+    }
+
+    /// Renders a leg as if its workflow is called.
+    fn resolve_called(&mut self, leg: LegId) -> Resolved {
+        let plan = self.plan;
+        let number = plan.legs.step(leg);
+        let (_, sent) = match self.sent.take() {
+            Some(sent) if sent.0 == number => self.sent.insert(sent),
+            _ => self.sent.insert((number, Sent::of(plan, &plan.graph.steps[number]))),
+        };
+        Work::new(plan, sent, self.results, leg).resolve(leg)
+    }
+}
+
+impl<'p, 'w> Work<'p, 'w> {
+    fn new(plan: &'p Plan, sent: &'w Sent<'p>, results: &'w Arc<Results>, leg: LegId) -> Self {
+        Self {
+            plan,
+            step: sent.step,
+            sent,
+            results,
+            at: plan.legs.coords(leg),
+            scope: OnceCell::new(),
+            pending: false,
+            unknown: false,
+            absent: None,
+            findings: Vec::new(),
+        }
+    }
+
+    fn resolve(mut self, leg: LegId) -> Resolved {
+        let step = self.step;
+        if let Role::Gives(output, _) = &step.role {
+            let value = self.render(&output.value);
+            return value
+                .map_or_else(|| self.stop(), |value| Resolved::Done(Box::new(LegResult::given(value))));
+        }
+        match self.condition() {
+            Some(true) => {}
+            Some(false) => return Resolved::Skip(Skip::Condition),
+            None => return self.stop(),
+        }
+        let given = self.given();
+        if let Some(called) = &step.callee.called {
+            if !self.findings.is_empty() || self.absent.is_some() || self.pending {
+                return self.stop();
+            }
+            let inputs = self.inputs_of(&called.inputs, &called.source, &step.callee.fields, &given);
+            return match inputs.filter(|_| self.findings.is_empty() && !self.pending) {
+                Some(inputs) => Resolved::Done(Box::new(LegResult::called(inputs))),
+                None => self.stop(),
+            };
+        }
+        let draw = self.draw(leg);
+        if !self.findings.is_empty() || self.absent.is_some() || self.unknown {
+            return self.stop();
+        }
+        // Media that are still to come have a stand-in, so that rules between inputs are
+        // checked before anything is paid for.
+        let ready = self.through_layers(given).and_then(|input| self.ready(input, draw));
+        match ready.filter(|_| !self.pending) {
+            Some(ready) => Resolved::Ready(Box::new(ready)),
+            None => self.stop(),
+        }
+    }
+
     fn stop(self) -> Resolved {
         match (self.findings.is_empty(), self.pending, self.absent) {
             (_, true, _) => Resolved::Pending(self.findings),
@@ -335,8 +374,23 @@ impl Work<'_> {
         }
     }
 
-    /// Renders a value; none when there is none, and why is written down.
-    fn render(&mut self, bound: &Bound, scope: &Arc<Scope>) -> Option<Value> {
+    /// Renders a value of the step; none when there is none, and why is written down.
+    fn render(&mut self, bound: &Bound) -> Option<Value> {
+        // What a called workflow is given is found out with all else that its templates see.
+        let frame = &self.plan.graph.frames[self.step.frame];
+        let found = match self.step.frame {
+            0 => Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at, frame)) }
+                .render(bound),
+            _ => Plain::from(&*self.scope()).render(bound),
+        };
+        match found {
+            Some(value) => Some(value),
+            None => self.render_in(bound, &self.scope()),
+        }
+    }
+
+    /// The same in a scope.
+    fn render_in(&mut self, bound: &Bound, scope: &Arc<Scope>) -> Option<Value> {
         match self.plan.graph.templates.render(bound, scope) {
             Ok(value) => Some(value),
             Err(stop) => {
@@ -344,6 +398,10 @@ impl Work<'_> {
                 None
             }
         }
+    }
+
+    fn scope(&self) -> Arc<Scope> {
+        self.scope.get_or_init(|| self.plan.scope_of_step(self.step, self.at.clone(), self.results)).clone()
     }
 
     fn note(&mut self, stop: Stop) {
@@ -359,9 +417,9 @@ impl Work<'_> {
         }
     }
 
-    fn condition(&mut self, scope: &Arc<Scope>) -> Option<bool> {
+    fn condition(&mut self) -> Option<bool> {
         let Some(condition) = &self.step.condition else { return Some(true) };
-        match self.plan.graph.templates.render_truth(condition, scope) {
+        match self.plan.graph.templates.render_truth(condition, &self.scope()) {
             Ok(truth) => Some(truth),
             Err(stop) => {
                 self.note(stop);
@@ -372,13 +430,13 @@ impl Work<'_> {
 
     /// What the step gives its callee: `with` and `from`. None values stay, so that they
     /// can be told from inputs that nobody mentions.
-    fn given(&mut self, leg: LegId, scope: &Arc<Scope>, results: &Arc<Results>) -> IndexMap<String, Value> {
+    fn given(&mut self) -> IndexMap<String, Value> {
         let step = self.step;
         let mut given = IndexMap::new();
         for (name, bound) in &step.with {
             let field = step.callee.fields.get(name);
             let unknown = self.unknown;
-            match (self.render(bound, scope), field.and_then(|f| f.media)) {
+            match (self.render(bound), field.and_then(|f| f.media)) {
                 (Some(value), _) => {
                     given.extend(self.fit(name, value, bound, field).map(|v| (name.clone(), v)));
                 }
@@ -391,15 +449,14 @@ impl Work<'_> {
             }
         }
         for feed in &step.feeds {
-            given.extend(self.feed(leg, feed, results).map(|value| (feed.field.clone(), value)));
+            given.extend(self.feed(feed).map(|value| (feed.field.clone(), value)));
         }
         given
     }
 
     /// Media or text from other steps.
-    fn feed(&mut self, leg: LegId, feed: &Feed, results: &Arc<Results>) -> Option<Value> {
+    fn feed(&mut self, feed: &Feed) -> Option<Value> {
         let plan = self.plan;
-        let at = plan.legs.coords(leg);
         let mut values = Vec::new();
         for Pipe { step, closed, .. } in &feed.sources {
             if plan.legs.known(*step).is_none() {
@@ -410,8 +467,8 @@ impl Work<'_> {
             let axes = plan.legs.axes_of(*step);
             let closed_axes: Vec<_> =
                 axes.iter().copied().filter(|a| closed.has(&plan.legs.axes[a.0].name)).collect();
-            for source in plan.legs.reading(*step, &at, &closed_axes) {
-                let Some(result) = results.get(source) else {
+            for source in plan.legs.reading(*step, &self.at, &closed_axes) {
+                let Some(result) = self.results.get(source) else {
                     self.pending = true;
                     // One of those that are still to come.
                     values.extend(feed.kind.map(|kind| stand_in(kind, false, 0)));
@@ -505,7 +562,7 @@ impl Work<'_> {
         });
         let mut out = IndexMap::new();
         for (name, bound) in &layer.with {
-            let value = self.render(bound, &scope)?;
+            let value = self.render_in(bound, &scope)?;
             out.insert(name.clone(), self.fit(name, value, bound, next.get(name))?);
         }
         Some(out)
@@ -563,16 +620,16 @@ impl Work<'_> {
 
     /// The draw: that of the calling step, then own axes that the request never mentions, then
     /// `draw` or a re-roll.
-    fn draw(&mut self, leg: LegId, results: &Arc<Results>) -> Vec<Value> {
+    fn draw(&mut self, leg: LegId) -> Vec<Value> {
         let plan = self.plan;
         let step = &plan.graph.steps[plan.legs.step(leg)];
-        let mut draw = plan.caller(leg).map(|call| self.draw(call, results)).unwrap_or_default();
+        let mut draw = plan.caller(leg).map(|call| self.draw(call)).unwrap_or_default();
         draw.extend(plan.own_draw(leg));
         match (plan.reroll(leg), &step.draw) {
             (Some(token), _) => draw.push(token.into()),
             (None, Some(bound)) => {
-                let scope = plan.scope(Some(leg), results);
-                draw.extend(self.render(bound, &scope).filter(|value| !value.is_null()));
+                let scope = plan.scope(Some(leg), self.results);
+                draw.extend(self.render_in(bound, &scope).filter(|value| !value.is_null()));
             }
             (None, None) => {}
         }
@@ -585,71 +642,17 @@ impl Work<'_> {
 
     /// The request, once the input is that of the model.
     fn ready(&mut self, mut input: IndexMap<String, Value>, draw: Vec<Value>) -> Option<Ready> {
-        let (plan, step) = (self.plan, self.step);
-        let model = &step.callee.model;
-        for (name, value) in &model.defaults {
-            input.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        if let Some(field) = step.callee.model_fields().get("seed")
-            && !input.contains_key("seed")
-            && field.types().contains(&"integer")
-        {
-            input.insert("seed".to_owned(), Value::Number(seed(&draw, field).into()));
-        }
-        input.retain(|_, value| !value.is_null());
+        let sent = self.sent;
+        sent.complete(&mut input, &draw);
         self.check_whole(&input);
-        let (route, reference) = match plan.route(step) {
-            Ok(found) => found,
+        let route = match &sent.route {
+            Ok(route) => route,
             Err(finding) => {
-                self.findings.push(*finding);
+                self.findings.push((**finding).clone());
                 return None;
             }
         };
-        if !self.findings.is_empty() {
-            return None;
-        }
-        Some(self.request(input, draw, reference, route))
-    }
-
-    fn request(
-        &self,
-        input: IndexMap<String, Value>,
-        mut draw: Vec<Value>,
-        reference: ModelRef,
-        route: &Route,
-    ) -> Ready {
-        let model = &self.step.callee.model;
-        // Where versions do not matter, an unknown one is no ingredient.
-        let latest = is_latest(&reference);
-        let keyed = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
-        let free = matches!(route.realm, Realm::Std(_));
-        let rules = self.plan.price_rules(&self.step.callee, &route.name).rules;
-        let estimate = if free {
-            Some(Estimate::NOTHING)
-        } else {
-            price::estimate(rules, price::Asked::of(&input, self.step.callee.model_fields()))
-        };
-        // No model is told the schema of its text, but the stand-in writes by it.
-        if let (Realm::Sandbox(_), Some(json)) = (&route.realm, &self.step.json) {
-            draw.push(Value::String(format!("json {}", json.digest())));
-        }
-        let key = Ingredients { realm: &route.realm, model: &keyed, input: &input, draw: &draw }.key();
-        let request = Request {
-            key,
-            realm: route.realm.clone(),
-            provider: route.name.clone(),
-            model: keyed,
-            deployment: model
-                .routes
-                .get(&*route.name.0)
-                .and_then(|r| Some(r.deployment.as_ref()?.value.clone())),
-            input,
-            draw,
-            output: model.output,
-            price: if route.bills { estimate.map(|e| e.max) } else { Some(MicroUsd::ZERO) },
-            timeout: self.step.timeout,
-        };
-        Ready { request, estimate, bills: route.bills }
+        self.findings.is_empty().then(|| sent.ready(route, input, draw))
     }
 
     /// The whole input against the model's schema and rules.
@@ -714,20 +717,4 @@ pub(crate) fn with_schema_defaults(
         }
     }
     filled
-}
-
-/// 31 bits of a hash of the draw alone, folded into the schema's bounds.
-fn seed(draw: &[Value], field: &Field) -> i64 {
-    let canonical = serde_json_canonicalizer::to_vec(&draw).expect("a draw is plain data");
-    let hash = Sha256::digest(&canonical);
-    let bits = i64::from(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) >> 1);
-    let bound = |key: &str| field.schema.get(key).and_then(serde_json::Value::as_i64);
-    let (low, high) = (bound("minimum").unwrap_or(0), bound("maximum").unwrap_or(i64::from(i32::MAX)));
-    if high <= low {
-        return low;
-    }
-    match (high - low).checked_add(1) {
-        Some(width) => low + bits.rem_euclid(width),
-        None => bits,
-    }
 }

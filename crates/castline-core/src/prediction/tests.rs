@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use castline_spec::preset::OutputKind;
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -32,7 +31,7 @@ fn request() -> Arc<Request> {
         provider: "studio".into(),
         model: "acme/paint".parse().unwrap(),
         deployment: None,
-        input: IndexMap::new(),
+        input: Arc::default(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Image, many: false },
         price: Some(MicroUsd(40_000)),
@@ -293,7 +292,10 @@ fn got(snapshot: Snapshot) -> Told {
 }
 
 fn fetched() -> Told {
-    Told::Fetched(Ok(Fetched { output: Output { raw: Value::from("kept") }, cost: Some(MicroUsd(30_000)) }))
+    Told::Fetched(Ok(Fetched {
+        output: Output { raw: Value::from("kept").into() },
+        cost: Some(MicroUsd(30_000)),
+    }))
 }
 
 fn not_sent() -> CallFault {

@@ -77,7 +77,7 @@ pub fn assemble(
     if let Some(kind) = shape.kind.media() {
         right_media(kind, &raw)?;
     }
-    Ok(Output { raw })
+    Ok(Output { raw: raw.into() })
 }
 
 fn replaced(output: Json, fetched: &dyn Fn(&str) -> Option<Artifact>) -> Result<Value, BadOutput> {
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn one_file_or_a_list_becomes_media() {
         let one = assemble(json!("https://x/1.png"), IMAGES, &png).unwrap();
-        assert_eq!(one.raw, Value::Media(png("https://x/1.png").unwrap()));
+        assert_eq!(*one.raw, Value::Media(png("https://x/1.png").unwrap()));
         let two = assemble(json!(["local:1", "local:2"]), IMAGES, &png).unwrap();
         assert_eq!(two.files(MediaKind::Image).len(), 2);
     }
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn json_keeps_what_is_no_file() {
         let output = assemble(json!({"score": 2.0, "mask": "local:7"}), JSON, &png).unwrap();
-        let Value::Map(map) = output.raw else { panic!("a map") };
+        let Value::Map(map) = &*output.raw else { panic!("a map") };
         assert_eq!(map["score"], Value::Number(2.into()));
         assert!(matches!(map["mask"], Value::Media(_)));
     }

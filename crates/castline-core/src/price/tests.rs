@@ -45,7 +45,7 @@ fn picture(width: u32, height: u32) -> Artifact {
 }
 
 fn pictures(count: usize) -> Output {
-    Output { raw: Value::List(vec![Value::Media(picture(1000, 500)); count]) }
+    Output { raw: Value::List(vec![Value::Media(picture(1000, 500)); count]).into() }
 }
 
 fn paid(price: &str, given: Json, metrics: &Json, output: &Output) -> Option<f64> {
@@ -118,7 +118,7 @@ fn a_tier_that_the_model_picks_is_a_range() {
 
 #[test]
 fn what_was_observed_counts_instead_of_what_was_expected() {
-    let none = Output { raw: Value::Null };
+    let none = Output { raw: Value::Null.into() };
     let images = "{usd: 0.03, per: image}";
     assert_eq!(paid(images, json!({"num_outputs": 4}), &json!({}), &pictures(3)), Some(0.09));
     assert_eq!(paid(images, json!({}), &json!({"image_count": 2}), &pictures(1)), Some(0.06));
@@ -144,7 +144,7 @@ fn what_was_observed_counts_instead_of_what_was_expected() {
 fn nothing_is_free_because_a_metric_is_absurd() {
     let gpu = "{usd: 0.001, per: gpu-second, quantity: '[1, 60]'}";
     for time in [json!(-1), json!(1e30), json!("2"), json!(null)] {
-        let none = Output { raw: Value::Null };
+        let none = Output { raw: Value::Null.into() };
         let settled = paid(gpu, json!({}), &json!({ "predict_time": time }), &none);
         assert!(settled.is_none_or(|usd| usd >= 0.06), "{settled:?}");
     }

@@ -238,7 +238,7 @@ impl World {
                 None => self.predict(&request),
             };
             ended += 1;
-            decision = run.handle(Input::Ended(leg, Box::new(outcome)), Timestamp::UNIX_EPOCH);
+            decision = run.handle(Input::Ended(leg, outcome), Timestamp::UNIX_EPOCH);
         }
         Ended { events, statuses: statuses(&run), outputs: outputs(&run), run }
     }
@@ -279,7 +279,7 @@ impl World {
 /// An output that depends on its name alone: so many pictures, where one prediction gives several.
 pub fn picture(shape: OutputShape, name: &str, count: usize) -> Output {
     if shape.kind == OutputKind::Text {
-        return Output { raw: Value::String(format!("text {name}")) };
+        return Output { raw: Value::String(format!("text {name}")).into() };
     }
     let media_type = match shape.kind {
         OutputKind::Video => "video/mp4",
@@ -296,5 +296,6 @@ pub fn picture(shape: OutputShape, name: &str, count: usize) -> Output {
             height: Some(8),
         })
     };
-    Output { raw: if shape.many { Value::List((0..count).map(picture).collect()) } else { picture(0) } }
+    let raw = if shape.many { Value::List((0..count).map(picture).collect()) } else { picture(0) };
+    Output { raw: raw.into() }
 }

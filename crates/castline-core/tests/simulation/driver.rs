@@ -89,7 +89,7 @@ impl World<'_> {
         let mut finished = false;
         for effect in effects {
             match effect {
-                Effect::Ensure { leg, request } => self.ensure(process, leg, *request)?,
+                Effect::Ensure { leg, request } => self.ensure(process, leg, request)?,
                 Effect::Cancel(leg) => self.tell_leg(process, leg, &Told::Stop),
                 Effect::Abandon(leg) => self.tell_leg(process, leg, &Told::Leave),
                 Effect::Save(_) => {}
@@ -119,7 +119,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn ensure(&mut self, process: usize, leg: LegId, request: Request) -> Holds {
+    fn ensure(&mut self, process: usize, leg: LegId, request: Arc<Request>) -> Holds {
         let owner = self.processes[process].owner.clone();
         let believes = self.is_planted(Bug::JournalDecides) && self.failed_before(process, leg);
         self.watch.asked(&request);
@@ -136,7 +136,6 @@ impl World<'_> {
         must(state.tasks.len() < parallel, Invariant::Limits, || {
             format!("{owner} has {} predictions in flight, and {parallel} are allowed", state.tasks.len() + 1)
         })?;
-        let request = Arc::new(request);
         let (prediction, dos) = Prediction::start(self.order(process, request.clone(), beyond));
         let task = self.new_task(process, Some(leg), prediction, request);
         if believes {
@@ -156,7 +155,7 @@ impl World<'_> {
     fn fail_as_before(&mut self, process: usize, leg: LegId) -> Holds {
         let failure = Failure::new(FailureKind::Other, "as before");
         let outcome = Outcome::Failed { status: LegStatus::Failed, failure, prediction: None, cost: None };
-        self.take(process, Input::Ended(leg, Box::new(outcome)))
+        self.take(process, Input::Ended(leg, outcome))
     }
 
     fn order(&self, process: usize, request: Arc<Request>, beyond: u64) -> Order {
@@ -388,7 +387,7 @@ impl World<'_> {
             return Ok(());
         };
         self.processes[id.process].beyond.insert(leg, finished.claim);
-        self.take(id.process, Input::Ended(leg, Box::new(outcome(finished))))
+        self.take(id.process, Input::Ended(leg, outcome(finished)))
     }
 
     // The ledger.

@@ -1,7 +1,8 @@
 //! What libraries can reach, and what a call of theirs may cost.
 //!
-//! A library names models and nothing else: no address and no secret. Which host a model is asked
-//! at is the project's word, and shown here beside it.
+//! A library names models and the variables that a model takes as secret inputs; no address. Which
+//! host a model is asked at is the project's word, and whether a secret goes there is the user's:
+//! both are shown here beside it.
 //!
 //! Start reading at [`audit`].
 
@@ -18,9 +19,9 @@ use castline_spec::{Diagnostics, Preset, Workflow};
 use super::{Listed, list};
 use crate::presets::OfLibrary;
 use crate::project::Project;
-use crate::providers;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
+use crate::{providers, secrets};
 
 /// What one library can reach.
 #[derive(Debug, Clone)]
@@ -45,8 +46,10 @@ pub struct Call {
     /// The provider that serves it in this project, and its host; none where nobody does, or
     /// where it never leaves this machine.
     pub provider: Option<(String, Option<String>)>,
-    /// The environment variable whose secret goes to that host.
-    pub secret: Option<String>,
+    /// The environment variable with the provider's token, which goes to that host.
+    pub token: Option<String>,
+    /// The environment variables that the model takes as inputs, and whether the user lets them go.
+    pub secrets: Vec<(String, bool)>,
     /// The prices that a call may have; empty when none is known.
     pub prices: Vec<String>,
 }
@@ -72,13 +75,19 @@ fn one(project: &Project, library: Listed, wishes: &Wishes) -> Result<Audit, Tro
     let mut add = |from: String, callee: &Callee| {
         let model = &callee.model;
         let route = routing.route(model, &model.reference).ok();
-        let (host, secret) = route.map(|route| reach(project, route)).unwrap_or_default();
+        let (host, token) = route.map(|route| reach(project, route)).unwrap_or_default();
+        let allowed = |variable: &str| {
+            route.is_some_and(|route| secrets::may_go(&from, variable, model, &route.name, project).is_ok())
+        };
+        let variables = model.secrets.values().map(|secret| secret.variable.clone());
+        let secrets = variables.map(|variable| (variable.clone(), allowed(&variable))).collect();
         calls.insert(Call {
-            from,
             model: model.reference.to_string(),
             provider: route.map(|route| (route.name.to_string(), host)),
-            secret,
+            token,
+            secrets,
             prices: model.price.iter().map(price).collect(),
+            from,
         });
     };
     for preset in &presets {

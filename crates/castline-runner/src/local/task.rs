@@ -60,7 +60,7 @@ pub(crate) enum Said {
         /// The number of the entry's claim.
         claim: u64,
         /// How.
-        outcome: Box<Outcome>,
+        outcome: Outcome,
     },
     /// The ledger failed: nothing can go on.
     Broken(Trouble),
@@ -236,7 +236,7 @@ async fn drive(
                 Do::Report(progress) => drop(tell.send(said_of(leg, progress))),
                 Do::Finish(finished) => {
                     let claim = finished.claim;
-                    let outcome = Box::new(outcome(*finished));
+                    let outcome = outcome(*finished);
                     drop(tell.send(Said::Ended { leg, claim, outcome }));
                     return;
                 }

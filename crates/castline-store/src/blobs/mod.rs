@@ -23,9 +23,12 @@ use sha2::{Digest as _, Sha256};
 use crate::error::StoreError;
 use crate::ledger::{FileSeen, Ledger};
 use crate::owner::Owners;
+use crate::shares::in_shares;
 use crate::uses::Uses;
 use keeper::Keeper;
 
+/// Looking at fewer files is not worth a thread.
+const SHARE: usize = 100;
 /// How much of a file tells what it is.
 const HEAD: usize = 64 * 1024;
 /// A file that was changed so short ago may be changed again within the clock's grain.
@@ -113,6 +116,21 @@ impl Blobs {
         look.fits(&seen).then_some(seen.artifact)
     }
 
+    /// The same of many files.
+    pub fn seen_all(&self, paths: &[PathBuf]) -> Vec<Option<Artifact>> {
+        let texts: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        let seen = self.0.ledger.files(&texts).unwrap_or_default();
+        let seen: Vec<_> =
+            paths.iter().zip(seen.into_iter().chain(std::iter::repeat_n(None, paths.len()))).collect();
+        let looked = in_shares(&seen, SHARE, |share| {
+            let fits = |(path, seen): &(&PathBuf, Option<FileSeen>)| {
+                seen.as_ref().is_some_and(|seen| Look::at(path).is_ok_and(|look| look.fits(seen)))
+            };
+            share.iter().map(fits).collect()
+        });
+        seen.into_iter().zip(looked).map(|((_, seen), fits)| Some(seen.filter(|_| fits)?.artifact)).collect()
+    }
+
     /// Remembers what a user's file is, as it looks now and unless it was just changed: then it
     /// may be changed again and look the same. To be called before the file is read, and the
     /// answer given what was read.
@@ -137,6 +155,12 @@ impl Blobs {
     pub fn has(&self, artifact: &Artifact) -> bool {
         let there = fs::metadata(self.path(artifact)).is_ok_and(|meta| meta.len() == artifact.bytes);
         there && (self.is_kept(&artifact.digest) || self.verify(artifact).is_ok())
+    }
+
+    /// The same of many artifacts.
+    pub fn has_all(&self, artifacts: &[&Artifact]) -> Vec<bool> {
+        self.kept();
+        in_shares(artifacts, SHARE, |share| share.iter().map(|artifact| self.has(artifact)).collect())
     }
 
     /// The same, and they stay there for as long as this process lives.

@@ -9,6 +9,7 @@ mod schema;
 mod watcher;
 mod writer;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
@@ -16,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use castline_core::ledger::{Account, Ask, Booking, Claim, Entry, Exported, Held, State, Verdict};
 use castline_core::{Digest, Key, MicroUsd, ProviderName};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
@@ -200,23 +201,12 @@ impl Ledger {
     }
 
     pub(crate) fn file(&self, path: &str) -> Result<Option<FileSeen>, StoreError> {
-        let find = "SELECT bytes, modified, inode, artifact FROM files WHERE path = ?1";
-        let found: Option<(i64, i64, i64, String)> = self.read(|db| {
-            let mut find = db.prepare_cached(find)?;
-            let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-            Ok(find.query_row([path], columns).optional()?)
-        })?;
-        // A remembered file that cannot be read is as good as a forgotten one.
-        Ok(found.and_then(|(bytes, modified, inode, artifact)| {
-            let artifact = serde_json::from_str(&artifact).ok()?;
-            Some(FileSeen {
-                path: path.to_owned(),
-                bytes: bytes as u64,
-                modified,
-                inode: inode as u64,
-                artifact,
-            })
-        }))
+        self.read(|db| rows::file(db, path))
+    }
+
+    /// The files of these paths, in their order.
+    pub(crate) fn files(&self, paths: &[Cow<'_, str>]) -> Result<Vec<Option<FileSeen>>, StoreError> {
+        self.read(|db| in_one(db, |db| paths.iter().map(|path| rows::file(db, path)).collect()))
     }
 
     pub(crate) fn remember(&self, file: FileSeen) {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::StoreError;
 
-use super::writer::LinkSeen;
+use super::writer::{FileSeen, LinkSeen};
 
 /// Milliseconds of the rolling account.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -64,15 +64,14 @@ pub(crate) fn entry(db: &Connection, key: &Key) -> Result<Option<Entry>, RowErro
 pub(crate) fn brief(db: &Connection, key: &Key) -> Result<Option<Brief>, RowError> {
     let mut find =
         db.prepare_cached("SELECT state, claim, prediction, output FROM entries WHERE key = ?1")?;
-    let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    let found: Option<(String, i64, Option<String>, Option<String>)> =
-        find.query_row([&key.0.as_bytes()[..]], columns).optional()?;
-    let Some((state, claim, prediction, output)) = found else { return Ok(None) };
+    let mut rows = find.query([&key.0.as_bytes()[..]])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let output = row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     Ok(Some(Brief {
-        state: state_of(&state, key)?,
-        claim: claim as u64,
-        prediction: prediction.map(PredictionId),
-        output: output.map(|text| parse(&text, || key.to_string())).transpose()?,
+        state: state_of(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, key)?,
+        claim: row.get::<_, i64>(1)?.cast_unsigned(),
+        prediction: row.get::<_, Option<String>>(2)?.map(PredictionId),
+        output: output.map(|text| parse(text, || key.to_string())).transpose()?,
     }))
 }
 
@@ -182,6 +181,23 @@ pub(crate) fn forget_want(db: &Connection, key: &Key, owner: &OwnerId) -> Result
 pub(crate) fn forget_wants(db: &Connection, key: &Key) -> Result<(), RowError> {
     db.prepare_cached("DELETE FROM wants WHERE key = ?1")?.execute([&key.0.as_bytes()[..]])?;
     Ok(())
+}
+
+/// A user's file as it was when it was read. One that cannot be understood is as good as
+/// forgotten.
+pub(crate) fn file(db: &Connection, path: &str) -> Result<Option<FileSeen>, RowError> {
+    let mut find = db.prepare_cached("SELECT bytes, modified, inode, artifact FROM files WHERE path = ?1")?;
+    let mut rows = find.query([path])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let artifact = row.get_ref(3)?.as_str().ok().and_then(|text| serde_json::from_str(text).ok());
+    let Some(artifact) = artifact else { return Ok(None) };
+    Ok(Some(FileSeen {
+        path: path.to_owned(),
+        bytes: row.get::<_, i64>(0)?.cast_unsigned(),
+        modified: row.get(1)?,
+        inode: row.get::<_, i64>(2)?.cast_unsigned(),
+        artifact,
+    }))
 }
 
 /// Where a provider reads an artifact beyond `now`.

@@ -37,7 +37,7 @@ fn request(name: &str) -> Arc<Request> {
         provider: "replicate".into(),
         model: "acme/paint".parse().unwrap(),
         deployment: None,
-        input: IndexMap::from([("prompt".to_owned(), Value::from(name))]),
+        input: IndexMap::from([("prompt".to_owned(), Value::from(name))]).into(),
         draw: vec![],
         output: OutputShape { kind: OutputKind::Text, many: false },
         price: Some(MicroUsd(10_000)),
@@ -54,7 +54,7 @@ fn wish(name: &str, terms: Terms) -> Ask {
 }
 
 fn arrival(text: &str) -> Ask {
-    let output = Output { raw: Value::from(text) };
+    let output = Output { raw: Value::from(text).into() };
     Ask::Fetched(Arrival { output, cost: None, predict_seconds: Some(2.5), prediction: None })
 }
 
@@ -122,7 +122,7 @@ async fn entries_come_in_the_order_of_their_keys() {
     assert_eq!(states, [Some(State::Intended), None, Some(State::Succeeded)]);
     let briefs = store.ledger().briefs(&keys).await.unwrap();
     assert_eq!(briefs[1], None);
-    assert_eq!(briefs[2].as_ref().unwrap().output, Some(Output { raw: Value::from("boat") }));
+    assert_eq!(briefs[2].as_ref().unwrap().output, Some(Output { raw: Value::from("boat").into() }));
     assert_eq!(briefs[0].as_ref().unwrap().claim, 1);
 }
 

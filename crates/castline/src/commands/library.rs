@@ -263,10 +263,15 @@ fn audit(
                 Some((name, None)) => format!("{name}, on this machine"),
                 Some((name, Some(host))) => format!("{name} at {host}"),
             };
-            let secret = call.secret.as_ref().map_or_else(String::new, |secret| format!(" with {secret}"));
+            let token = call.token.as_ref().map_or_else(String::new, |token| format!(" with {token}"));
+            let secrets = call.secrets.iter().map(|(variable, allowed)| match allowed {
+                true => format!(", takes {variable}"),
+                false => format!(", asks for {variable}, which it does not get"),
+            });
+            let secrets: String = secrets.collect();
             let price =
                 if call.prices.is_empty() { "no known price".to_owned() } else { call.prices.join(" or ") };
-            let line = format!("{}  {}, {reached}{secret}, {price}", call.from, call.model);
+            let line = format!("{}  {}, {reached}{token}{secrets}, {price}", call.from, call.model);
             let _ = writeln!(text, "  {}", printable(&line));
         }
         text
@@ -281,7 +286,8 @@ fn audited(audit: &Audit) -> Json {
             "model": call.model,
             "provider": call.provider.as_ref().map(|(name, _)| name),
             "host": call.provider.as_ref().and_then(|(_, host)| host.as_ref()),
-            "secret": call.secret,
+            "token": call.token,
+            "secrets": call.secrets.iter().map(|(variable, allowed)| json!({ "variable": variable, "allowed": allowed })).collect::<Vec<_>>(),
             "prices": call.prices,
         })
     });

@@ -22,9 +22,11 @@ pub(crate) fn plan(flags: &Plan) -> Result<Exit, Trouble> {
         (Some(to), _) => keep(flags, &file, to),
         (None, Some(other)) => compare(flags, &file, other),
         (None, None) => {
-            let job = small_runtime()?.block_on(Job::plan(&file, &flags.wishes()))?;
+            let mut job = small_runtime()?.block_on(Job::plan(&file, &flags.wishes()))?;
             print(flags, &job)?;
             job.check_offline()?;
+            // A large plan would take as long to take apart as to make; the process is about to end.
+            std::mem::forget(job.forecast.take());
             Ok(Exit::Done)
         }
     }

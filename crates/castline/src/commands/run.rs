@@ -62,7 +62,10 @@ pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
 
 /// Asks where money is spent, runs, and reports.
 pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
-    carry_out_recorded(job, talk).await.map(|(_, exit)| exit)
+    let (record, exit) = carry_out_recorded(job, talk).await?;
+    // The record of a large run would take as long to take apart as to make.
+    std::mem::forget(record);
+    Ok(exit)
 }
 
 /// The same, with what happened.
@@ -145,12 +148,14 @@ fn begin(mut terminal: Terminal, mut lines: Option<Lines>) -> (Listener, JoinHan
 /// On a terminal a live run shows its price and asks, above an amount. Elsewhere nobody could
 /// answer, and the budget decides.
 fn may_spend(talk: &Talk, job: &Job) -> Result<bool, Trouble> {
-    let (Some(forecast), cost) = (&job.forecast, job.live_cost()) else { return Ok(true) };
+    let Some(forecast) = job.forecast.as_ref().filter(|_| job.is_live()) else { return Ok(true) };
+    if talk.yes || !screen::is_terminal() || !io::stdin().is_terminal() {
+        return Ok(true);
+    }
     let limits = job.project.document.as_ref().map(|d| &d.limits);
     let own = limits.and_then(|l| MicroUsd::from_usd(l.confirm_above_usd.as_ref()?.value));
     let table = Table::of(forecast);
-    let asks = job.is_live() && cost.max.max(table.most()) > own.unwrap_or(ASK_ABOVE);
-    if talk.yes || !asks || !screen::is_terminal() || !io::stdin().is_terminal() {
+    if job.live_cost().max.max(table.most()) <= own.unwrap_or(ASK_ABOVE) {
         return Ok(true);
     }
     screen::say(&table.draw(screen::talk_width()));

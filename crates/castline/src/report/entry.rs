@@ -45,7 +45,7 @@ pub(crate) fn draw(known: &Known) -> String {
     entry.created.into_iter().for_each(|at| line("created", time(at)));
     entry.ended.into_iter().for_each(|at| line("ended", time(at)));
     entry.predict_seconds.into_iter().for_each(|seconds| line("ran", duration(seconds)));
-    for (name, value) in &entry.request.input {
+    for (name, value) in entry.request.input.iter() {
         line("input", format!("{}: {}", short(name, 40), words(value)));
     }
     for value in &entry.request.draw {

@@ -34,6 +34,14 @@ pub(crate) fn draw(collected: &Collected) -> String {
             counted(*others, "prediction")
         );
     }
+    if collected.libraries.count > 0 {
+        let _ = writeln!(
+            text,
+            "{} of libraries that castline.lock does not pin, {}, removed too",
+            counted(collected.libraries.count, "file"),
+            size(collected.libraries.bytes)
+        );
+    }
     if collected.saved > 0 {
         let _ = writeln!(
             text,
@@ -96,6 +104,8 @@ pub(crate) fn json(collected: &Collected, project: &Project, removed: bool) -> J
         "files_kept": files_kept.count,
         "bytes_kept": files_kept.bytes,
         "kept_for_saved_files": collected.saved,
+        "library_files": collected.libraries.count,
+        "library_bytes": collected.libraries.bytes,
         "temporary_files": collected.leftovers.count,
     })
 }

@@ -225,8 +225,10 @@ fn step(step: &castline_core::event::StepSummary, record: &RunRecord, shelf: &Sh
 
 fn leg(leg: &LegRecord, shelf: &Shelf) -> Leg {
     let (word, tone) = state(leg);
-    let output = leg.output.as_ref();
-    let input: Vec<_> = leg.request.iter().flat_map(|r| &r.input).map(|(k, v)| (k, plain::json(v))).collect();
+    let output = leg.output_json();
+    let output = output.as_ref();
+    let input: Vec<_> =
+        leg.request.iter().flat_map(|r| r.input.iter()).map(|(k, v)| (k, plain::json(v))).collect();
     Leg {
         name: leg.leg.name.clone(),
         labels: leg.leg.leg.iter().map(|(axis, value)| (axis.to_string(), label(value))).collect(),
@@ -235,7 +237,7 @@ fn leg(leg: &LegRecord, shelf: &Shelf) -> Leg {
         media: output.map(|o| shelf.media(o, &leg.saved)).unwrap_or_default(),
         text: output.and_then(words),
         prompt: prompt(leg),
-        reason: leg.why.clone().filter(|_| leg.request.is_none()),
+        reason: leg.why.clone().filter(|_| leg.request.is_none()).map(Into::into),
         facts: facts(leg),
         input: input
             .iter()
@@ -279,7 +281,7 @@ fn facts(leg: &LegRecord) -> Vec<(&'static str, String)> {
     let took =
         leg.created.zip(leg.finished).map(|(from, to)| duration(to.duration_since(from).as_secs_f64()));
     let facts = [
-        ("why", leg.why.clone().filter(|_| request.is_some())),
+        ("why", leg.why.clone().filter(|_| request.is_some()).map(Into::into)),
         ("cost", money::of_leg(leg)),
         ("seed", seed),
         ("draw", draw),

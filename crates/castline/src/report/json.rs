@@ -68,7 +68,7 @@ fn leg(leg: &LegRecord, places: &Places) -> Json {
         "max_usd": leg.estimate.map(|e| e.max.usd()),
         "drift": leg.drift().is_some(),
         "input": input.map(|map| places.with_paths(&Json::Object(map), &[])),
-        "output": leg.output.as_ref().map(|output| places.with_paths(output, &leg.saved)),
+        "output": leg.output_json().map(|output| places.with_paths(&output, &leg.saved)),
         "error": leg.failure,
     })
 }

@@ -2,13 +2,14 @@
 //!
 //! Start reading at [`Table::of`]; [`Table::draw`] and [`Table::json`] are its two faces.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use castline_core::MicroUsd;
 use castline_core::bill::{Bill, Many, ONE, Price};
 use castline_core::forecast::{Fate, Forecast, Why, Word};
-use castline_core::graph::Proofs;
+use castline_core::graph::{Proofs, Step};
 use castline_core::legs::LegId;
 use castline_core::plan::{Plan, PriceFrom};
 use castline_core::price::Estimate;
@@ -26,33 +27,33 @@ const MOST_LEGS: usize = 12;
 const NAME_WIDTH: usize = 48;
 
 /// The plan of a workflow as a table.
-pub(crate) struct Table {
-    workflow: String,
-    file: String,
-    provider: String,
+pub(crate) struct Table<'f> {
+    forecast: &'f Forecast,
     live: bool,
-    /// How many inputs of its steps are known to fit.
-    proofs: Proofs,
+    /// Who runs each step, by its number.
+    served: Vec<Served<'f>>,
     rows: Vec<Row>,
     total: Bill,
     seconds: f64,
 }
 
-/// One leg, or all of a step that are not known yet.
-struct Row {
-    step: String,
-    /// How many legs, at least and at most.
-    legs: Many,
-    name: String,
-    leg: Json,
-    word: Word,
-    why: Option<String>,
-    price: Price,
+/// Who runs a step, and who says what that costs.
+struct Served<'f> {
+    provider: Option<&'f str>,
     from: Option<PriceFrom>,
     bills: bool,
-    key: Option<String>,
-    model: String,
-    provider: Option<String>,
+}
+
+/// One leg, or all of a step that are not known yet. There may be very many: what is said of one
+/// is made when it is shown.
+struct Row {
+    /// The step's number.
+    step: usize,
+    leg: Option<LegId>,
+    /// How many legs, at least and at most.
+    legs: Many,
+    word: Word,
+    price: Price,
 }
 
 /// How people see a word.
@@ -106,20 +107,18 @@ pub(crate) fn bill_text(bill: Bill) -> String {
     }
 }
 
-impl Table {
+impl<'f> Table<'f> {
     /// The table of a finished forecast.
-    pub(crate) fn of(forecast: &Forecast) -> Self {
+    pub(crate) fn of(forecast: &'f Forecast) -> Self {
         let plan = &forecast.plan;
         let known = plan.predictions().map(|leg| Row::of(forecast, leg));
         let rows: Vec<_> = known.chain(plan.deferred().map(|step| Row::of_step(forecast, step))).collect();
         Self {
-            workflow: plan.graph.name.to_string(),
-            file: plan.graph.source.name.to_string(),
-            provider: plan.routing.chosen.name.to_string(),
+            forecast,
             live: plan.routing.all().any(|route| route.bills),
+            served: plan.graph.steps.iter().map(|step| Served::of(plan, step)).collect(),
             total: rows.iter().map(|row| (row.word, row.price, row.legs)).collect(),
             seconds: longest_path(plan, &rows),
-            proofs: plan.graph.proofs(),
             rows,
         }
     }
@@ -133,7 +132,8 @@ impl Table {
         let widest =
             |of: fn(&Line) -> &str| lines.iter().map(|line| screen::columns(of(line))).max().unwrap_or(0);
         let (names, words, prices) = (widest(|l| &l.name), widest(|l| l.word.text()), widest(|l| &l.price));
-        let mut text = format!("{}\n\n", headline(&self.workflow, &self.provider, self.live));
+        let mut text =
+            format!("{}\n\n", headline(self.plan().graph.name.as_str(), self.provider(), self.live));
         let room =
             width.map_or(usize::MAX, |width| width.saturating_sub(names + words + prices + 11).max(16));
         for line in &lines {
@@ -144,35 +144,49 @@ impl Table {
         text
     }
 
+    fn plan(&self) -> &'f Plan {
+        &self.forecast.plan
+    }
+
+    /// The chosen provider.
+    fn provider(&self) -> &'f str {
+        &self.plan().routing.chosen.name.0
+    }
+
+    fn step(&self, row: &Row) -> &'f Step {
+        &self.plan().graph.steps[row.step]
+    }
+
     /// The most that it can cost, as far as prices are known.
     pub(crate) fn most(&self) -> MicroUsd {
-        let billed = self.rows.iter().filter(|row| row.bills && row.word.may_run());
+        let billed = self.rows.iter().filter(|row| self.served[row.step].bills && row.word.may_run());
         billed.filter_map(|row| row.price.of_legs(row.legs).map(|e| e.max)).sum()
     }
 
     /// The legs of each step that has some.
-    fn steps(&self) -> IndexMap<&str, Vec<&Row>> {
-        let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
-        self.rows.iter().for_each(|row| steps.entry(&row.step).or_default().push(row));
+    fn steps(&self) -> IndexMap<usize, Vec<&Row>> {
+        let mut steps: IndexMap<usize, Vec<&Row>> = IndexMap::new();
+        self.rows.iter().for_each(|row| steps.entry(row.step).or_default().push(row));
         steps
     }
 
     /// For each step in one line what its legs can cost, and which of them do not run; for one that
     /// calls a workflow what all legs of that can.
-    pub(crate) fn notes(&self) -> IndexMap<&str, String> {
-        let mut steps: IndexMap<&str, Vec<&Row>> = IndexMap::new();
+    pub(crate) fn notes(&self) -> IndexMap<&'f str, String> {
+        let graph = &self.forecast.plan.graph;
+        let mut steps: IndexMap<&'f str, Vec<&Row>> = IndexMap::new();
         for row in &self.rows {
-            let step = row.step.split('/').next().unwrap_or_default();
+            let step = graph.steps[row.step].name.as_str().split('/').next().unwrap_or_default();
             steps.entry(step).or_default().push(row);
         }
-        steps.into_iter().map(|(step, rows)| (step, note(&rows))).collect()
+        steps.into_iter().map(|(step, rows)| (step, self.note(&rows))).collect()
     }
 
     /// A line for each leg, or for each kind of leg where a step has many.
     fn lines(&self) -> Vec<Line> {
-        let lines = self.steps().into_iter().map(|(step, rows)| match rows.len() {
-            0..=MOST_LEGS => rows.into_iter().map(Line::of_leg).collect(),
-            _ => groups(step, &rows),
+        let lines = self.steps().into_values().map(|rows| match rows.len() {
+            0..=MOST_LEGS => rows.into_iter().map(|row| self.line(row)).collect(),
+            _ => self.groups(&rows),
         });
         lines.collect::<Vec<_>>().concat()
     }
@@ -194,7 +208,7 @@ impl Table {
             .filter(|(n, word)| *n > 0 || *word == "to run")
             .map(|(n, w)| format!("{n} {w}"))
             .collect();
-        let proofs = proved(self.proofs).map(|line| format!("\n{line}")).unwrap_or_default();
+        let proofs = proved(self.plan().graph.proofs()).map(|line| format!("\n{line}")).unwrap_or_default();
         format!("{}: {}\n{}{proofs}", counted(self.rows.len(), "leg"), parts.join(", "), self.bill())
     }
 
@@ -211,19 +225,20 @@ impl Table {
 
     /// `plan --json`.
     pub(crate) fn json(&self) -> Json {
+        let (graph, proofs) = (&self.plan().graph, self.plan().graph.proofs());
         json!({
             "schema_version": SCHEMA_VERSION,
-            "workflow": self.workflow,
-            "file": self.file,
-            "provider": self.provider,
+            "workflow": graph.name,
+            "file": graph.source.name,
+            "provider": self.provider(),
             "live": self.live,
-            "legs": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "legs": self.rows.iter().map(|row| self.leg_json(row)).collect::<Vec<_>>(),
             "min_usd": self.total.min.usd(),
             "max_usd": self.total.max.usd(),
             "unpriced": self.total.unpriced,
             "unbounded": self.total.unbounded,
             "typical_seconds": self.seconds,
-            "inputs": { "proved": self.proofs.proved, "checked_at_run_time": self.proofs.open },
+            "inputs": { "proved": proofs.proved, "checked_at_run_time": proofs.open },
         })
     }
 }
@@ -270,101 +285,186 @@ pub(crate) fn about(seconds: f64) -> String {
     format!("about {rounded}")
 }
 
-impl Row {
-    fn of(forecast: &Forecast, leg: LegId) -> Self {
-        let plan = &forecast.plan;
-        let step = &plan.graph.steps[plan.legs.step(leg)];
-        let fate = forecast.fate(leg);
+impl<'f> Served<'f> {
+    fn of(plan: &'f Plan, step: &'f Step) -> Self {
         let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
-        let values = plan.legs.values(leg).into_iter();
         Self {
-            step: step.name.to_string(),
-            legs: ONE,
-            name: screen::printable(&plan.leg_name(leg)),
-            leg: values.map(|(axis, v)| (axis.to_string(), castline_core::plain::json(&v))).collect(),
-            word: fate.word(),
-            why: why(forecast, leg),
-            price: Price::of(forecast, leg),
+            provider: route.map(|route| &*route.name.0),
             from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
             bills: route.is_some_and(|route| route.bills),
-            key: fate.ready().map(|r| r.request.key.to_string()),
-            model: step.callee.model.reference.to_string(),
-            provider: route.map(|route| route.name.to_string()),
+        }
+    }
+}
+
+impl Row {
+    fn of(forecast: &Forecast, leg: LegId) -> Self {
+        Self {
+            step: forecast.plan.legs.step(leg),
+            leg: Some(leg),
+            legs: ONE,
+            word: forecast.fate(leg).word(),
+            price: Price::of(forecast, leg),
         }
     }
 
     /// All legs of a step whose list is not known yet.
-    fn of_step(forecast: &Forecast, number: usize) -> Self {
-        let plan = &forecast.plan;
-        let step = &plan.graph.steps[number];
-        let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
-        let sources =
-            plan.graph.sources(number).into_iter().map(|source| plan.graph.steps[source].name.as_str());
-        let sources: Vec<_> = sources.collect();
-        let legs = plan.legs_expected(number);
-        let many = match legs {
+    fn of_step(forecast: &Forecast, step: usize) -> Self {
+        Self {
+            step,
+            leg: None,
+            legs: forecast.plan.legs_expected(step),
+            word: Word::of_step(forecast, step),
+            price: Price::of_step(forecast, step),
+        }
+    }
+}
+
+/// What is said of one row, or of several.
+impl Table<'_> {
+    fn name(&self, row: &Row) -> String {
+        match row.leg {
+            Some(leg) => screen::printable(&self.plan().leg_name(leg)),
+            None => self.plan().late_name(row.step),
+        }
+    }
+
+    fn why(&self, row: &Row) -> Option<Cow<'static, str>> {
+        if let Some(leg) = row.leg {
+            return why(self.forecast, leg);
+        }
+        let plan = self.plan();
+        let sources = plan.graph.sources(row.step).into_iter();
+        let sources: Vec<_> = sources.map(|source| plan.graph.steps[source].name.as_str()).collect();
+        let many = match row.legs {
             (_, None) => "as many legs as its list has".to_owned(),
             (least, Some(most)) if least == most => counted(most, "leg"),
             (_, Some(most)) => format!("at most {}", counted(most, "leg")),
         };
-        Self {
-            step: step.name.to_string(),
-            legs,
-            name: plan.late_name(number),
-            leg: json!({}),
-            word: Word::of_step(forecast, number),
-            why: Some(format!("{many}, after {}", sources.join(", "))),
-            price: Price::of_step(forecast, number),
-            from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),
-            bills: route.is_some_and(|route| route.bills),
-            key: None,
-            model: step.callee.model.reference.to_string(),
-            provider: route.map(|route| route.name.to_string()),
-        }
+        Some(format!("{many}, after {}", sources.join(", ")).into())
     }
 
     /// What it can cost, and whether the project says so.
-    fn price_text(&self) -> String {
-        let text = match (self.price, self.legs.1) {
-            (Price::Known(_), Some(_)) => self.price.of_legs(self.legs).map(range).unwrap_or_default(),
-            (Price::Known(_), None) => format!("{} a leg", price_text(self.price)),
+    fn price_text(&self, row: &Row) -> String {
+        let text = match (row.price, row.legs.1) {
+            (Price::Known(_), Some(_)) => row.price.of_legs(row.legs).map(range).unwrap_or_default(),
+            (Price::Known(_), None) => format!("{} a leg", price_text(row.price)),
             (other, _) => price_text(other),
         };
-        match (self.price, self.from) {
+        match (row.price, self.served[row.step].from) {
             (Price::Known(_), Some(PriceFrom::Project)) => format!("{text} (yours)"),
             _ => text,
         }
     }
 
-    fn json(&self) -> Json {
-        let price = self.price.of_legs(self.legs);
+    fn leg_json(&self, row: &Row) -> Json {
+        let (step, served) = (self.step(row), &self.served[row.step]);
+        let values = row.leg.map(|leg| self.plan().legs.values(leg)).unwrap_or_default();
+        let values = values.iter().map(|(axis, value)| (axis.to_string(), castline_core::plain::json(value)));
+        let key = row.leg.and_then(|leg| self.forecast.fate(leg).ready()).map(|ready| ready.request.key);
+        let price = row.price.of_legs(row.legs);
         json!({
-            "step": self.step,
-            "leg": self.leg,
-            "name": self.name,
-            "legs": { "min": self.legs.0, "max": self.legs.1 },
-            "fate": self.word,
-            "why": self.why,
-            "key": self.key,
-            "model": self.model,
-            "provider": self.provider,
-            "bills": self.bills,
+            "step": step.name,
+            "leg": values.collect::<serde_json::Map<_, _>>(),
+            "name": self.name(row),
+            "legs": { "min": row.legs.0, "max": row.legs.1 },
+            "fate": row.word,
+            "why": self.why(row),
+            "key": key,
+            "model": step.callee.model.reference.to_string(),
+            "provider": served.provider,
+            "bills": served.bills,
             "min_usd": price.map(|price| price.min.usd()),
-            "max_usd": price.filter(|_| self.legs.1.is_some()).map(|price| price.max.usd()),
-            "price_from": self.from.filter(|_| matches!(self.price, Price::Known(_))),
+            "max_usd": price.filter(|_| row.legs.1.is_some()).map(|price| price.max.usd()),
+            "price_from": served.from.filter(|_| matches!(row.price, Price::Known(_))),
         })
+    }
+
+    fn line(&self, row: &Row) -> Line {
+        Line {
+            name: self.name(row),
+            word: row.word,
+            price: self.price_text(row),
+            why: self.why(row).unwrap_or_default(),
+        }
+    }
+
+    /// Many legs of one step: a line for each thing that they would do.
+    fn groups(&self, rows: &[&Row]) -> Vec<Line> {
+        let mut groups: IndexMap<Word, Vec<&Row>> = IndexMap::new();
+        rows.iter().for_each(|row| groups.entry(row.word).or_default().push(row));
+        let line = |(word, members): (Word, Vec<&Row>)| {
+            let why = self.why(members[0]);
+            let same_why = members.iter().all(|row| self.why(row) == why);
+            let legs = if members.len() == rows.len() {
+                counted(rows.len(), "leg")
+            } else {
+                format!("{} of {} legs", members.len(), rows.len())
+            };
+            Line {
+                name: format!("{} ({legs})", self.step(members[0]).name),
+                word,
+                price: self.price_of_group(&members),
+                why: why.filter(|_| same_why).unwrap_or_default(),
+            }
+        };
+        groups.into_iter().map(line).collect()
+    }
+
+    /// `0.08 USD, 1 of 3 reused`: all legs of a step in a line.
+    fn note(&self, rows: &[&Row]) -> String {
+        let priced: Vec<_> = rows.iter().copied().filter(|row| row.price != Price::None).collect();
+        let price = if priced.is_empty() { None } else { Some(self.price_of_group(&priced)) };
+        let idle = [
+            (Word::Reused, "reused"),
+            (Word::Same, "the same as another"),
+            (Word::Skip, "skipped"),
+            (Word::Out, "not taking part"),
+        ];
+        let idle = idle.iter().filter_map(|(word, text)| {
+            match rows.iter().filter(|row| row.word == *word).count() {
+                0 => None,
+                n if n == rows.len() => Some((*text).to_owned()),
+                n => Some(format!("{n} of {} {text}", rows.len())),
+            }
+        });
+        price.into_iter().chain(idle).collect::<Vec<_>>().join(", ")
+    }
+
+    fn price_of_group(&self, members: &[&Row]) -> String {
+        if members.iter().all(|row| row.price == members[0].price)
+            && !matches!(members[0].price, Price::Known(_))
+        {
+            return price_text(members[0].price);
+        }
+        let mut total = Bill::default();
+        for row in members {
+            match row.price {
+                Price::Known(_) => {
+                    let all = row.price.of_legs(row.legs).unwrap_or(Estimate::NOTHING);
+                    total.min += all.min;
+                    total.max += all.max;
+                    total.unbounded |= row.legs.1.is_none();
+                }
+                Price::Unpriced | Price::Later => total.unpriced += 1,
+                Price::Free | Price::None => {}
+            }
+        }
+        match members.iter().all(|row| self.served[row.step].from == Some(PriceFrom::Project)) {
+            true => format!("{} (yours)", bill_text(total)),
+            false => bill_text(total),
+        }
     }
 }
 
-fn why(forecast: &Forecast, leg: LegId) -> Option<String> {
+fn why(forecast: &Forecast, leg: LegId) -> Option<Cow<'static, str>> {
     match forecast.fate(leg) {
-        Fate::Run(_, Why::New) => Some("new request".to_owned()),
-        Fate::Run(_, Why::Always) => Some("cache: false".to_owned()),
+        Fate::Run(_, Why::New) => Some("new request".into()),
+        Fate::Run(_, Why::Always) => Some("cache: false".into()),
         Fate::Run(_, why) => Some(why.reason()),
-        Fate::Same(_, first) => Some(format!("as {}", forecast.plan.leg_name(*first))),
-        Fate::Upstream => Some(after(forecast, leg)),
-        Fate::Skip(skip) => Some(skip.reason()),
-        Fate::Broken => Some("its values do not fit".to_owned()),
+        Fate::Same(_, first) => Some(format!("as {}", forecast.plan.leg_name(*first)).into()),
+        Fate::Upstream => Some(after(forecast, leg).into()),
+        Fate::Skip(skip) => Some(skip.reason().into()),
+        Fate::Broken => Some("its values do not fit".into()),
         Fate::Hit(..) | Fate::Done(_) | Fate::Out => None,
     }
 }
@@ -422,19 +522,10 @@ struct Line {
     name: String,
     word: Word,
     price: String,
-    why: String,
+    why: Cow<'static, str>,
 }
 
 impl Line {
-    fn of_leg(row: &Row) -> Self {
-        Self {
-            name: row.name.clone(),
-            word: row.word,
-            price: row.price_text(),
-            why: row.why.clone().unwrap_or_default(),
-        }
-    }
-
     fn draw(&self, names: usize, words: usize, prices: usize, room: usize) -> String {
         let (style, word) = (self.word.style(), self.word.text());
         let mut line = format!(
@@ -448,72 +539,6 @@ impl Line {
             let _ = write!(line, "   {DIM}{}{DIM:#}", screen::short(&self.why, room));
         }
         line.trim_end().to_owned()
-    }
-}
-
-/// Many legs of one step: a line for each thing that they would do.
-fn groups(step: &str, rows: &[&Row]) -> Vec<Line> {
-    let mut groups: IndexMap<Word, Vec<&Row>> = IndexMap::new();
-    rows.iter().for_each(|row| groups.entry(row.word).or_default().push(row));
-    groups
-        .into_iter()
-        .map(|(word, members)| {
-            let same_why = members.iter().all(|row| row.why == members[0].why);
-            let legs = if members.len() == rows.len() {
-                counted(rows.len(), "leg")
-            } else {
-                format!("{} of {} legs", members.len(), rows.len())
-            };
-            Line {
-                name: format!("{step} ({legs})"),
-                word,
-                price: price_of_group(&members),
-                why: members[0].why.clone().filter(|_| same_why).unwrap_or_default(),
-            }
-        })
-        .collect()
-}
-
-/// `0.08 USD, 1 of 3 reused`: all legs of a step in a line.
-fn note(rows: &[&Row]) -> String {
-    let priced: Vec<_> = rows.iter().copied().filter(|row| row.price != Price::None).collect();
-    let price = if priced.is_empty() { None } else { Some(price_of_group(&priced)) };
-    let idle = [
-        (Word::Reused, "reused"),
-        (Word::Same, "the same as another"),
-        (Word::Skip, "skipped"),
-        (Word::Out, "not taking part"),
-    ];
-    let idle =
-        idle.iter().filter_map(|(word, text)| match rows.iter().filter(|row| row.word == *word).count() {
-            0 => None,
-            n if n == rows.len() => Some((*text).to_owned()),
-            n => Some(format!("{n} of {} {text}", rows.len())),
-        });
-    price.into_iter().chain(idle).collect::<Vec<_>>().join(", ")
-}
-
-fn price_of_group(members: &[&Row]) -> String {
-    if members.iter().all(|row| row.price == members[0].price) && !matches!(members[0].price, Price::Known(_))
-    {
-        return price_text(members[0].price);
-    }
-    let mut total = Bill::default();
-    for row in members {
-        match row.price {
-            Price::Known(_) => {
-                let all = row.price.of_legs(row.legs).unwrap_or(Estimate::NOTHING);
-                total.min += all.min;
-                total.max += all.max;
-                total.unbounded |= row.legs.1.is_none();
-            }
-            Price::Unpriced | Price::Later => total.unpriced += 1,
-            Price::Free | Price::None => {}
-        }
-    }
-    match members.iter().all(|row| row.from == Some(PriceFrom::Project)) {
-        true => format!("{} (yours)", bill_text(total)),
-        false => bill_text(total),
     }
 }
 

@@ -55,7 +55,7 @@ impl Shelf {
         let mut words = BTreeMap::new();
         for leg in &record.legs {
             let said = super::prompt(leg).unwrap_or_else(|| leg.leg.name.clone());
-            each_file(leg.output.as_ref().unwrap_or(&Json::Null), &mut |digest, _| {
+            each_file(&leg.output_json().unwrap_or_default(), &mut |digest, _| {
                 words.entry(digest.to_owned()).or_insert_with(|| said.clone());
             });
         }

@@ -2,18 +2,18 @@ use castline_runner::{Job, Wishes};
 
 use super::{Table, duration};
 
-/// The plan of a workflow in an empty project.
-fn table(workflow: &str, wishes: &Wishes) -> Table {
+/// Shows the plan of a workflow in an empty project.
+fn shown<T>(workflow: &str, wishes: &Wishes, show: impl FnOnce(Table<'_>) -> T) -> T {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("flow.yaml");
     std::fs::write(&file, workflow).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let job = runtime.block_on(Job::plan(&file, wishes)).unwrap();
-    Table::of(job.forecast.as_ref().unwrap_or_else(|| panic!("{:?}", job.diagnostics)))
+    show(Table::of(job.forecast.as_ref().unwrap_or_else(|| panic!("{:?}", job.diagnostics))))
 }
 
 fn drawn(workflow: &str, wishes: &Wishes, width: Option<usize>) -> String {
-    console::strip_ansi_codes(&table(workflow, wishes).draw(width)).into_owned()
+    console::strip_ansi_codes(&shown(workflow, wishes, |table| table.draw(width))).into_owned()
 }
 
 const BOAT: &str = r#"
@@ -80,7 +80,8 @@ steps:
 
 #[test]
 fn the_plan_as_json_has_the_same_numbers() {
-    let mut json = table(BOAT, &Wishes { only: vec!["draft".to_owned()], ..Wishes::default() }).json();
+    let wishes = Wishes { only: vec!["draft".to_owned()], ..Wishes::default() };
+    let mut json = shown(BOAT, &wishes, |table| table.json());
     json["file"] = "[FILE]".into();
     json["legs"][0]["key"] = "[KEY]".into();
     insta::assert_json_snapshot!(json);

@@ -549,3 +549,49 @@ fn a_workflow_chains_two_servers_one_on_the_line_and_one_by_webhook() {
     }
     assert!(steps(&run()).iter().all(|step| step["reused"] == true));
 }
+
+#[test]
+fn a_server_describes_its_model_and_the_preset_of_that_runs_there() {
+    if !installed() {
+        return;
+    }
+    for generation in [Newer, Older] {
+        let server = Server::start(generation, "paint");
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let url = server.base_url();
+        let project = format!(
+            "castline: 1\nproviders:\n  studio: {{ kind: cog, base_url: \"{url}\", models: [studio/paint] }}\n"
+        );
+        fs::write(root.join("castline.yaml"), project).expect("written");
+        let castline = |arguments: &[&str]| {
+            let output = Command::new(CASTLINE)
+                .args(arguments)
+                .current_dir(root)
+                .env_remove("CASTLINE_PROVIDER")
+                .env("NO_COLOR", "1")
+                .output()
+                .expect("castline runs");
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{generation:?} {arguments:?}: {errors}");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        castline(&["preset", "import", &url]);
+        let preset = fs::read_to_string(root.join("presets/paint.yaml")).expect("written");
+        let says = |words: &str| assert!(preset.contains(words), "{generation:?}: {words} in {preset}");
+        says("\nmodel: studio/paint\n");
+        says("\n  required: [prompt]\n");
+        says("\n      minimum: 16\n");
+        says("\n      enum: [none, fail, crash]\n");
+        castline(&["preset", "check"]);
+        let record: Json =
+            serde_json::from_str(&castline(&["predict", "paint", "prompt=a kite", "size=32", "--json"]))
+                .expect("JSON");
+        assert_eq!(
+            (&record["status"], &record["steps"][0]["provider"]),
+            (&"succeeded".into(), &"studio".into())
+        );
+        // It asks the server that claims the model.
+        assert!(castline(&["preset", "refresh"]).contains("the host says the same"));
+    }
+}

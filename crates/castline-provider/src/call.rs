@@ -107,6 +107,19 @@ impl<'a> Create<'a> {
     }
 }
 
+/// What a provider says of a model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Described {
+    /// The OpenAPI document of its version; none where it shows none.
+    pub schema: Option<serde_json::Value>,
+    /// The id of that version; none where it has none, or hides it.
+    pub version: Option<String>,
+    /// True for a model that is called by its name alone; none where it does not say.
+    pub official: Option<bool>,
+    /// What it does, in its owner's words.
+    pub description: Option<String>,
+}
+
 /// Where the bytes of artifacts are.
 pub trait MediaSource: Send + Sync {
     /// Reads a whole artifact.

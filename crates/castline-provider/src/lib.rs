@@ -18,7 +18,8 @@ pub mod std_tools;
 use std::path::Path;
 
 pub use call::{
-    CallFault, Candidate, Capabilities, Create, Fetched, Found, Link, Links, MediaSource, Pong, Search,
+    CallFault, Candidate, Capabilities, Create, Described, Fetched, Found, Link, Links, MediaSource, Pong,
+    Search,
 };
 use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
 use jiff::SignedDuration;
@@ -126,6 +127,16 @@ impl Provider {
         match self {
             Self::Http(p) => p.latest_version(model).await,
             Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => Err(none("versions")),
+        }
+    }
+
+    /// What it says of a model, with the schema of the version that is named, else of the latest.
+    /// Costs nothing.
+    pub async fn describe(&self, model: &ModelRef) -> Result<Described, CallFault> {
+        match self {
+            Self::Http(p) => p.describe(model).await,
+            Self::Cog(p) => p.describe().await,
+            Self::Sandbox(_) | Self::Std(_) => Err(none("schemas of models")),
         }
     }
 

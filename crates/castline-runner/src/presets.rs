@@ -18,12 +18,21 @@ use crate::libraries::{Found, Libraries};
 use crate::project::{Project, clean, parent, read};
 
 mod check;
+pub(crate) mod difference;
+mod import;
+mod new;
 mod of_library;
+mod place;
+mod refresh;
 mod search;
 
 pub(crate) use check::unknown_prices;
 pub use check::{Checked, check};
+pub use difference::{Difference, Effect};
+pub use import::{Import, Imported, import};
+pub use new::{Begun, New, new};
 pub(crate) use of_library::{OfLibrary, check_library};
+pub use refresh::{Live, Refresh, Refreshed, refresh};
 pub use search::{Hit, Query, search, unknown};
 
 /// What the names of built-in presets begin with in messages.

@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use castline_core::request::OutputShape;
 use castline_core::{Digest, ModelRef};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -419,7 +420,7 @@ impl Api {
             return Err(Problem::not_found());
         }
         self.versions.lock().expect("nobody panics while holding it").insert(id.clone(), model.clone());
-        let schemas = json!({ "Input": info.schema });
+        let schemas = json!({ "Input": info.schema, "Output": output_schema(info.output) });
         Ok(json!({
             "id": id,
             "created_at": "2026-01-01T00:00:00.000000Z",
@@ -432,6 +433,26 @@ impl Api {
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("faults", &self.faults).finish_non_exhaustive()
+    }
+}
+
+/// What a model gives, as hosts say it.
+fn output_schema(output: OutputShape) -> Value {
+    let is_json = json!(output.kind) == "json";
+    let one = match output.kind.media() {
+        Some(_) => json!({ "type": "string", "format": "uri" }),
+        None if is_json => json!({ "type": "object" }),
+        None => json!({ "type": "string" }),
+    };
+    match output.kind.media() {
+        Some(_) if output.many => json!({ "type": "array", "items": one }),
+        None if output.many && !is_json => json!({
+            "type": "array",
+            "items": one,
+            "x-cog-array-type": "iterator",
+            "x-cog-array-display": "concatenate",
+        }),
+        _ => one,
     }
 }
 

@@ -12,7 +12,9 @@ use castline_runner::Wishes;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
-pub(crate) use self::preset::{Order, Predict, Preset, PresetCheck, PresetList};
+pub(crate) use self::preset::{
+    Order, Predict, Preset, PresetCheck, PresetImport, PresetList, PresetNew, PresetRefresh,
+};
 use crate::screen::Color;
 
 pub(crate) mod library;

@@ -29,7 +29,7 @@ use tokio::sync::{OnceCell, Semaphore, oneshot, watch};
 use self::course::Course;
 use self::server::Server;
 use self::webhook::Webhooks;
-use crate::call::{CallFault, Capabilities, Create, Fetched, MediaSource, Pong};
+use crate::call::{CallFault, Capabilities, Create, Described, Fetched, MediaSource, Pong};
 use crate::http::base_url::{BadBaseUrl, host_and_port};
 use crate::http::download::Downloads;
 use crate::http::input;
@@ -114,6 +114,11 @@ impl CogProvider {
         let course = self.course(create, body, webhook, begun.clone())?;
         tokio::spawn(course.run());
         Ok(begun)
+    }
+
+    /// The document that describes its model.
+    pub async fn describe(&self) -> Result<Described, CallFault> {
+        Ok(Described { schema: Some(self.server.described().await?), ..Described::default() })
     }
 
     /// The state of a prediction of this process. Waits a little for its end.

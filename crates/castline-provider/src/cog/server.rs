@@ -13,7 +13,7 @@ use crate::call::CallFault;
 use crate::http::address::is_loopback;
 use crate::http::base_url::{BadBaseUrl, BaseUrl, host_and_port};
 use crate::http::client::{self, LazyClient};
-use crate::http::exchange::{Answer, exchange};
+use crate::http::exchange::{Answer, DOCUMENT_BYTES, exchange, exchange_within};
 use crate::http::words::Words;
 use crate::http::{self, Dialect, Limits, Token};
 
@@ -97,6 +97,34 @@ impl Server {
             return Ok(None);
         }
         Ok(serde_json::from_slice(&answer.body).ok().filter(Json::is_object))
+    }
+
+    /// The same for those who cannot go on without it: why there is none is a fault.
+    pub async fn described(&self) -> Result<Json, CallFault> {
+        let url = self.base.below(&["openapi.json"]);
+        let mut request = built(&url, self.request(Method::GET, &url)?)?;
+        *request.timeout_mut() = Some(AT_ONCE);
+        let answer = exchange_within(self.client()?, request, DOCUMENT_BYTES).await?;
+        let status = answer.status.as_u16();
+        let refused = |message: String| CallFault::Refused { status, message };
+        match status {
+            200..300 => {}
+            300..400 => {
+                let to = answer.header("location").unwrap_or("another place");
+                return Err(refused(self.scrubbed(format!("{} leads to {to}", self.name))));
+            }
+            503 => {
+                let why =
+                    "has no schema: it was built without `.cog/openapi_schema.json`, or is not set up yet";
+                return Err(refused(self.said(&format!("{why}; it answered"), &answer)));
+            }
+            _ => return Err(refused(self.said("is no Cog server: its `/openapi.json` answered", &answer))),
+        }
+        serde_json::from_slice(&answer.body).ok().filter(Json::is_object).ok_or_else(|| {
+            refused(
+                self.said("is no Cog server: its `/openapi.json` is no JSON object; it answered", &answer),
+            )
+        })
     }
 
     /// Its version by its first page, which both generations have.

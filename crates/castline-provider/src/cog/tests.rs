@@ -504,6 +504,30 @@ async fn pitfall_32_a_webhook_that_cannot_come_any_more_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_server_is_described_or_says_why_not() {
+    let schema = json!({ "openapi": "3.0.2" });
+    let none = (503, json!({ "error": "OpenAPI schema not available" }));
+    let answers =
+        [(200, schema.clone()), none, (404, json!({ "detail": "Not Found" })), (200, json!("hello"))];
+    let studio = Studio::start(&[("GET /openapi.json", &answers)]).await;
+    let provider = studio.provider();
+    assert_eq!(provider.describe().await.unwrap().schema, Some(schema));
+    let mut why = Vec::new();
+    for _ in 0..3 {
+        why.push(provider.describe().await.unwrap_err().to_string());
+    }
+    assert_eq!(
+        why,
+        [
+            "studio has no schema: it was built without `.cog/openapi_schema.json`, or is not set up yet; it \
+             answered 503: OpenAPI schema not available",
+            "studio is no Cog server: its `/openapi.json` answered 404: Not Found",
+            "studio is no Cog server: its `/openapi.json` is no JSON object; it answered 200: \"hello\"",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_running_prediction_shows_its_log() {
     let openapi = ("GET /openapi.json", &[(200, json!({ "openapi": "3.0.2" }))][..]);
     let running = (202, json!({ "id": "p1", "status": "processing", "logs": "half way\n" }));

@@ -93,6 +93,11 @@ impl BaseUrl {
         self.below(&["models", &model.owner, &model.name, "versions"])
     }
 
+    /// Where a version of a model is described.
+    pub fn version(&self, model: &ModelRef, id: &str) -> Url {
+        self.below(&["models", &model.owner, &model.name, "versions", id])
+    }
+
     /// Where a token says whose it is.
     pub fn account(&self) -> Url {
         self.below(&["account"])

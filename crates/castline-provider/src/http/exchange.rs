@@ -13,7 +13,9 @@ use super::input::size;
 use crate::call::CallFault;
 
 /// More than any answer holds, outputs written as data URIs included.
-const ANSWER_BYTES: usize = 128 << 20;
+pub(super) const ANSWER_BYTES: usize = 128 << 20;
+/// More than any description of a model holds.
+pub(crate) const DOCUMENT_BYTES: usize = 16 << 20;
 
 /// What a server answered, whatever it means.
 #[derive(Debug)]
@@ -38,7 +40,12 @@ pub(crate) async fn exchange(client: &Client, request: Request) -> Result<Answer
     exchange_within(client, request, ANSWER_BYTES).await
 }
 
-async fn exchange_within(client: &Client, request: Request, most: usize) -> Result<Answer, CallFault> {
+/// The same for an answer of at most so many bytes.
+pub(crate) async fn exchange_within(
+    client: &Client,
+    request: Request,
+    most: usize,
+) -> Result<Answer, CallFault> {
     let started = Instant::now();
     let (method, mut url) = (request.method().clone(), request.url().clone());
     url.set_query(None);

@@ -43,7 +43,7 @@ use self::base_url::BaseUrl;
 use self::client::LazyClient;
 use self::clock::Clock;
 use self::download::Downloads;
-use self::exchange::{Answer, exchange};
+use self::exchange::{ANSWER_BYTES, Answer, exchange, exchange_within};
 use self::input::Sending;
 use self::refusal::{Call, Refusals};
 use self::route::Route;
@@ -231,8 +231,19 @@ impl HttpProvider {
 
     /// A question that is answered with JSON.
     async fn ask(&self, call: Call<'_>, url: &Url) -> Result<serde_json::Value, CallFault> {
+        self.ask_within(call, url, ANSWER_BYTES).await
+    }
+
+    /// The same for an answer of at most so many bytes.
+    async fn ask_within(
+        &self,
+        call: Call<'_>,
+        url: &Url,
+        most: usize,
+    ) -> Result<serde_json::Value, CallFault> {
         let request = built(url, self.request(Method::GET, url, self.options.limits.get)?)?;
-        let answer = self.exchange(request).await?;
+        let answer = exchange_within(self.client()?, request, most).await?;
+        self.clock.see(answer.clock);
         if !answer.status.is_success() {
             return Err(self.refusals().of(call, &answer));
         }

@@ -6,13 +6,17 @@ use castline_core::{ModelRef, PredictionId};
 use reqwest::Method;
 use serde_json::Value as Json;
 
-use super::exchange::Answer;
+use super::exchange::{Answer, DOCUMENT_BYTES};
 use super::options::Dialect;
 use super::prediction;
 use super::refusal::Call;
 use super::{HttpProvider, built};
-use crate::call::{CallFault, Pong};
+use crate::call::{CallFault, Described, Pong};
 
+/// A version that stands for the newest.
+const LATEST: &str = "latest";
+/// The version of official models.
+const HIDDEN: &str = "hidden";
 /// An id that no prediction has: ids are longer, and know no hyphens.
 const NOBODY: &str = "castline-ping";
 
@@ -32,13 +36,41 @@ impl HttpProvider {
             Err(CallFault::Refused { status: 404, .. }) => Json::Null,
             listed => listed?,
         };
-        newest(&listed).ok_or_else(|| CallFault::Refused {
+        newest(&listed).and_then(id).ok_or_else(|| CallFault::Refused {
             status: 404,
             message: format!(
                 "`{}` has no version at {}; an official model is called without one",
                 model.path(),
                 self.options.name
             ),
+        })
+    }
+
+    /// What it says of a model, with the schema of the version that is named, else of the latest.
+    pub async fn describe(&self, model: &ModelRef) -> Result<Described, CallFault> {
+        if self.options.dialect == Dialect::CometApi {
+            return Err(crate::none("schemas of models"));
+        }
+        let call = Call::Model(model);
+        let ask = |url| async move { self.ask_within(call, &url, DOCUMENT_BYTES).await };
+        if let Some(id) = model.version.as_deref().filter(|id| *id != LATEST) {
+            let version = ask(self.base.version(model, id)).await?;
+            return Ok(Described { version: Some(id.to_owned()), ..of_version(&version) });
+        }
+        let described = ask(self.base.model(model)).await?;
+        let latest = described.get("latest_version").filter(|version| version.is_object());
+        let version = match latest {
+            Some(latest) => of_version(latest),
+            None => match ask(self.base.versions(model)).await {
+                Err(CallFault::Refused { status: 404, .. }) => Described::default(),
+                listed => newest(&listed?).map(of_version).unwrap_or_default(),
+            },
+        };
+        let description = described.get("description").and_then(Json::as_str).filter(|s| !s.is_empty());
+        Ok(Described {
+            official: described.get("is_official").and_then(Json::as_bool),
+            description: description.map(str::to_owned),
+            ..version
         })
     }
 
@@ -95,9 +127,18 @@ fn id(version: &Json) -> Option<String> {
 }
 
 /// Lists are newest first by the books; their dates decide.
-fn newest(list: &Json) -> Option<String> {
+fn newest(list: &Json) -> Option<&Json> {
     let versions = list.get("results")?.as_array()?;
-    let dated =
-        versions.iter().rev().filter_map(|v| Some((v.get("created_at").and_then(prediction::time), id(v)?)));
-    dated.max_by_key(|(created, _)| *created).map(|(_, id)| id)
+    let named = versions.iter().rev().filter(|version| id(version).is_some());
+    named.max_by_key(|version| version.get("created_at").and_then(prediction::time))
+}
+
+/// The schema and the id of a version; official models hide theirs.
+fn of_version(version: &Json) -> Described {
+    let schema = version.get("openapi_schema").filter(|schema| !schema.is_null());
+    Described {
+        schema: schema.cloned(),
+        version: id(version).filter(|id| id != HIDDEN),
+        ..Described::default()
+    }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::stub::{Reply, Stub, json, reply};
 use super::{Dialect, HttpOptions, HttpProvider, Limits, Token};
-use crate::call::{CallFault, Create, MediaSource};
+use crate::call::{CallFault, Create, Described, MediaSource};
 
 struct NoMedia;
 

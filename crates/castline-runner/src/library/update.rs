@@ -15,6 +15,7 @@ use super::{Locked, reached, resolved};
 use crate::job::look_with;
 use crate::libraries::Libraries;
 use crate::lock::Lock;
+use crate::presets::difference::{self, Inputs, short};
 use crate::project::{Project, read, shown};
 use crate::trouble::Trouble;
 
@@ -208,26 +209,9 @@ fn differences(old: &Json, new: &Json) -> Vec<String> {
 
 /// The inputs of a preset of a model are in its schema, those of others stand by themselves.
 fn inputs(old: &Json, new: &Json) -> Vec<String> {
-    let mut found = Vec::new();
-    for (before, now) in
-        [(&old["inputs"], &new["inputs"]), (&old["input"]["properties"], &new["input"]["properties"])]
-    {
-        for name in keys(before, now) {
-            match (&before[&name], &now[&name]) {
-                (Json::Null, _) => found.push(format!("input `{name}` is new")),
-                (_, Json::Null) => found.push(format!("input `{name}` is gone")),
-                (before, now) if before != now => {
-                    found.push(format!("input `{name}` was {} and is {}", short(before), short(now)));
-                }
-                _ => {}
-            }
-        }
-    }
-    if old["input"]["required"] != new["input"]["required"] {
-        let (before, now) = (&old["input"]["required"], &new["input"]["required"]);
-        found.push(format!("required inputs were {} and are {}", short(before), short(now)));
-    }
-    found
+    let declared = difference::inputs(&Inputs::declared(&old["inputs"]), &Inputs::declared(&new["inputs"]));
+    let of_model = difference::inputs(&Inputs::of_schema(&old["input"]), &Inputs::of_schema(&new["input"]));
+    declared.into_iter().chain(of_model).map(|difference| difference.words).collect()
 }
 
 fn keys(old: &Json, new: &Json) -> Vec<String> {
@@ -236,15 +220,6 @@ fn keys(old: &Json, new: &Json) -> Vec<String> {
     let mut all = of(old);
     all.extend(of(new).into_iter().filter(|key| old.get(key).is_none()));
     all
-}
-
-fn short(value: &Json) -> String {
-    const MOST: usize = 100;
-    let text = if value.is_null() { "none".to_owned() } else { value.to_string() };
-    match text.chars().count() > MOST {
-        true => format!("{}...", text.chars().take(MOST).collect::<String>()),
-        false => text,
-    }
 }
 
 #[cfg(test)]

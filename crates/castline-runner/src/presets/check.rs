@@ -16,9 +16,9 @@ use castline_spec::diagnostic::{did_you_mean, nearest};
 use castline_spec::preset::Body;
 use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Project as Document, Severity, Source, Span};
 
-use super::{Loader, all, built_in, built_in_names, built_in_text, is_file, own_files, parse_file};
+use super::{Loader, all, built_in, built_in_names, built_in_text, is_file, own_files};
 use crate::files::load_missing;
-use crate::project::{Project, parent, shown};
+use crate::project::{Project, parent, read, shown};
 use crate::trouble::Trouble;
 
 /// What was checked, and what was found.
@@ -88,12 +88,20 @@ fn target(project: &Project, name: &str, found: &mut Diagnostics) -> Result<Targ
 }
 
 fn check_file(path: &Path, project: &Project) -> Diagnostics {
-    let (preset, mut found) = parse_file(path);
-    if let Some(preset) = preset {
-        found.extend(name_of_file(&preset, path, project));
-        found.extend(check_parsed(preset, &found, project, None));
+    match read(path) {
+        Ok(source) => check_text(&source, path, project).1,
+        Err(finding) => Diagnostics { list: vec![*finding] },
     }
-    found
+}
+
+/// Checks the text of a preset that is, or will be, in a file.
+pub(super) fn check_text(source: &Source, path: &Path, project: &Project) -> (Option<Preset>, Diagnostics) {
+    let (preset, mut found) = Preset::parse(source);
+    if let Some(preset) = &preset {
+        found.extend(name_of_file(preset, path, project));
+        found.extend(check_parsed(preset.clone(), &found, project, None));
+    }
+    (preset, found)
 }
 
 fn check_built_in(name: &str, project: &Project) -> Diagnostics {

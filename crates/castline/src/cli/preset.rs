@@ -1,9 +1,11 @@
 //! The flags of `castline preset` and `castline predict`.
 
+use std::path::PathBuf;
+
 use castline_core::MicroUsd;
 use castline_runner::Wishes;
 use castline_runner::predict::Call;
-use castline_runner::presets::Query;
+use castline_runner::presets::{Import, New, Query, Refresh};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::{Format, Offline, Overrides, Talk, usd};
@@ -24,6 +26,12 @@ pub(crate) enum Preset {
     },
     /// Report every mistake in presets: their schemas, ports, rules, prices and examples
     Check(PresetCheck),
+    /// Write a preset to begin with
+    New(PresetNew),
+    /// Make a preset of what a model's host says about it
+    Import(PresetImport),
+    /// Compare presets with what their hosts say today
+    Refresh(PresetRefresh),
 }
 
 /// `castline preset list`
@@ -72,6 +80,65 @@ pub(crate) struct PresetCheck {
     pub format: Format,
 }
 
+/// `castline preset new`
+#[derive(Debug, Args)]
+pub(crate) struct PresetNew {
+    /// Its name
+    pub name: String,
+    /// The file; without it NAME.yaml in the project's folder `presets`, `-` prints it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The preset that it is over; without it and --model flux-schnell
+    #[arg(long, value_name = "PRESET", conflicts_with = "model", value_hint = ValueHint::FilePath)]
+    pub extends: Option<String>,
+    /// The model that it calls
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub model: Option<String>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `castline preset import`
+#[derive(Debug, Args)]
+pub(crate) struct PresetImport {
+    /// An `openapi.json` (`-` reads it), the URL of a running Cog server, or `owner/name[:version]`
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub source: String,
+    /// What the preset calls, where the source does not say
+    #[arg(long, value_name = "OWNER/NAME[:VERSION]")]
+    pub model: Option<String>,
+    /// Its name; without it that of the file or the model
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The file; without it NAME.yaml in the project's folder `presets`, `-` prints it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Who is asked for a model
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}
+
+/// `castline preset refresh`
+#[derive(Debug, Args)]
+pub(crate) struct PresetRefresh {
+    /// Names or files; without any all of the project's folder `presets`
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub presets: Vec<String>,
+    /// Who is asked
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Read one preset's schema here instead: an `openapi.json`, `-`, or the URL of a Cog server
+    #[arg(long, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
+    pub from: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `castline predict`
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
@@ -104,6 +171,40 @@ impl PresetList {
             provider: self.provider.clone(),
             max_price: self.max_price,
         }
+    }
+}
+
+impl PresetNew {
+    /// What to begin with.
+    pub(crate) fn wish(&self) -> New {
+        New {
+            name: self.name.clone(),
+            output: self.output.clone(),
+            extends: self.extends.clone(),
+            model: self.model.clone(),
+            force: self.force,
+        }
+    }
+}
+
+impl PresetImport {
+    /// What to import, and where to.
+    pub(crate) fn wish(&self) -> Import {
+        Import {
+            source: self.source.clone(),
+            model: self.model.clone(),
+            name: self.name.clone(),
+            output: self.output.clone(),
+            force: self.force,
+            provider: self.provider.clone(),
+        }
+    }
+}
+
+impl PresetRefresh {
+    /// Which presets, and who is asked.
+    pub(crate) fn wish(&self) -> Refresh {
+        Refresh { names: self.presets.clone(), provider: self.provider.clone(), from: self.from.clone() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `castline preset`: the presets that steps can use.
 
+mod make;
+mod refresh;
 mod show;
 
 use std::path::Path;
@@ -18,7 +20,7 @@ use crate::report::plan::counted;
 use crate::screen::{self, DIM, pad, printable, short};
 use crate::{cli, log};
 
-/// Lists them, shows one, or checks some.
+/// Lists them, shows one, checks, makes or compares some.
 pub(crate) fn preset(flags: &cli::Preset) -> Result<Exit, Trouble> {
     if let cli::Preset::Check(flags) = flags {
         return check(flags);
@@ -27,6 +29,9 @@ pub(crate) fn preset(flags: &cli::Preset) -> Result<Exit, Trouble> {
     match flags {
         cli::Preset::List(flags) => list(&project, flags)?,
         cli::Preset::Show { name, json } => show::show(&project, name, *json)?,
+        cli::Preset::New(flags) => make::new(&project, flags)?,
+        cli::Preset::Import(flags) => make::import(&project, flags)?,
+        cli::Preset::Refresh(flags) => return refresh::refresh(&project, flags),
         cli::Preset::Check(_) => {}
     }
     Ok(Exit::Done)

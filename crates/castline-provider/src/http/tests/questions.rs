@@ -53,6 +53,36 @@ async fn a_model_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_model_is_described_with_the_schema_of_its_latest_version() {
+    let schema = json!({ "openapi": "3.0.2" });
+    let latest = json!({ "id": "3f0e", "openapi_schema": schema });
+    let described = json!({ "description": "Paints.", "is_official": false, "latest_version": latest });
+    let stub = Stub::start(vec![json("200 OK", &described), json("200 OK", &latest)]).await;
+    let provider = provider(&stub, Dialect::Replicate);
+    let of_model = provider.describe(&model()).await.unwrap();
+    let expected = Described {
+        schema: Some(schema),
+        version: Some("3f0e".to_owned()),
+        official: Some(false),
+        description: Some("Paints.".to_owned()),
+    };
+    assert_eq!(of_model, expected);
+    let of_version = provider.describe(&"acme/paint:3f0e".parse().unwrap()).await.unwrap();
+    assert_eq!(of_version, Described { official: None, description: None, ..expected });
+    assert_eq!(stub.requests()[1].line, "GET /replicate/v1/models/acme/paint/versions/3f0e");
+}
+
+#[tokio::test]
+async fn what_an_official_model_hides_is_not_there() {
+    let hidden = json!({ "is_official": true, "latest_version": { "id": "hidden", "openapi_schema": null } });
+    let stub = Stub::start(vec![json("200 OK", &hidden)]).await;
+    let described = provider(&stub, Dialect::Replicate).describe(&model()).await.unwrap();
+    assert_eq!(described, Described { official: Some(true), ..Described::default() });
+    let comet = provider(&stub, Dialect::CometApi).describe(&model()).await;
+    assert_eq!(comet.unwrap_err().to_string(), "this provider has no schemas of models");
+}
+
+#[tokio::test]
 async fn a_ping_says_whose_the_token_is() {
     let account = json!({ "type": "organization", "username": "acme-inc" });
     let headers = date(SignedDuration::from_mins(-10));

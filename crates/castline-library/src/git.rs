@@ -6,14 +6,16 @@
 //!
 //! Start reading at [`fetch`].
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod objects;
+
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use castline_spec::library::GitPlace;
 
 use crate::error::LibraryError;
 use crate::tree::{Growing, Tree};
+pub use objects::Objects;
 
 /// Fetches a commit: the pinned one, else what the place means now. A path is one from the root.
 pub(crate) fn fetch(place: &GitPlace, pinned: Option<&str>) -> Result<(Tree, String), LibraryError> {
@@ -92,7 +94,7 @@ impl Repository {
         }
         let listed = self.bytes(&["ls-tree", "-r", "-z", "-l", "--full-tree", &root])?;
         let mut tree = Growing::new(&self.what);
-        let mut objects = Objects::open(self)?;
+        let mut objects = Objects::open(self.git()).map_err(|e| no_git(&self.what, &e))?;
         for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
             let line = String::from_utf8_lossy(line);
             let Some((mode, id, bytes, path)) = entry(&line) else { continue };
@@ -103,7 +105,8 @@ impl Repository {
                 _ if path.contains('\u{fffd}') => tree.refuse(path, "has a name that is not Unicode"),
                 _ => {
                     if tree.admit(path, bytes)? {
-                        tree.put(path, objects.get(id)?)?;
+                        let lost = format!("git hands out nothing of {}", self.what);
+                        tree.put(path, objects.get(id).map_err(LibraryError::disk(lost))?)?;
                     }
                 }
             }
@@ -185,52 +188,5 @@ fn no_git(what: &str, e: &std::io::Error) -> LibraryError {
             LibraryError::fetch_hint(what, "`git` is not there", "install git, or name a folder with `path:`")
         }
         _ => LibraryError::fetch(what, format!("`git` cannot be run: {e}")),
-    }
-}
-
-/// `git cat-file --batch`, which hands out objects as they are.
-struct Objects {
-    child: Child,
-    ask: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    what: String,
-}
-
-impl Objects {
-    fn open(repository: &Repository) -> Result<Self, LibraryError> {
-        let mut git = repository.git();
-        git.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = git.spawn().map_err(|e| no_git(&repository.what, &e))?;
-        let ask = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        Ok(Self { child, ask, answers, what: repository.what.clone() })
-    }
-
-    fn get(&mut self, id: &str) -> Result<Vec<u8>, LibraryError> {
-        let what = self.what.clone();
-        self.read(id).map_err(LibraryError::disk(format!("git hands out nothing of {what}")))
-    }
-
-    /// `ID blob BYTES`, a line; the bytes; a line break.
-    fn read(&mut self, id: &str) -> std::io::Result<Vec<u8>> {
-        let ask = self.ask.as_mut().expect("it is closed at the end");
-        writeln!(ask, "{id}")?;
-        ask.flush()?;
-        let mut head = String::new();
-        self.answers.read_line(&mut head)?;
-        let bytes = head.trim_end().split_once(" blob ").and_then(|(_, bytes)| bytes.parse::<u64>().ok());
-        let bytes = bytes.ok_or_else(|| std::io::Error::other(format!("git has no object {id}")))?;
-        let mut content = vec![0; bytes as usize];
-        self.answers.read_exact(&mut content)?;
-        self.answers.read_exact(&mut [0])?;
-        Ok(content)
-    }
-}
-
-impl Drop for Objects {
-    fn drop(&mut self) {
-        // It ends when nobody can ask any more.
-        drop(self.ask.take());
-        let _ = self.child.wait();
     }
 }

@@ -20,6 +20,7 @@ mod shelf;
 mod tree;
 
 pub use error::{LibraryError, Refusal};
+pub use git::Objects;
 pub use oci::{Registry, pack};
 pub use pin::Pin;
 pub use place::pinned_place;

@@ -8,12 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use castline_core::Digest;
+use castline_library::Objects;
 use castline_spec::Diagnostics;
 use tempfile::TempDir;
 
@@ -54,13 +54,6 @@ struct Blob {
     is_link: bool,
 }
 
-/// `git cat-file --batch`, which hands out objects as they are.
-struct Objects {
-    child: Child,
-    ask: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
 impl Revision {
     /// True when a repository around the workflow has a revision of that name.
     pub(crate) fn is_there(workflow: &Path, name: &str) -> bool {
@@ -92,7 +85,7 @@ impl Revision {
             ask(&top, &["rev-parse", "--git-common-dir"])?.map(|dir| top.join(dir)).unwrap_or_default();
         let folder = tempfile::Builder::new().prefix("castline-").tempdir().map_err(|e| cannot_keep(&e))?;
         let place = folder.path().canonicalize().map_err(|e| cannot_keep(&e))?;
-        let objects = Mutex::new(Objects::open(&top)?);
+        let objects = Mutex::new(Objects::open(git(&top)).map_err(|e| no_git(&e))?);
         let large = common.join("lfs").join("objects");
         let revision =
             Self { name: name.to_owned(), folder, place, top, large, workflow: path, files, objects };
@@ -219,44 +212,6 @@ impl Revision {
 impl std::fmt::Debug for Revision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{} in {}", self.name, self.workflow, self.folder.path().display())
-    }
-}
-
-impl Objects {
-    fn open(top: &Path) -> Result<Self, Trouble> {
-        let mut command = git(top);
-        command
-            .args(["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|e| no_git(&e))?;
-        let ask = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        Ok(Self { child, ask, answers })
-    }
-
-    /// `ID blob BYTES`, a line; the bytes; a line break.
-    fn get(&mut self, id: &str) -> std::io::Result<Vec<u8>> {
-        let ask = self.ask.as_mut().expect("it is closed at the end");
-        writeln!(ask, "{id}")?;
-        ask.flush()?;
-        let mut head = String::new();
-        self.answers.read_line(&mut head)?;
-        let bytes = head.trim_end().split_once(" blob ").and_then(|(_, bytes)| bytes.parse::<u64>().ok());
-        let bytes = bytes.ok_or_else(|| std::io::Error::other(format!("git has no object {id}")))?;
-        let mut content = vec![0; bytes as usize];
-        self.answers.read_exact(&mut content)?;
-        self.answers.read_exact(&mut [0])?;
-        Ok(content)
-    }
-}
-
-impl Drop for Objects {
-    fn drop(&mut self) {
-        // It ends when nobody can ask any more.
-        drop(self.ask.take());
-        let _ = self.child.wait();
     }
 }
 

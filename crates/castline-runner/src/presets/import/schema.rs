@@ -99,7 +99,9 @@ impl Rewriter<'_> {
         self.inner(flat, at, name, depth, &mut to)?;
         to.format(flat, name);
         if let Some(default) = flat.get("default").filter(|default| !default.is_null()) {
-            to.schema.insert("default".to_owned(), default.clone());
+            let is_integer = to.schema.get("type").is_some_and(|kind| kind == "integer");
+            let default = if is_integer { whole(default) } else { default.clone() };
+            to.schema.insert("default".to_owned(), default);
         }
         if let Some(description) = flat.get("description").and_then(Json::as_str) {
             let description = one_line(description);
@@ -240,18 +242,12 @@ impl Rewritten {
     /// In OpenAPI 3.0 a limit is exclusive by a `true` beside it.
     fn bounds(&mut self, flat: &Map<String, Json>) {
         for (key, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-            let bound = flat.get(key).filter(|bound| bound.is_number());
-            match (bound, flat.get(exclusive)) {
-                (Some(bound), Some(Json::Bool(true))) => {
-                    _ = self.schema.insert(exclusive.to_owned(), bound.clone());
-                }
-                (bound, other) => {
-                    let bound = bound.map(|bound| (key.to_owned(), bound.clone()));
-                    self.schema.extend(bound);
-                    let other = other.filter(|other| other.is_number());
-                    self.schema.extend(other.map(|other| (exclusive.to_owned(), other.clone())));
-                }
-            }
+            let bound = |key: &str| flat.get(key).filter(|bound| bound.is_number()).map(whole);
+            let is_exclusive = flat.get(exclusive) == Some(&json!(true));
+            let inclusive = bound(key).filter(|_| !is_exclusive);
+            let exclusive_bound = if is_exclusive { bound(key) } else { bound(exclusive) };
+            self.schema.extend(inclusive.map(|bound| (key.to_owned(), bound)));
+            self.schema.extend(exclusive_bound.map(|bound| (exclusive.to_owned(), bound)));
         }
     }
 
@@ -287,6 +283,15 @@ impl Rewritten {
                 self.notes.push(format!("the host's pattern cannot be read and was left out: {pattern}"));
             }
         }
+    }
+}
+
+/// A number without the fraction that some generations of Cog write after every limit: `16.0`.
+fn whole(number: &Json) -> Json {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64().filter(|value| number.is_f64() && value.fract() == 0.0 && value.abs() < LARGEST) {
+        Some(value) => json!(value as i64),
+        None => number.clone(),
     }
 }
 

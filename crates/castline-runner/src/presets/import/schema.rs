@@ -6,11 +6,10 @@
 //!
 //! Start reading at [`Rewriter::schema`].
 
-use castline_spec::schema::MediaKind;
 use serde_json::{Map, Value as Json, json};
 
-use super::flat::{Flaw, MOST_DEEP, Rewriter, type_of};
-use super::kinds;
+use super::flat::{Flaw, MOST_DEEP, Rewriter};
+use super::keywords::whole;
 
 /// Keywords that say something about how a form is drawn, and nothing about values.
 const NOISE: &[&str] =
@@ -99,7 +98,9 @@ impl Rewriter<'_> {
         self.inner(flat, at, name, depth, &mut to)?;
         to.format(flat, name);
         if let Some(default) = flat.get("default").filter(|default| !default.is_null()) {
-            to.schema.insert("default".to_owned(), default.clone());
+            let is_integer = to.schema.get("type").is_some_and(|kind| kind == "integer");
+            let default = if is_integer { whole(default) } else { default.clone() };
+            to.schema.insert("default".to_owned(), default);
         }
         if let Some(description) = flat.get("description").and_then(Json::as_str) {
             let description = one_line(description);
@@ -184,109 +185,6 @@ impl Rewriter<'_> {
             with_null(&mut schema);
         }
         Ok(Json::Object(schema))
-    }
-}
-
-impl Rewritten {
-    fn types(&mut self, flat: &Map<String, Json>) {
-        const TYPES: &[&str] = &["string", "number", "integer", "boolean", "array", "object"];
-        let named: Vec<&str> = match flat.get("type") {
-            Some(Json::String(one)) => vec![one],
-            Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
-            _ => return self.type_of_words(flat),
-        };
-        self.nullable |= named.len() > 1 && named.contains(&"null");
-        let unknown: Vec<_> = named.iter().filter(|name| !TYPES.contains(name) && **name != "null").collect();
-        if !unknown.is_empty() || named == ["null"] {
-            let names = named.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            self.notes
-                .push(format!("the host's type {names} is none that a value can have, so anything is taken"));
-            return;
-        }
-        let real: Vec<_> = named.into_iter().filter(|name| *name != "null").collect();
-        let word = match real.as_slice() {
-            [one] => json!(one),
-            _ => json!(real),
-        };
-        self.schema.insert("type".to_owned(), word);
-    }
-
-    /// An enum without a type has that of its words.
-    fn type_of_words(&mut self, flat: &Map<String, Json>) {
-        let words = flat.get("enum").and_then(Json::as_array);
-        let mut real = words.into_iter().flatten().filter(|word| !word.is_null());
-        let Some(first) = real.next().and_then(type_of) else { return };
-        if real.all(|word| type_of(word) == Some(first)) {
-            self.schema.insert("type".to_owned(), json!(first));
-        }
-    }
-
-    fn values(&mut self, flat: &Map<String, Json>) {
-        let Some(words) = flat.get("enum").and_then(Json::as_array) else { return };
-        let mut own: Vec<Json> = Vec::new();
-        for word in words {
-            match word {
-                Json::Null => self.nullable = true,
-                word if own.contains(word) => {}
-                word => own.push(word.clone()),
-            }
-        }
-        match own.is_empty() {
-            true => self.notes.push("the host lists no word that it takes".to_owned()),
-            false => _ = self.schema.insert("enum".to_owned(), own.into()),
-        }
-    }
-
-    /// In OpenAPI 3.0 a limit is exclusive by a `true` beside it.
-    fn bounds(&mut self, flat: &Map<String, Json>) {
-        for (key, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-            let bound = flat.get(key).filter(|bound| bound.is_number());
-            match (bound, flat.get(exclusive)) {
-                (Some(bound), Some(Json::Bool(true))) => {
-                    _ = self.schema.insert(exclusive.to_owned(), bound.clone());
-                }
-                (bound, other) => {
-                    let bound = bound.map(|bound| (key.to_owned(), bound.clone()));
-                    self.schema.extend(bound);
-                    let other = other.filter(|other| other.is_number());
-                    self.schema.extend(other.map(|other| (exclusive.to_owned(), other.clone())));
-                }
-            }
-        }
-    }
-
-    /// A text of format `uri` is a file, whose kind hosts hardly ever say.
-    fn format(&mut self, flat: &Map<String, Json>, name: &str) {
-        let Some(format) = flat.get("format").filter(|format| !self.secret && format.is_string()) else {
-            return;
-        };
-        let is_text = self.schema.get("type").is_some_and(|kind| kind == "string");
-        let is_word = self.schema.contains_key("enum");
-        match format == "uri" && is_text {
-            true if is_word => self.notes.push("the host's words are addresses of files".to_owned()),
-            true => {
-                let said = MediaKind::of_schema(&Json::Object(flat.clone()));
-                let said = said.filter(|_| flat.contains_key("contentMediaType"));
-                let (kind, note) = said.map_or_else(|| kinds::of_field(name, flat), |kind| (kind, None));
-                self.schema.insert("format".to_owned(), json!("uri"));
-                self.schema.insert("contentMediaType".to_owned(), json!(kind.content_type()));
-                self.notes.extend(note);
-            }
-            false => _ = self.schema.insert("format".to_owned(), format.clone()),
-        }
-    }
-
-    /// Patterns are written as Python reads them.
-    fn pattern(&mut self, flat: &Map<String, Json>) {
-        let Some(pattern) = flat.get("pattern").and_then(Json::as_str) else { return };
-        let ours = pattern.replace("(?P<", "(?<").replace(r"\A", "^").replace(r"\Z", "$");
-        let schema = json!({ "pattern": ours });
-        match super::fields::compiled(&schema) {
-            Ok(_) => _ = self.schema.insert("pattern".to_owned(), json!(ours)),
-            Err(_) => {
-                self.notes.push(format!("the host's pattern cannot be read and was left out: {pattern}"));
-            }
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A preset from a host's own schema.
 //!
 //! A schema is read from a file, a running Cog server or a provider (`source`), said in the words
-//! of presets (`flat`, `schema`, `fields`), completed by guesses about what goes in and comes out
-//! (`kinds`, `ports`, `output`), and written as text with a remark at every guess (`text`). What
+//! of presets (`flat`, `schema`, `keywords`, `fields`), completed by guesses about what goes in and comes out
+//! (`kinds`, `ports`, `output`), and written as text with a remark at every guess (`text`, `yaml`). What
 //! comes out passes `castline preset check`, or nothing is written.
 //!
 //! Start reading at [`import`].
@@ -10,12 +10,15 @@
 mod example;
 mod fields;
 mod flat;
+mod json;
+mod keywords;
 mod kinds;
 mod output;
 mod ports;
 mod schema;
 pub(super) mod source;
 mod text;
+mod yaml;
 
 use std::path::PathBuf;
 
@@ -27,7 +30,7 @@ use serde_json::{Map, Value as Json};
 use self::flat::{Flaw, Rewriter};
 use self::source::Fetched;
 use self::text::{Draft, REVIEW, text};
-pub(super) use self::text::{flow, flow_of_schema, scalar};
+pub(super) use self::yaml::{flow, flow_of_schema, scalar};
 use super::check::check_text;
 use super::place::Place;
 use crate::project::{Project, shown};
@@ -80,8 +83,8 @@ pub async fn import(project: &Project, wish: &Import) -> Result<Imported, Troubl
     check(project, &place, &draft, &text)?;
     place.write(&text, wish.force)?;
     let remark = |(number, line): (usize, &str)| {
-        let (_, remark) = line.split_once(REVIEW)?;
-        (!line.starts_with("# What is marked")).then(|| (number + 1, remark.trim().to_owned()))
+        let (_, remark) = line.split_once(&format!("# {REVIEW} "))?;
+        Some((number + 1, remark.to_owned()))
     };
     let reviews = text.lines().enumerate().filter_map(remark).collect();
     Ok(Imported {

@@ -12,6 +12,7 @@ use castline_provider::{CallFault, Described, Provider};
 use castline_spec::project::ProviderKind;
 use serde_json::Value as Json;
 
+use super::json;
 use crate::project::{Project, shown};
 use crate::providers::{self, Providers};
 use crate::trouble::Trouble;
@@ -123,8 +124,8 @@ fn of_bytes(name: &str, bytes: &[u8]) -> Result<Fetched, Trouble> {
     if bytes.trim_ascii_start().starts_with(b"<") {
         return Err(Trouble::usage(format!("{name} is a web page, not JSON"), TAKES));
     }
-    let json: Json = serde_json::from_slice(bytes)
-        .map_err(|error| Trouble::usage(format!("{name} is not JSON: {error}"), TAKES))?;
+    let json = json::parse(bytes)
+        .map_err(|error| Trouble::usage(format!("{name} is not JSON that can be used: {error}"), TAKES))?;
     Ok(Fetched {
         document: within(json),
         origin: name.to_owned(),
@@ -186,8 +187,7 @@ async fn of_model(project: &Project, model: &ModelRef, provider: Option<&str>) -
         ));
     }
     let described = asked(project, &name, Some(model)).await?;
-    let is_cog = described.official.is_none() && described.version.is_none();
-    let public = !is_cog && providers::own_host(project, &name).is_none();
+    let public = providers::own_host(project, &name).is_none();
     if described.schema.is_none() {
         return Err(Trouble::usage(
             format!("`{name}` shows no schema of `{model}`"),

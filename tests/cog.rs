@@ -520,16 +520,8 @@ fn a_workflow_chains_two_servers_one_on_the_line_and_one_by_webhook() {
         fs::write(root.join(name), text).expect("written");
     }
     let run = || {
-        let output = Command::new(CASTLINE)
-            .args(["run", "flow.yaml", "--json", "--yes"])
-            .current_dir(root)
-            .env_remove("CASTLINE_PROVIDER")
-            .env("NO_COLOR", "1")
-            .output()
-            .expect("castline runs");
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{errors}");
-        serde_json::from_slice::<Json>(&output.stdout).expect("one object on stdout")
+        let said = succeeds(root, &["run", "flow.yaml", "--json", "--yes"]);
+        serde_json::from_str::<Json>(&said).expect("one object on stdout")
     };
     let record = run();
     assert_eq!(record["status"], "succeeded");
@@ -550,6 +542,20 @@ fn a_workflow_chains_two_servers_one_on_the_line_and_one_by_webhook() {
     assert!(steps(&run()).iter().all(|step| step["reused"] == true));
 }
 
+/// Runs castline in a folder. What it prints.
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(CASTLINE)
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("CASTLINE_PROVIDER")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("castline runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 #[test]
 fn a_server_describes_its_model_and_the_preset_of_that_runs_there() {
     if !installed() {
@@ -564,18 +570,7 @@ fn a_server_describes_its_model_and_the_preset_of_that_runs_there() {
             "castline: 1\nproviders:\n  studio: {{ kind: cog, base_url: \"{url}\", models: [studio/paint] }}\n"
         );
         fs::write(root.join("castline.yaml"), project).expect("written");
-        let castline = |arguments: &[&str]| {
-            let output = Command::new(CASTLINE)
-                .args(arguments)
-                .current_dir(root)
-                .env_remove("CASTLINE_PROVIDER")
-                .env("NO_COLOR", "1")
-                .output()
-                .expect("castline runs");
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert_eq!(output.status.code(), Some(0), "{generation:?} {arguments:?}: {errors}");
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
+        let castline = |arguments: &[&str]| succeeds(root, arguments);
         castline(&["preset", "import", &url]);
         let preset = fs::read_to_string(root.join("presets/paint.yaml")).expect("written");
         let says = |words: &str| assert!(preset.contains(words), "{generation:?}: {words} in {preset}");

@@ -11,13 +11,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use common::castline;
 use common::server::Server;
+use common::{Folder, castline};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/import")
@@ -25,12 +25,20 @@ fn models() -> PathBuf {
 
 /// A project of its own, without presets.
 struct Place {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for Place {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Place {
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a folder") };
+        let place = Self { folder: Folder::new() };
         place.write("castline.yaml", "castline: 1\n");
         image::RgbImage::from_pixel(64, 48, image::Rgb([200, 60, 40]))
             .save(place.at("photo.png"))
@@ -38,22 +46,8 @@ impl Place {
         place
     }
 
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let to = self.at(path);
-        fs::create_dir_all(to.parent().expect("in a folder")).expect("made");
-        fs::write(to, text).expect("written");
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.at(path)).expect("readable")
-    }
-
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = castline(self.folder.path(), arguments);
+        let mut command = castline(&self.at(""), arguments);
         command.env("STAND_IN_KEY", "a-key-of-some-length").env_remove("REPLICATE_API_TOKEN");
         command.env("COLUMNS", "200").output().expect("castline runs")
     }

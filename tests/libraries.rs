@@ -5,17 +5,25 @@
 mod common;
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use common::castline;
+use common::{Folder, castline};
 
 /// A folder with a project and, beside it, a library.
 struct Place {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for Place {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 const HERO: &str = "description: The house style.\nextends: flux-schnell\n\
@@ -30,7 +38,7 @@ const PAINTER: &str = "model: someone/painter\ninput:\n  properties: { key: { ty
 
 impl Place {
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a folder") };
+        let place = Self { folder: Folder::new() };
         place.write("brand/library.yaml", "name: brand\nversion: 1.0.0\n");
         place.write("brand/presets/hero-shot.yaml", HERO);
         place.write("brand/workflows/campaign.yaml", CAMPAIGN);
@@ -38,20 +46,6 @@ impl Place {
         place.write("project/castline.yaml", "# ours\nout: made # here\n");
         place.write("project/flow.yaml", FLOW);
         place
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let to = self.at(path);
-        fs::create_dir_all(to.parent().expect("in a folder")).expect("made");
-        fs::write(to, text).expect("written");
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.at(path)).expect("readable")
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

@@ -5,14 +5,40 @@
 pub mod server;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use tempfile::TempDir;
 
 /// castline in a folder, with nothing chosen by the environment and without colors.
 pub fn castline(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_castline"));
     command.args(arguments).current_dir(folder).env_remove("CASTLINE_PROVIDER").env("NO_COLOR", "1");
     command
+}
+
+/// A folder for a test, by paths in it.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Writes a file, with the folders that it is in.
+    pub fn write(&self, path: &str, text: &str) {
+        let to = self.at(path);
+        fs::create_dir_all(to.parent().expect("in a folder")).expect("made");
+        fs::write(to, text).expect("written");
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.at(path)).expect("readable")
+    }
 }
 
 /// Copies a folder, without what is named.

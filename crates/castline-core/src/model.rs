@@ -55,6 +55,19 @@ pub struct ModelRef {
 pub struct BadModel(String);
 
 impl ModelRef {
+    /// The version that stands for the newest.
+    pub const LATEST: &str = "latest";
+
+    /// True when the newest version is meant, whichever that is.
+    pub fn is_latest(&self) -> bool {
+        self.version.as_deref() == Some(Self::LATEST)
+    }
+
+    /// The id of the version; none for the newest, and where no version is named.
+    pub fn version_id(&self) -> Option<&str> {
+        self.version.as_deref().filter(|version| *version != Self::LATEST)
+    }
+
     /// `owner/name` without the version.
     pub fn path(&self) -> String {
         format!("{}/{}", self.owner, self.name)

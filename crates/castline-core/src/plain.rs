@@ -3,25 +3,41 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::media::Artifact;
+use crate::digest::Digest;
+use crate::media::{Artifact, MediaType};
 use crate::value::Value;
+
+/// An artifact as JSON shows it.
+#[derive(Serialize)]
+struct ShownArtifact<'a> {
+    digest: &'a Digest,
+    media_type: &'a MediaType,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+}
+
+impl<'a> From<&'a Artifact> for ShownArtifact<'a> {
+    fn from(artifact: &'a Artifact) -> Self {
+        let (width, height) = artifact.width.zip(artifact.height).unzip();
+        Self {
+            digest: &artifact.digest,
+            media_type: &artifact.media_type,
+            bytes: artifact.bytes,
+            width,
+            height,
+        }
+    }
+}
 
 /// An artifact as JSON shows it: digest, media type, bytes, and pixels where known.
 pub fn artifact(artifact: &Artifact) -> Json {
-    let mut json = json!({
-        "digest": artifact.digest,
-        "media_type": artifact.media_type,
-        "bytes": artifact.bytes,
-    });
-    if let (Some(width), Some(height)) = (artifact.width, artifact.height) {
-        json["width"] = width.into();
-        json["height"] = height.into();
-    }
-    json
+    serde_json::to_value(ShownArtifact::from(artifact)).expect("it is plain data")
 }
 
 /// A value as JSON shows it.
@@ -57,18 +73,7 @@ impl Serialize for Shown<'_> {
             Value::String(s) => to.serialize_str(s),
             Value::List(items) => to.collect_seq(items.iter().map(Shown)),
             Value::Map(map) => to.collect_map(map.iter().map(|(key, value)| (key, Shown(value)))),
-            Value::Media(artifact) => {
-                let size = artifact.width.zip(artifact.height);
-                let mut shown = to.serialize_struct("Artifact", if size.is_some() { 5 } else { 3 })?;
-                shown.serialize_field("digest", &artifact.digest)?;
-                shown.serialize_field("media_type", &artifact.media_type)?;
-                shown.serialize_field("bytes", &artifact.bytes)?;
-                if let Some((width, height)) = size {
-                    shown.serialize_field("width", &width)?;
-                    shown.serialize_field("height", &height)?;
-                }
-                shown.end()
-            }
+            Value::Media(artifact) => ShownArtifact::from(artifact).serialize(to),
         }
     }
 }

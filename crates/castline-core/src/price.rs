@@ -266,13 +266,13 @@ impl<'a> Sheet<'a> {
 
     fn total(&self, rules: &Rules<'_>) -> Option<Estimate> {
         let mut tiers: Vec<Tiers> = Vec::new();
-        tiers.resize_with(rules.tiers, Tiers::default);
+        tiers.resize_with(rules.tiers.len(), Tiers::default);
         for line in &rules.lines {
             let holds = match &line.condition {
                 None => true,
                 Some(code) => self.eval(code)?.is_true(),
             };
-            let open = || line.fields.iter().any(|field| self.input.get(field).is_none());
+            let open = || rules.tiers[line.tier].iter().any(|field| self.input.get(field).is_none());
             if holds {
                 tiers[line.tier].hold.push(self.price(line)?);
             } else if open() {

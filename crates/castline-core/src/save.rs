@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use castline_spec::file_name::{UNUSABLE, is_device};
 use castline_spec::{Code, Diagnostic, Diagnostics, Name};
 use unicode_normalization::UnicodeNormalization;
 
@@ -26,9 +27,6 @@ pub struct SavedFile {
     /// What to write there.
     pub artifact: Artifact,
 }
-
-/// Characters that some file system cannot have in a name.
-const UNUSABLE: &[char] = &['<', '>', ':', '"', '|', '?', '*', '\\', '/'];
 
 /// A value as part of a file name: what no file system takes becomes a hyphen.
 pub fn file_name_part(value: &str) -> String {
@@ -56,16 +54,11 @@ pub fn path(text: &str, media: &MediaType) -> Result<String, String> {
 }
 
 fn check_part(part: &str) -> Result<(), String> {
-    const RESERVED: &[&str] = &["con", "prn", "aux", "nul"];
-    let stem = part.split('.').next().unwrap_or(part).to_lowercase();
-    let device = ["com", "lpt"]
-        .iter()
-        .any(|d| stem.strip_prefix(d).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit())));
     if part.is_empty() {
         Err("a name in it is empty".to_owned())
     } else if part == "." || part == ".." {
         Err("it leaves its folder".to_owned())
-    } else if RESERVED.contains(&stem.as_str()) || device {
+    } else if is_device(part) {
         Err(format!("`{part}` is a reserved name on some systems"))
     } else if part.contains(UNUSABLE) || part.chars().any(char::is_control) {
         Err(format!("`{part}` has a character that some systems cannot have in a name"))

@@ -113,6 +113,18 @@ pub struct Refusal {
     pub why: String,
 }
 
+/// Refuses what is not what was pinned; both are digests, or commits.
+pub(crate) fn same(what: &str, pinned: &str, found: &str) -> Result<(), LibraryError> {
+    match pinned == found {
+        true => Ok(()),
+        false => Err(LibraryError::Changed {
+            what: what.to_owned(),
+            pinned: pinned.to_owned(),
+            found: found.to_owned(),
+        }),
+    }
+}
+
 impl LibraryError {
     /// Something that was fetched and did not come.
     pub(crate) fn fetch(what: impl Display, why: impl Display) -> Self {

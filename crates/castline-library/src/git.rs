@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use castline_spec::library::GitPlace;
 
-use crate::error::LibraryError;
+use crate::error::{LibraryError, same};
 use crate::tree::{Growing, Tree};
 pub use objects::Objects;
 
@@ -29,8 +29,8 @@ pub(crate) fn fetch(place: &GitPlace, pinned: Option<&str>) -> Result<(Tree, Str
     repository.run(&["init", "--quiet", "--bare", "--template=", "."])?;
     let wanted = pinned.or(place.rev.as_deref()).unwrap_or("HEAD");
     let commit = repository.fetch(&place.url, wanted)?;
-    if let Some(pinned) = pinned.filter(|pinned| *pinned != commit) {
-        return Err(LibraryError::Changed { what, pinned: pinned.to_owned(), found: commit });
+    if let Some(pinned) = pinned {
+        same(&what, pinned, &commit)?;
     }
     let tree = repository.tree(&commit, place.folder.as_deref())?;
     Ok((tree, commit))

@@ -23,7 +23,7 @@ pub use error::{LibraryError, Refusal};
 pub use git::Objects;
 pub use oci::{Registry, pack};
 pub use pin::Pin;
-pub use place::pinned_place;
+pub use place::{clean, pinned_place, way};
 pub use resolve::{Looked, Resolved, Resolver, document, resolve};
 pub use shelf::{Shelf, Shelved};
 pub use tree::{FILE, Tree};

@@ -17,7 +17,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::archive;
-use crate::error::LibraryError;
+use crate::error::{LibraryError, same};
 use crate::tree::{MOST_TOTAL, Tree, digest_of};
 
 pub use wire::Registry;
@@ -142,18 +142,6 @@ impl Registry {
         let request = self.put_upload(place, &begun, &digest)?;
         let request = request.header(CONTENT_TYPE, "application/octet-stream").body(bytes);
         self.send(place, request, Scope::Push).await.map(drop)
-    }
-}
-
-/// Refuses what is not what its digest says.
-fn same(what: &str, pinned: &str, found: &str) -> Result<(), LibraryError> {
-    match pinned == found {
-        true => Ok(()),
-        false => Err(LibraryError::Changed {
-            what: what.to_owned(),
-            pinned: pinned.to_owned(),
-            found: found.to_owned(),
-        }),
     }
 }
 

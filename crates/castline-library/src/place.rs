@@ -68,19 +68,21 @@ fn seen_from(root: &Path, folder: &Path, path: &str) -> String {
     if Path::new(path).is_absolute() {
         return path.to_owned();
     }
-    let (root, path) = (clean(root), clean(&folder.join(path)));
-    let shared = root.components().zip(path.components()).take_while(|(a, b)| a == b).count();
-    let up = root.components().skip(shared).map(|_| "..".to_owned());
-    let down = path.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
-    let parts: Vec<_> = up.chain(down).collect();
-    match parts.first().map(String::as_str) {
-        Some("..") => parts.join("/"),
-        _ => format!("./{}", parts.join("/")),
-    }
+    let way = way(&clean(root), &clean(&folder.join(path)));
+    if way == ".." || way.starts_with("../") { way } else { format!("./{way}") }
 }
 
-/// A path without `.` and `..`, by the names alone.
-pub(crate) fn clean(path: &Path) -> PathBuf {
+/// The way from a folder to a path, both from the same root and clean, with `/` between names; empty
+/// for the folder itself.
+pub fn way(folder: &Path, path: &Path) -> String {
+    let shared = folder.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared).map(|_| "..".to_owned());
+    let down = path.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+/// A path without `.` and `..`, by the names alone: links are not followed.
+pub fn clean(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

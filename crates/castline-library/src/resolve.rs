@@ -9,7 +9,7 @@ use castline_spec::library::{GitPlace, Library, OciVersion, Place, Wanted};
 use castline_spec::{Diagnostics, Source};
 use indexmap::IndexMap;
 
-use crate::error::LibraryError;
+use crate::error::{LibraryError, same};
 use crate::git;
 use crate::oci::Registry;
 use crate::pin::Pin;
@@ -172,15 +172,9 @@ impl Resolver<'_> {
             return Ok((tree, exact));
         }
         let (tree, now) = self.fetch(&named.place, exact.as_deref()).await?;
-        let found = tree.digest();
-        match found == pin.digest {
-            true => Ok((tree, now)),
-            false => Err(LibraryError::Changed {
-                what: format!("library `{}` in {}", named.name, named.place),
-                pinned: pin.digest.clone(),
-                found,
-            }),
-        }
+        let what = format!("library `{}` in {}", named.name, named.place);
+        same(&what, &pin.digest, &tree.digest())?;
+        Ok((tree, now))
     }
 
     /// Fetches what is in a place, or exactly this commit or manifest of it.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::LibraryError;
+use crate::error::{LibraryError, same};
 use crate::tree::Tree;
 
 /// How the folder of a library begins that is not whole yet.
@@ -45,11 +45,9 @@ impl Shelf {
             return Err(LibraryError::Missing { name: name.to_owned() });
         }
         let what = format!("library `{name}` in {}", folder.display());
-        let changed =
-            |found: String| LibraryError::Changed { what: what.clone(), pinned: digest.to_owned(), found };
         let tree = Tree::of_folder(&folder, &what)?;
-        let found = tree.digest();
-        if found == digest { Ok(Shelved { folder, tree }) } else { Err(changed(found)) }
+        same(&what, digest, &tree.digest())?;
+        Ok(Shelved { folder, tree })
     }
 
     /// True when the store has it as it should be.

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use castline_spec::file_name::{UNUSABLE, is_device};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -266,7 +267,7 @@ pub(crate) fn bad_path(path: &str) -> Option<&'static str> {
         () if path.starts_with('/') => Some("is an absolute path"),
         () if parts().any(|part| part == "..") => Some("leads out of the library"),
         () if parts().any(|part| part.is_empty() || part == ".") => Some("has a folder without a name"),
-        () if path.contains(|c: char| c.is_control() || "\\:*?\"<>|".contains(c)) => {
+        () if path.contains(|c: char| c.is_control() || (c != '/' && UNUSABLE.contains(&c))) => {
             Some("has a character that is no part of a name everywhere")
         }
         () if path.len() > LONGEST_PATH => Some("has a path of more than 200 bytes"),
@@ -275,16 +276,6 @@ pub(crate) fn bad_path(path: &str) -> Option<&'static str> {
         () if parts().any(is_device) => Some("has a name that is a device elsewhere"),
         () => None,
     }
-}
-
-/// Names that Windows keeps for itself.
-fn is_device(part: &str) -> bool {
-    let stem = part.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let numbered = |name: &str| {
-        let number = stem.strip_prefix(name).unwrap_or_default();
-        number.len() == 1 && number.chars().all(|c| c.is_ascii_digit())
-    };
-    ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || numbered("com") || numbered("lpt")
 }
 
 /// What begins with a dot is no part of a library: `.git`, `.castline`.

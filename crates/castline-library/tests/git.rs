@@ -13,7 +13,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use common::{Place, commit, git, library, write};
+use common::{Place, commit, git, library, serve, write};
 
 #[test]
 fn a_folder_is_what_it_is_now() {
@@ -168,19 +168,7 @@ struct GitServer {
 
 impl GitServer {
     fn start(root: PathBuf) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("set");
-        let address = listener.local_addr().expect("bound");
-        let app = Router::new().fallback(backend).with_state(root);
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                axum::serve(listener, app).await.expect("it serves");
-            });
-        });
-        Self { address }
+        Self { address: serve(|_| Router::new().fallback(backend).with_state(root)) }
     }
 }
 

@@ -20,7 +20,7 @@ use castline_library::{Tree, document};
 use castline_spec::library::OciPlace;
 use futures_util::StreamExt;
 
-use common::{Place, library};
+use common::{Place, library, serve};
 
 /// How a registry asks who is there.
 #[derive(Clone, Copy, PartialEq)]
@@ -48,21 +48,10 @@ enum Harm {
 
 impl Server {
     fn start(auth: Auth) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.set_nonblocking(true).expect("set");
-        let address = listener.local_addr().expect("bound");
-        let harm = Arc::new(Mutex::new(Harm::None));
-        let server = Self { address, auth, kept: Arc::default(), harm };
-        let app = Router::new().fallback(answer).with_state(server.clone());
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                axum::serve(listener, app).await.expect("it serves");
-            });
-        });
-        server
+        let (kept, harm) = (Arc::default(), Arc::new(Mutex::new(Harm::None)));
+        let of = |address| Self { address, auth, kept: Arc::clone(&kept), harm: Arc::clone(&harm) };
+        let address = serve(|address| Router::new().fallback(answer).with_state(of(address)));
+        of(address)
     }
 
     fn challenge(&self) -> String {
@@ -235,15 +224,21 @@ fn a_wrong_password_and_none_are_refused_and_not_shown() {
     }
 }
 
-#[test]
-fn one_changed_byte_in_the_registry_is_refused_with_both_digests() {
+/// Fetches a library to which this happens on the way.
+fn fails_by(harm: Harm) -> (Place, String) {
     let server = Server::start(Auth::Basic);
     let place = Place::new();
     log_in(&place, &server.address.to_string(), "right");
     push(&place, &format!("{}/team/presets:1", server.address));
     forget(&place);
-    *server.harm.lock().expect("nobody panics") = Harm::ChangedByte;
+    *server.harm.lock().expect("nobody panics") = harm;
     let error = place.fails(&format!("{{brand: {{oci: '{}/team/presets:1'}}}}", server.address));
+    (place, error)
+}
+
+#[test]
+fn one_changed_byte_in_the_registry_is_refused_with_both_digests() {
+    let (place, error) = fails_by(Harm::ChangedByte);
     assert!(error.starts_with("the archive of") && error.matches("sha256:").count() == 2, "{error}");
     assert!(!place.root().join(".castline").exists());
 }
@@ -261,13 +256,7 @@ fn another_manifest_under_a_digest_is_refused_with_both_digests() {
 
 #[test]
 fn a_registry_that_dies_in_the_middle_leaves_nothing() {
-    let server = Server::start(Auth::Basic);
-    let place = Place::new();
-    log_in(&place, &server.address.to_string(), "right");
-    push(&place, &format!("{}/team/presets:1", server.address));
-    forget(&place);
-    *server.harm.lock().expect("nobody panics") = Harm::DiesInTheMiddle;
-    let error = place.fails(&format!("{{brand: {{oci: '{}/team/presets:1'}}}}", server.address));
+    let (place, error) = fails_by(Harm::DiesInTheMiddle);
     assert!(error.contains("stopped in the middle"), "{error}");
     assert!(!place.root().join(".castline").exists());
 }

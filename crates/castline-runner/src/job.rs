@@ -16,7 +16,7 @@ use castline_core::legs::LegId;
 use castline_core::plan::{Choices, Plan, Reroll, Resolved};
 use castline_core::results::Results;
 use castline_core::routing::Routing;
-use castline_core::{Key, MicroUsd, Value};
+use castline_core::{Artifact, Key, MicroUsd};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Source, Workflow};
 use castline_store::{Brief, LEDGER_FILE, Store, in_shares};
@@ -414,26 +414,22 @@ pub(crate) fn is_paid(state: State) -> bool {
 
 /// For each success, whether its output and all files of it are there.
 fn there(store: Option<&Store>, briefs: &[Option<Brief>]) -> Vec<bool> {
-    let output = |brief: &'_ Option<Brief>| {
-        brief
-            .as_ref()
-            .filter(|brief| brief.state == State::Succeeded)?
-            .output
-            .as_ref()
-            .map(|output| output.raw.clone())
-    };
-    let outputs: Vec<_> = briefs.iter().map(output).collect();
-    let files: Vec<_> = outputs.iter().flatten().flat_map(|output| output.media()).collect();
-    let mut has = store.map(|store| store.blobs().has_all(&files)).unwrap_or_default().into_iter();
-    let each = |output: &Option<Arc<Value>>| match output {
+    let Some(store) = store else { return vec![false; briefs.len()] };
+    let media: Vec<_> = briefs.iter().map(|brief| media_of(brief.as_ref()?)).collect();
+    let files: Vec<_> = media.iter().flatten().flatten().copied().collect();
+    let mut has = store.blobs().has_all(&files).into_iter();
+    let all = |media: &Option<Vec<&Artifact>>| {
         // Each takes its own, so that none is left to the next.
-        Some(output) => {
-            let files = output.media().len();
-            has.by_ref().take(files).filter(|has| *has).count() == files
-        }
-        None => false,
+        let own = has.by_ref().take(media.as_ref().map_or(0, Vec::len));
+        own.filter(|has| !has).count() == 0 && media.is_some()
     };
-    outputs.iter().map(each).collect()
+    media.iter().map(all).collect()
+}
+
+/// The files of a success that has an output.
+fn media_of(brief: &Brief) -> Option<Vec<&Artifact>> {
+    let output = brief.output.as_ref().filter(|_| brief.state == State::Succeeded)?;
+    Some(output.raw.media())
 }
 
 fn answer(brief: Option<Brief>, there: bool) -> Answer {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use castline_library::{LibraryError, Pin, Shelf, Shelved, pinned_place};
 use castline_spec::library::Wanted;
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
+use indexmap::IndexMap;
 
 use crate::lock::Lock;
 use crate::project::{Project, absolute, clean, shown};
@@ -30,6 +31,16 @@ impl Project {
     /// Libraries that the project keeps beside its own files.
     pub fn vendor(&self) -> PathBuf {
         self.root.join("vendor")
+    }
+
+    /// The libraries that `castline.yaml` names.
+    pub(crate) fn libraries(&self) -> IndexMap<String, Wanted> {
+        self.document.as_ref().map(|document| document.libraries.clone()).unwrap_or_default()
+    }
+
+    /// True when `castline.yaml` names this library.
+    pub(crate) fn names_library(&self, name: &str) -> bool {
+        self.document.as_ref().is_some_and(|document| document.libraries.contains_key(name))
     }
 
     /// The folder of the library that a document is in; none for the project's own.
@@ -106,6 +117,7 @@ impl Opened {
 }
 
 /// The libraries of a project, each opened when it is first asked for.
+#[derive(Clone)]
 pub(crate) struct Libraries {
     document: Option<Document>,
     root: PathBuf,
@@ -119,7 +131,7 @@ pub(crate) struct Libraries {
 impl Libraries {
     /// Those of a project. Nothing is read where it has none.
     pub fn open(project: &Project) -> Self {
-        let document = project.document.clone().filter(|document| !document.libraries.is_empty());
+        let document = project.document.as_ref().filter(|document| !document.libraries.is_empty()).cloned();
         let (mut lock, mut found) = (None, Diagnostics::default());
         if let Some(document) = &document {
             match Lock::read(project) {
@@ -170,6 +182,14 @@ impl Libraries {
             }
         }
         self.get(name)
+    }
+
+    /// A library that the project names, or one of its libraries does.
+    pub fn of_project(&mut self, name: &str) -> Option<Arc<Opened>> {
+        match self.is_named(name, None) {
+            true => self.reach(name, None),
+            false => self.get(name),
+        }
     }
 
     /// A library that was named by somebody who may.

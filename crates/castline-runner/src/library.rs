@@ -16,6 +16,7 @@ use indexmap::IndexMap;
 
 use crate::libraries::{Libraries, unlocked};
 use crate::lock::Lock;
+use crate::plan_file::named_from;
 use crate::project::{FILE, Project};
 use crate::trouble::Trouble;
 
@@ -108,7 +109,7 @@ pub async fn lock(project: &Project) -> Result<Locked, Trouble> {
 /// The same, where these libraries become what their places mean now.
 async fn relock(project: &Project, anew: &BTreeSet<String>) -> Result<Locked, Trouble> {
     let mut lock = Lock::read(project)?;
-    let wanted = project.document.as_ref().map(|document| document.libraries.clone()).unwrap_or_default();
+    let wanted = project.libraries();
     let found = resolved(project, &wanted, &lock.libraries, anew).await?;
     let locked = Locked { before: lock.libraries.clone(), now: found.pins };
     if locked.is_changed() {
@@ -133,7 +134,7 @@ async fn resolved(
 /// Nobody is asked whether a branch or a tag means something else by now.
 pub fn stale(project: &Project) -> Result<Vec<String>, Trouble> {
     let lock = Lock::read(project)?;
-    let wanted = project.document.as_ref().map(|document| document.libraries.clone()).unwrap_or_default();
+    let wanted = project.libraries();
     let named = wanted
         .iter()
         .filter_map(|(name, wanted)| unlocked(&project.root, name, wanted, lock.libraries.get(name)));
@@ -185,8 +186,7 @@ pub async fn add(project: &Project, given: &Given) -> Result<(String, Locked), T
     };
     let looked = resolver.look(&place).await.map_err(trouble)?;
     let name = looked.library.name.value.clone();
-    let named = project.document.as_ref().is_some_and(|document| document.libraries.contains_key(&name));
-    if named {
+    if project.names_library(&name) {
         return Err(Trouble::usage(
             format!("castline.yaml names a library `{name}` already"),
             format!("`castline library update {name}` brings it up to date, `remove` takes it out"),
@@ -261,8 +261,7 @@ pub fn vendor(project: &Project) -> Result<Vendored, Trouble> {
 /// Every library of the project, those that others need included, by name.
 pub fn list(project: &Project) -> Result<Vec<Listed>, Trouble> {
     let lock = Lock::read(project)?;
-    let document = project.document.as_ref();
-    let wanted = document.map(|document| document.libraries.clone()).unwrap_or_default();
+    let wanted = project.libraries();
     let mut libraries = Libraries::open(project);
     let names = reached(&lock.libraries, wanted.keys());
     let one = |name: &String| {
@@ -270,7 +269,7 @@ pub fn list(project: &Project) -> Result<Vec<Listed>, Trouble> {
         let place = wanted.get(name).map(|wanted| wanted.place.clone());
         let place = place.or_else(|| pin.as_ref()?.place()).map(|place| place.to_string());
         let direct = wanted.contains_key(name);
-        let opened = if direct { libraries.reach(name, None) } else { libraries.get(name) };
+        let opened = libraries.of_project(name);
         let state = match &opened {
             Some(opened) if opened.folder().starts_with(project.vendor()) => State::Vendored,
             Some(_) => State::Stored,
@@ -309,17 +308,9 @@ pub(crate) fn trouble(error: LibraryError) -> Trouble {
 
 /// A path that stands on the command line, as `castline.yaml` has it.
 fn from_project(project: &Project, path: &str) -> String {
-    let here = crate::project::absolute(Path::new(path)).to_string_lossy().into_owned();
-    if Path::new(path).is_absolute() {
-        return path.to_owned();
-    }
-    let seen = castline_library::pinned_place(
-        &project.root,
-        &Place::Path(crate::plan_file::seen_from(&project.root, Path::new(&here))),
-    );
-    match seen {
-        Place::Path(path) => path,
-        _ => here,
+    match Path::new(path).is_absolute() {
+        true => path.to_owned(),
+        false => named_from(&project.root, Path::new(path)),
     }
 }
 

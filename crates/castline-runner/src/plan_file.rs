@@ -259,14 +259,24 @@ fn refused(from: &Path, workflow: &Path, moved: &[Moved]) -> Trouble {
 /// A path as it is seen from a folder, with `/`; absolute where there is no way.
 pub(crate) fn seen_from(folder: &Path, path: &Path) -> String {
     let (folder, path) = (clean(folder), clean(path));
-    let shared = folder.components().zip(path.components()).take_while(|(a, b)| a == b).count();
-    let text = |parts: Vec<String>| if parts.is_empty() { ".".to_owned() } else { parts.join("/") };
-    if shared == 0 {
+    if folder.components().next() != path.components().next() {
         return path.to_string_lossy().replace('\\', "/");
     }
-    let up = folder.components().skip(shared).map(|_| "..".to_owned());
-    let down = path.components().skip(shared).map(|part| part.as_os_str().to_string_lossy().into_owned());
-    text(up.chain(down).collect())
+    match castline_library::way(&folder, &path) {
+        way if way.is_empty() => ".".to_owned(),
+        way => way,
+    }
+}
+
+/// The same as a document in the folder names it: beginning with `./` or `../`, or from the root.
+pub(crate) fn named_from(folder: &Path, path: &Path) -> String {
+    let seen = seen_from(folder, path);
+    match seen.as_str() {
+        "." => "./".to_owned(),
+        ".." => seen,
+        _ if seen.starts_with("../") || Path::new(&seen).is_absolute() => seen,
+        _ => format!("./{seen}"),
+    }
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ pub(crate) fn catalog(
     workflow: &Workflow,
     libraries: Libraries,
 ) -> (Catalog, Diagnostics) {
-    let mut loader = Loader { libraries, ..Loader::new(project) };
+    let mut loader = Loader::with(project, libraries);
     if let Some(home) = loader.libraries.home_of(project, &workflow.source) {
         loader.catalog.homes.insert(workflow.source.name.clone(), home);
     }
@@ -193,10 +193,13 @@ const MOST_CALLS: usize = 32;
 
 impl<'a> Loader<'a> {
     fn new(project: &'a Project) -> Self {
+        Self::with(project, Libraries::open(project))
+    }
+
+    fn with(project: &'a Project, libraries: Libraries) -> Self {
         let own = own_files(project);
         let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
         let catalog = Catalog { known, ..Catalog::default() };
-        let libraries = Libraries::open(project);
         Self {
             project,
             own,

@@ -1,6 +1,6 @@
 //! The project around a workflow: its folder, its settings, its places on disk.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
 
@@ -68,15 +68,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 
 /// A path from the root without `.` and `..`, by the names alone: links are not followed.
 pub(crate) fn clean(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in absolute(path).components() {
-        match part {
-            Component::ParentDir => drop(clean.pop()),
-            Component::CurDir => {}
-            other => clean.push(other),
-        }
-    }
-    clean
+    castline_library::clean(&absolute(path))
 }
 
 /// A path as messages show it: relative to where the user stands, where that is shorter.

@@ -9,6 +9,7 @@
 
 pub mod diagnostic;
 mod document;
+pub mod file_name;
 pub mod json_schema;
 pub mod library;
 pub mod name;

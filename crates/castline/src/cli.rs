@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Show what is open or in doubt, and rule on it
     #[command(subcommand)]
     Ledger(Ledger),
-    /// Show and check the presets that steps can use
+    /// Show, check and make the presets that steps can use
     #[command(subcommand)]
     Preset(Preset),
     /// Use presets and workflows that others share, and share your own

@@ -245,35 +245,58 @@ impl Check<'_> {
         infer: &mut Infer<'_>,
         known: &Known<'_>,
     ) -> Option<Diagnostic> {
-        let inside: Vec<(String, &Dynamic, &Json)> = match &value.kind {
+        // The whole schema was compiled before.
+        let part = |schema: &Json| match schema.is_object() {
+            true => Field::of_whole(schema, &field.source, field.span, false).ok(),
+            false => None,
+        };
+        match &value.kind {
             DynamicKind::List(items) => {
                 if field.media.is_some() {
                     self.paths_in(input, items);
                 }
-                let schema = &field.schema["items"];
-                items.iter().enumerate().map(|(i, item)| (format!("{input}[{i}]"), item, schema)).collect()
+                let of_item = part(&field.schema["items"])?;
+                // All of them are looked at, for their paths.
+                let items = items.iter().enumerate();
+                let wrong = items
+                    .map(|(i, item)| self.wrong_at(&format!("{input}[{i}]"), item, &of_item, infer, known));
+                wrong.collect::<Vec<_>>().into_iter().flatten().next()
             }
             DynamicKind::Map(entries) => {
-                let schemas = &field.schema["properties"];
-                let entries = entries.iter();
-                entries.map(|(key, (_, entry))| (format!("{input}.{key}"), entry, &schemas[key])).collect()
+                let mut wrong = None;
+                for (key, (_, entry)) in entries {
+                    let Some(of_entry) = part(&field.schema["properties"][key]) else { continue };
+                    let name = format!("{input}.{key}");
+                    if of_entry.media.is_some() {
+                        self.paths_in(&name, std::slice::from_ref(entry));
+                    }
+                    let here = self.wrong_at(&name, entry, &of_entry, infer, known);
+                    wrong = wrong.or(here);
+                }
+                wrong
             }
-            _ => return None,
-        };
-        let mut wrong = None;
-        for (name, inner, schema) in inside.into_iter().filter(|(_, _, schema)| schema.is_object()) {
-            let Ok(of_inner) = Field::new(schema, &field.source, field.span, false) else { continue };
-            if of_inner.media.is_some() && matches!(value.kind, DynamicKind::Map(_)) {
-                self.paths_in(&name, std::slice::from_ref(inner));
-            }
-            // All of it is looked at, for its paths.
-            let deeper = self.wrong_inside(&name, inner, &of_inner, infer, known);
-            let given = infer.value(inner);
-            let never = !inner.is_literal() && matches!(self.fitting.fit(&given, &of_inner), Fit::Never(_));
-            let here = || never.then(|| self.never(&name, inner, &given, &of_inner, known));
-            wrong = wrong.or_else(|| deeper.or_else(here));
+            _ => None,
         }
-        wrong
+    }
+
+    /// What is wrong inside of a value, or with it as it stands there.
+    fn wrong_at(
+        &mut self,
+        name: &str,
+        value: &Dynamic,
+        field: &Field,
+        infer: &mut Infer<'_>,
+        known: &Known<'_>,
+    ) -> Option<Diagnostic> {
+        if let Some(inside) = self.wrong_inside(name, value, field, infer, known) {
+            return Some(inside);
+        }
+        if value.is_literal() {
+            return None;
+        }
+        let given = infer.value(value);
+        let never = matches!(self.fitting.fit(&given, field), Fit::Never(_));
+        never.then(|| self.never(name, value, &given, field, known))
     }
 
     /// Files that are written out in a list beside what is still to come.

@@ -52,7 +52,7 @@ pub(super) fn fitting(
 
 /// What a declared input is when nothing is given for it.
 pub(super) fn default_of(
-    default: &Spanned<serde_json::Value>,
+    default: &Spanned<Json>,
     source: &Source,
     field: &Field,
     files: &Files,
@@ -95,16 +95,10 @@ fn inner_media(value: Value, schema: &Json, from: &Origin, files: &Files) -> Res
                 .map(Value::List)
         }
         Value::Map(entries) if schema["properties"].is_object() => {
-            let inner = |(name, value): (String, Value)| {
-                let value = inner_media(value, &schema["properties"][&name], from, files);
-                (name, value)
-            };
-            let inner: Vec<_> = entries.into_iter().map(inner).collect();
-            inner
-                .into_iter()
-                .map(|(name, value)| Ok((name, value?)))
-                .collect::<Result<_, _>>()
-                .map(Value::Map)
+            let (names, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+            let inner = |(name, value)| inner_media(value, &schema["properties"][name], from, files);
+            let values = all(names.iter().zip(values).map(inner))?;
+            Ok(Value::Map(names.into_iter().zip(values).collect()))
         }
         other => Ok(other),
     }

@@ -225,7 +225,7 @@ impl Plan {
             error(Code::NotServed, message, "choose another provider with `--provider`, or another preset")
         })?;
         // Only where versions matter: the stand-ins and tools have none.
-        if route.bills && is_latest(&reference) {
+        if route.bills && reference.is_latest() {
             let pin = self.choices.pins.get(&reference.path()).cloned();
             reference.version = pin.or(reference.version);
         }
@@ -238,7 +238,7 @@ impl Plan {
         let mut found: Vec<(ModelRef, ProviderName)> = Vec::new();
         for (_, step) in steps {
             let Ok((route, reference)) = self.route(step) else { continue };
-            if route.bills && is_latest(&reference) && !found.iter().any(|(model, _)| *model == reference) {
+            if route.bills && reference.is_latest() && !found.iter().any(|(model, _)| *model == reference) {
                 found.push((reference, route.name.clone()));
             }
         }
@@ -259,10 +259,6 @@ impl Plan {
     fn reroll(&self, leg: LegId) -> Option<&str> {
         self.choices.rerolls.iter().rfind(|r| r.is_of(&self.legs, leg)).map(|r| r.draw.as_str())
     }
-}
-
-pub(super) fn is_latest(model: &ModelRef) -> bool {
-    model.version.as_deref() == Some("latest")
 }
 
 /// Renders legs; what all legs of a step have in common is found out once for all that follow
@@ -376,17 +372,15 @@ impl<'p, 'w> Work<'p, 'w> {
 
     /// Renders a value of the step; none when there is none, and why is written down.
     fn render(&mut self, bound: &Bound) -> Option<Value> {
-        // What a called workflow is given is found out with all else that its templates see.
-        let frame = &self.plan.graph.frames[self.step.frame];
-        let found = match self.step.frame {
-            0 => Plain { inputs: &self.plan.inputs, each: Some((&self.plan.legs, &self.at, frame)) }
-                .render(bound),
-            _ => Plain::from(&*self.scope()).render(bound),
-        };
-        match found {
-            Some(value) => Some(value),
-            None => self.render_in(bound, &self.scope()),
+        // Many need no scope. What a called workflow is given is found out with the whole of it.
+        if self.step.frame == 0 {
+            let each = (&*self.plan.legs, &self.at, &self.plan.graph.frames[0]);
+            let found = Plain { inputs: &self.plan.inputs, each: Some(each) }.render(bound);
+            if found.is_some() {
+                return found;
+            }
         }
+        self.render_in(bound, &self.scope())
     }
 
     /// The same in a scope.

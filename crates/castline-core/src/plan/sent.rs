@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::Plan;
-use super::resolve::{Ready, is_latest};
+use super::resolve::Ready;
 use crate::field::Field;
 use crate::graph::Step;
 use crate::key::Ingredients;
@@ -106,8 +106,7 @@ impl<'p> Sent<'p> {
 impl<'p> Sending<'p> {
     fn of(plan: &'p Plan, step: &'p Step, route: &'p Route, reference: ModelRef) -> Self {
         // Where versions do not matter, an unknown one is no ingredient.
-        let latest = is_latest(&reference);
-        let model = ModelRef { version: reference.version.clone().filter(|_| !latest), ..reference };
+        let model = ModelRef { version: reference.version_id().map(str::to_owned), ..reference };
         let free = matches!(route.realm, Realm::Std(_));
         let rules = (!free).then(|| Rules::of(plan.price_rules(&step.callee, &route.name).rules));
         let own = step.callee.model.routes.get(&*route.name.0);

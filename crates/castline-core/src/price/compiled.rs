@@ -11,8 +11,8 @@ use super::{Asked, Estimate, Sheet};
 /// Rules, ready to be held against inputs.
 pub(crate) struct Rules<'a> {
     pub(super) lines: Vec<Line<'a>>,
-    /// How many different sets of inputs the rules decide by.
-    pub(super) tiers: usize,
+    /// The sets of inputs that conditions read, each once.
+    pub(super) tiers: Vec<BTreeSet<String>>,
 }
 
 /// A rule.
@@ -20,9 +20,7 @@ pub(super) struct Line<'a> {
     pub rule: &'a PriceRule,
     pub condition: Option<Code<'a>>,
     pub quantity: Option<Code<'a>>,
-    /// The inputs that its condition reads.
-    pub fields: BTreeSet<String>,
-    /// The number of that set of inputs.
+    /// The number of the set of inputs that its condition reads.
     pub tier: usize,
 }
 
@@ -39,19 +37,19 @@ pub(super) enum Code<'a> {
 impl<'a> Rules<'a> {
     /// Compiles rules.
     pub(crate) fn of(rules: &'a [PriceRule]) -> Self {
-        let mut sets: Vec<BTreeSet<String>> = Vec::new();
+        let mut tiers: Vec<BTreeSet<String>> = Vec::new();
         let line = |rule: &'a PriceRule| {
             let fields = rule.condition.as_ref().map(|code| fields_of(&code.value)).unwrap_or_default();
-            let tier = sets.iter().position(|set| *set == fields).unwrap_or_else(|| {
-                sets.push(fields.clone());
-                sets.len() - 1
+            let tier = tiers.iter().position(|set| *set == fields).unwrap_or_else(|| {
+                tiers.push(fields);
+                tiers.len() - 1
             });
             let compiled = |code: &'a castline_spec::Spanned<String>| Code::of(&code.value);
             let (condition, quantity) = (rule.condition.as_ref(), rule.quantity.as_ref());
-            Line { rule, condition: condition.map(compiled), quantity: quantity.map(compiled), fields, tier }
+            Line { rule, condition: condition.map(compiled), quantity: quantity.map(compiled), tier }
         };
         let lines = rules.iter().map(line).collect();
-        Self { lines, tiers: sets.len() }
+        Self { lines, tiers }
     }
 
     /// What an input can cost; none when no rule knows it.

@@ -4,12 +4,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use axum::Router;
 use castline_library::{LibraryError, Pin, Registry, Resolved, Resolver, Shelf, resolve};
 use castline_spec::{Project, Source};
 use tempfile::TempDir;
+
+/// Serves on this machine, in a thread of its own.
+pub fn serve(app: impl FnOnce(SocketAddr) -> Router) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("set");
+    let address = listener.local_addr().expect("bound");
+    let app = app(address);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            axum::serve(listener, app).await.expect("it serves");
+        });
+    });
+    address
+}
 
 /// A project, and a folder beside it for everything else.
 pub struct Place {

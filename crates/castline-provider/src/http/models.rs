@@ -13,8 +13,6 @@ use super::refusal::Call;
 use super::{HttpProvider, built};
 use crate::call::{CallFault, Described, Pong};
 
-/// A version that stands for the newest.
-const LATEST: &str = "latest";
 /// The version of official models.
 const HIDDEN: &str = "hidden";
 /// An id that no prediction has: ids are longer, and know no hyphens.
@@ -53,7 +51,7 @@ impl HttpProvider {
         }
         let call = Call::Model(model);
         let ask = |url| async move { self.ask_within(call, &url, DOCUMENT_BYTES).await };
-        if let Some(id) = model.version.as_deref().filter(|id| *id != LATEST) {
+        if let Some(id) = model.version_id() {
             let version = ask(self.base.version(model, id)).await?;
             return Ok(Described { version: Some(id.to_owned()), ..of_version(&version) });
         }

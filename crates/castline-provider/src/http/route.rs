@@ -32,7 +32,7 @@ impl<'a> Route<'a> {
                         "the deployment `{deployment}` is not of the form owner/name"
                     ))
                 }),
-            (None, Some("latest")) => Err(CallFault::BadInput(format!(
+            (None, Some(ModelRef::LATEST)) => Err(CallFault::BadInput(format!(
                 "the version of `{}` is not pinned, and there is no version called `latest`",
                 model.path()
             ))),

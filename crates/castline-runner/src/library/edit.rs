@@ -11,7 +11,7 @@ use castline_spec::raw::{self, Key, Node, NodeKind};
 use castline_spec::{Project as Document, Source};
 
 use super::{Given, from_project};
-use crate::project::{FILE, Project};
+use crate::project::{FILE, Project, shown};
 use crate::trouble::Trouble;
 
 /// What stands for a library under `libraries`, and what that means.
@@ -70,8 +70,7 @@ pub(super) fn with_library(project: &Project, name: &str, entry: &str) -> Result
 
 /// The text of `castline.yaml` without a library.
 pub(super) fn without_library(project: &Project, name: &str) -> Result<String, Trouble> {
-    let named = project.document.as_ref().is_some_and(|document| document.libraries.contains_key(name));
-    if !named {
+    if !project.names_library(name) {
         return Err(Trouble::usage(
             format!("castline.yaml names no library `{name}`"),
             "`castline library list` shows those that it names",
@@ -200,10 +199,6 @@ pub(super) fn write(project: &Project, text: &str) -> Result<(), Trouble> {
         false => fs::write(&file, text).map_err(|e| format!("it cannot be written: {e}")),
     };
     written.map_err(|why| Trouble::usage(format!("`{}`: {why}", shown(&file)), "may you write there?"))
-}
-
-fn shown(file: &Path) -> String {
-    crate::project::shown(file)
 }
 
 #[cfg(test)]

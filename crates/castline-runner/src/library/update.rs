@@ -86,7 +86,7 @@ impl PriceChange {
 /// store is written.
 pub async fn preview(project: &Project, names: &[String], workflows: &[PathBuf]) -> Result<Preview, Trouble> {
     let lock = Lock::read(project)?;
-    let wanted = project.document.as_ref().map(|document| document.libraries.clone()).unwrap_or_default();
+    let wanted = project.libraries();
     let all = reached(&lock.libraries, wanted.keys());
     if let Some(unknown) = names.iter().find(|name| !all.contains(*name)) {
         return Err(Trouble::usage(

@@ -99,28 +99,28 @@ pub(super) fn check_text(source: &Source, path: &Path, project: &Project) -> (Op
     let (preset, mut found) = Preset::parse(source);
     if let Some(preset) = &preset {
         found.extend(name_of_file(preset, path, project));
-        found.extend(check_parsed(preset.clone(), &found, project, None));
+        found.extend(check_parsed(preset.clone(), &found, Loader::new(project), None));
     }
     (preset, found)
 }
 
 fn check_built_in(name: &str, project: &Project) -> Diagnostics {
     let Some((_, Some(preset), mut found)) = built_in(name) else { return Diagnostics::default() };
-    found.extend(check_parsed(preset, &found, project, None));
+    found.extend(check_parsed(preset, &found, Loader::new(project), None));
     found
 }
 
 pub(super) fn check_parsed(
     preset: Preset,
     parsed: &Diagnostics,
-    project: &Project,
+    mut loader: Loader<'_>,
     home: Option<&str>,
 ) -> Diagnostics {
     // Where a schema was not understood the rest would only repeat that.
     if parsed.list.iter().any(|f| f.code == Code::InvalidSchema && f.severity == Severity::Error) {
         return Diagnostics::default();
     }
-    let mut loader = Loader::new(project);
+    let project = loader.project;
     if let Some(home) = home {
         loader.catalog.homes.insert(preset.source.name.clone(), home.to_owned());
     }

@@ -14,8 +14,8 @@ use super::check::check_text;
 use super::import::{flow, flow_of_schema, month, sample, scalar};
 use super::place::Place;
 use super::{find, is_file, unknown};
-use crate::plan_file::seen_from;
-use crate::project::{Project, absolute, clean, parent, shown};
+use crate::plan_file::named_from;
+use crate::project::{Project, absolute, parent, shown};
 use crate::trouble::Trouble;
 
 /// What to begin with.
@@ -163,8 +163,7 @@ fn lines(preset: &Preset, fields: &[Field], more: Option<&Field>) -> (Lines, boo
 /// A path on the command line as a file in another folder has it.
 fn beside(place: &Place, base: &str) -> String {
     let folder = place.file.as_ref().map_or_else(|| absolute(Path::new(".")), |file| parent(file));
-    let path = seen_from(&folder, &clean(Path::new(base)));
-    if path.starts_with("../") || Path::new(&path).is_absolute() { path } else { format!("./{path}") }
+    named_from(&folder, Path::new(base))
 }
 
 fn fields(preset: &Preset) -> Vec<Field> {

@@ -28,7 +28,7 @@ impl OfLibrary {
     /// Those of a library that the project, or one of its libraries, names.
     pub fn load(project: &Project, name: &str) -> Self {
         let mut loader = Loader::new(project);
-        let Some(library) = opened(project, name, &mut loader.libraries) else {
+        let Some(library) = loader.libraries.of_project(name) else {
             let (catalog, found) = loader.finish();
             return Self { catalog, found, ..Self::default() };
         };
@@ -58,12 +58,6 @@ impl OfLibrary {
     }
 }
 
-/// What the project names has to be locked as it stands there; others come through those.
-fn opened(project: &Project, name: &str, libraries: &mut Libraries) -> Option<Arc<Opened>> {
-    let direct = project.document.as_ref().is_some_and(|document| document.libraries.contains_key(name));
-    if direct { libraries.reach(name, None) } else { libraries.get(name) }
-}
-
 /// A preset of a library that the project names.
 pub(super) fn find(project: &Project, uses: &str) -> Option<(Option<Preset>, Diagnostics)> {
     let (library, name) = uses.split_once('/')?;
@@ -78,8 +72,7 @@ pub(super) fn find(project: &Project, uses: &str) -> Option<(Option<Preset>, Dia
 
 /// Every preset of the libraries that the project names.
 pub(super) fn all(project: &Project) -> impl Iterator<Item = (Option<Preset>, Diagnostics)> {
-    let names = project.document.iter().flat_map(|document| document.libraries.keys().cloned());
-    let loaded = names.collect::<Vec<_>>().into_iter().flat_map(|name| {
+    let loaded = project.libraries().into_keys().flat_map(|name| {
         let of = OfLibrary::load(project, &name);
         let presets =
             of.presets.into_iter().map(|preset| (Some(Preset::clone(&preset)), Diagnostics::default()));
@@ -99,16 +92,18 @@ pub(super) fn named(project: &Project) -> impl Iterator<Item = (Vec<String>, (Op
 /// Checks every preset and workflow of a library that the project names. Returns how many there are.
 pub(crate) fn check_library(project: &Project, name: &str) -> (usize, usize, Diagnostics) {
     let OfLibrary { presets, workflows, mut found, .. } = OfLibrary::load(project, name);
+    // Its files are held against the lock once, not for each document.
+    let mut libraries = Libraries::open(project);
+    let library = libraries.reach(name, None);
     for preset in &presets {
-        let one = Preset::clone(preset);
-        found.extend(check_parsed(one, &Diagnostics::default(), project, Some(name)));
+        let loader = Loader::with(project, libraries.clone());
+        found.extend(check_parsed(Preset::clone(preset), &Diagnostics::default(), loader, Some(name)));
     }
     for (_, workflow) in &workflows {
-        found.extend(look_with(&workflow.source, project, Libraries::open(project)).0);
+        found.extend(look_with(&workflow.source, project, libraries.clone()).0);
     }
     let taken: BTreeSet<_> = presets.iter().map(|preset| preset.name.as_str()).collect();
-    let libraries = &mut Libraries::open(project);
-    if let Some(library) = libraries.reach(name, None) {
+    if let Some(library) = library {
         found.extend(said_twice(&library, &taken));
     }
     found.sort();

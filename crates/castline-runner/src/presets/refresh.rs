@@ -130,8 +130,7 @@ async fn live(project: &Project, body: &ModelPreset, wish: &Refresh) -> Result<L
     let Body::Model(now) = &now.body else {
         return Err(Trouble::Bug(format!("what was made of {} calls no model", fetched.origin)));
     };
-    let pinned = model.version.filter(|version| version != "latest");
-    let newer = fetched.version.filter(|version| pinned.is_some_and(|pinned| pinned != *version));
+    let newer = fetched.version.filter(|now| model.version_id().is_some_and(|pinned| pinned != now));
     Ok(Live { origin: fetched.origin, newer, differences: differences(body, now) })
 }
 

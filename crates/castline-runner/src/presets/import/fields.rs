@@ -177,18 +177,20 @@ impl Field {
 
 /// Older models know no secrets and take keys as text.
 fn sounds_secret(name: &str) -> bool {
+    const ENDS: &[&[&str]] = &[
+        &["api", "key"],
+        &["apikey"],
+        &["secret", "key"],
+        &["access", "key"],
+        &["api", "token"],
+        &["access", "token"],
+        &["auth", "token"],
+        &["hf", "token"],
+        &["password"],
+        &["secret"],
+    ];
     let words = kinds::words(name);
-    let ends = |end: &[&str]| words.len() >= end.len() && words[words.len() - end.len()..] == *end;
-    ends(&["api", "key"])
-        || ends(&["apikey"])
-        || ends(&["secret", "key"])
-        || ends(&["access", "key"])
-        || ends(&["api", "token"])
-        || ends(&["access", "token"])
-        || ends(&["auth", "token"])
-        || ends(&["hf", "token"])
-        || ends(&["password"])
-        || ends(&["secret"])
+    ENDS.iter().any(|end| words.len() >= end.len() && words[words.len() - end.len()..] == **end)
 }
 
 /// `openai_api_key` is in `OPENAI_API_KEY`.

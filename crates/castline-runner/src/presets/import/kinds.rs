@@ -38,11 +38,10 @@ pub(super) fn of_field(name: &str, flat: &Map<String, Json>) -> (MediaKind, Opti
 /// The one kind that a text speaks of; none when it speaks of several or of nothing.
 pub(super) fn of_words(text: &str) -> Option<MediaKind> {
     let words = words(text);
-    let says = |list: &[&str]| words.iter().any(|word| list.iter().any(|begin| word.starts_with(begin)));
-    let mut kinds = WORDS.iter().filter(|(_, list)| says(list)).map(|(kind, _)| *kind);
+    let mut kinds = WORDS.iter().filter(|(_, list)| begins(&words, list)).map(|(kind, _)| *kind);
     match (kinds.next(), kinds.next()) {
         (Some(one), None) => Some(one),
-        (None, _) if says(WEAK) => Some(MediaKind::Image),
+        (None, _) if begins(&words, WEAK) => Some(MediaKind::Image),
         _ => None,
     }
 }
@@ -63,6 +62,11 @@ pub(super) fn words(text: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
+}
+
+/// True when one of the words begins like one of a list.
+pub(super) fn begins(words: &[String], list: &[&str]) -> bool {
+    words.iter().any(|word| list.iter().any(|begin| word.starts_with(begin)))
 }
 
 /// `image/png,image/jpeg`, or a list of these.

@@ -121,7 +121,7 @@ fn of_formats(field: &Field) -> Option<MediaKind> {
 /// The task, by what goes in and what comes out; none where that does not say.
 pub(super) fn task(output: &Output, fields: &[Field], about: &str) -> Option<&'static str> {
     let words = kinds::words(about);
-    let says = |list: &[&str]| words.iter().any(|word| list.iter().any(|begin| word.starts_with(begin)));
+    let says = |list: &[&str]| kinds::begins(&words, list);
     let needs = |kind| fields.iter().any(|field| field.required && field.media() == Some(kind));
     let has_prompt = fields.iter().any(|field| field.name.contains("prompt"));
     let has_mask = fields.iter().any(super::ports::is_mask);

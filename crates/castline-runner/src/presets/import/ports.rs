@@ -122,7 +122,7 @@ fn repaint(description: &str) -> (Repaint, &'static str) {
         sentences.flat_map(|sentence| sentence.split(" and ")).flat_map(|part| part.split(" while "))
     {
         let words = kinds::words(clause);
-        let has = |list: &[&str]| words.iter().any(|word| list.iter().any(|begin| word.starts_with(begin)));
+        let has = |list: &[&str]| kinds::begins(&words, list);
         let color = words.iter().find_map(|word| match word.as_str() {
             "white" => Some(Repaint::White),
             "black" => Some(Repaint::Black),

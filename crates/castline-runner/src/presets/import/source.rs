@@ -20,8 +20,6 @@ use crate::wishes::Wishes;
 
 /// Larger files describe no model.
 const MOST_BYTES: u64 = 16 << 20;
-/// A version that stands for the newest.
-const LATEST: &str = "latest";
 
 /// Where to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,7 +214,9 @@ fn called(asked: &ModelRef, described: &Described) -> (ModelRef, Option<String>)
         (None, None, Some(id)) => {
             (named(Some(id.clone())), note("an official model is called without a version"))
         }
-        (None, Some(false), None) => (named(Some(LATEST.to_owned())), note("the host hides its versions")),
+        (None, Some(false), None) => {
+            (named(Some(ModelRef::LATEST.to_owned())), note("the host hides its versions"))
+        }
     }
 }
 
@@ -226,7 +226,7 @@ async fn asked(project: &Project, name: &str, model: Option<&ModelRef>) -> Resul
     let described = match (&reached.provider, model) {
         (Provider::Cog(server), _) => server.describe().await,
         (provider, Some(model)) => provider.describe(model).await,
-        (_, None) => unreachable!("only Cog servers are asked for no model"),
+        (_, None) => return Err(Trouble::Bug(format!("`{name}` was asked for no model"))),
     };
     described.map_err(|fault| not_described(&fault))
 }

@@ -90,21 +90,21 @@ fn kind(
         return (kind, "by the words about the model");
     }
     let has = |names: &[&str]| fields.iter().any(|field| names.contains(&field.name.as_str()));
-    if has(&["fps", "num_frames", "frames_per_second", "first_frame", "last_frame", "end_image"]) {
-        return (MediaKind::Video, "by the inputs, which speak of frames");
-    }
-    if has(&["voice", "speaker", "sample_rate", "bitrate"]) {
-        return (MediaKind::Audio, "by the inputs, which speak of sound");
-    }
-    if has(&["aspect_ratio", "width", "num_inference_steps", "guidance_scale"]) || fields.iter().any(is_image)
-    {
-        return (MediaKind::Image, "by the inputs, which speak of pictures");
+    let takes = |kind| fields.iter().any(|field| field.media() == Some(kind));
+    let pictures =
+        has(&["aspect_ratio", "resolution", "size", "width", "num_inference_steps", "guidance_scale"])
+            || takes(MediaKind::Image);
+    let frames = fields.iter().any(|field| field.name.contains("frame"))
+        || has(&["fps", "start_image", "end_image"])
+        || (has(&["duration"]) && pictures)
+        || (takes(MediaKind::Video) && !fields.iter().any(|field| field.name.contains("prompt")));
+    match (frames, has(&["voice", "voice_id", "speaker", "sample_rate", "bitrate"]), pictures) {
+        (true, _, _) => return (MediaKind::Video, "by the inputs, which speak of films"),
+        (_, true, _) => return (MediaKind::Audio, "by the inputs, which speak of sound"),
+        (_, _, true) => return (MediaKind::Image, "by the inputs, which speak of pictures"),
+        _ => {}
     }
     (MediaKind::File, "which kind of file is not said")
-}
-
-fn is_image(field: &Field) -> bool {
-    field.media() == Some(MediaKind::Image)
 }
 
 fn of_formats(field: &Field) -> Option<MediaKind> {
@@ -125,17 +125,30 @@ pub(super) fn task(output: &Output, fields: &[Field], about: &str) -> Option<&'s
     let needs = |kind| fields.iter().any(|field| field.required && field.media() == Some(kind));
     let has_prompt = fields.iter().any(|field| field.name.contains("prompt"));
     let has_mask = fields.iter().any(super::ports::is_mask);
+    let named = |names: &[&str]| fields.iter().any(|field| names.contains(&field.name.as_str()));
+    let edits = fields.iter().any(|field| {
+        let media = field.media().or_else(|| field.list_of_media());
+        media == Some(MediaKind::Image)
+            && kinds::words(field.description()).iter().any(|w| w.starts_with("edit"))
+    });
     match output.kind {
         OutputKind::Image if says(&["upscal", "esrgan", "superres", "enlarge"]) => Some("upscale"),
-        OutputKind::Image if says(&["rembg", "background"]) && !has_prompt => Some("background-removal"),
+        OutputKind::Image if says(&["rembg", "background", "bg"]) && !has_prompt => {
+            Some("background-removal")
+        }
         OutputKind::Image if has_mask && needs(MediaKind::Image) => Some("inpaint"),
-        OutputKind::Image if needs(MediaKind::Image) => Some("image-edit"),
+        OutputKind::Image if needs(MediaKind::Image) || (has_prompt && edits) => Some("image-edit"),
         OutputKind::Image if has_prompt => Some("text-to-image"),
+        OutputKind::Video if says(&["upscal", "enlarge"]) => Some("video-upscale"),
         OutputKind::Video if needs(MediaKind::Image) => Some("image-to-video"),
         OutputKind::Video if needs(MediaKind::Video) => Some("video-edit"),
         OutputKind::Video if has_prompt => Some("text-to-video"),
-        OutputKind::Audio if says(&["speech", "tts", "voice", "speak"]) => Some("speech"),
         OutputKind::Audio if says(&["music", "song"]) => Some("music"),
+        OutputKind::Audio
+            if says(&["speech", "tts", "voice", "speak"]) || named(&["voice", "voice_id", "speaker"]) =>
+        {
+            Some("speech")
+        }
         OutputKind::Text | OutputKind::Json if needs(MediaKind::Audio) => Some("transcription"),
         OutputKind::Text if needs(MediaKind::Image) => Some("caption"),
         OutputKind::Text if has_prompt => Some("text"),

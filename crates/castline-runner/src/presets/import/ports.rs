@@ -26,6 +26,7 @@ pub(super) fn ports(fields: &[Field], output: OutputKind) -> (Vec<Port>, Vec<Str
     let mut ports: Vec<Port> = Vec::new();
     let mut left = Vec::new();
     let video = output == OutputKind::Video;
+    let draws = matches!(output, OutputKind::Image | OutputKind::Video);
     let frames = fields.iter().any(is_last_frame);
     for field in fields.iter().filter(|field| field.secret.is_none()) {
         let names: &[&'static str] = match (field.media(), field.list_of_media()) {
@@ -37,9 +38,8 @@ pub(super) fn ports(fields: &[Field], output: OutputKind) -> (Vec<Port>, Vec<Str
             (Some(MediaKind::Video), _) => &["video"],
             (Some(MediaKind::Audio), _) => &["audio"],
             (Some(MediaKind::File), _) => &["file"],
-            (None, Some(MediaKind::Image)) if says(field, &["reference", "references", "ref"]) => {
-                &["references"]
-            }
+            // What is looked at are images; what is drawn after are references.
+            (None, Some(MediaKind::Image)) if draws => &["references", "images"],
             (None, Some(MediaKind::Image)) => &["images", "references"],
             (None, Some(MediaKind::Video)) => &["videos"],
             (None, Some(MediaKind::Audio)) => &["audios"],

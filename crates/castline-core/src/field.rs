@@ -6,8 +6,8 @@ use castline_spec::diagnostic::nearest;
 use castline_spec::schema::MediaKind;
 use castline_spec::{Code, Diagnostic, Source, Span};
 use indexmap::IndexMap;
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, Validator};
 use serde_json::Value as Json;
 
 use crate::value::Value;
@@ -72,7 +72,38 @@ impl Misfit {
 
 /// Compiles a schema; the message says why it cannot be.
 pub(crate) fn compile(schema: &Json) -> Result<Validator, String> {
-    jsonschema::draft202012::new(schema).map_err(|e| e.to_string())
+    let options = jsonschema::options().with_draft(draft([schema])).should_validate_formats(false);
+    options.build(schema).map_err(|e| e.to_string())
+}
+
+/// The draft by which schemas are read. It is 2020-12, or one whose rules are the same for them: before
+/// the first schema the rules themselves are compiled, and those of draft 7 are few.
+pub(crate) fn draft<'a>(schemas: impl IntoIterator<Item = &'a Json>) -> Draft {
+    match schemas.into_iter().all(is_the_same_in_draft_7) {
+        true => Draft::Draft7,
+        false => Draft::Draft202012,
+    }
+}
+
+fn is_the_same_in_draft_7(schema: &Json) -> bool {
+    let same = |(keyword, value): (&String, &Json)| match keyword.as_str() {
+        "type" | "enum" | "const" | "default" | "title" | "description" | "examples" | "format"
+        | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minLength"
+        | "maxLength" | "pattern" | "minItems" | "maxItems" | "uniqueItems" | "required" => true,
+        "items" | "additionalProperties" | "not" | "if" | "then" | "else" => is_the_same_in_draft_7(value),
+        "properties" => value.as_object().is_some_and(|map| map.values().all(is_the_same_in_draft_7)),
+        "anyOf" | "allOf" | "oneOf" => {
+            value.as_array().is_some_and(|list| list.iter().all(is_the_same_in_draft_7))
+        }
+        // Draft 7 looks into JSON in a text.
+        "contentMediaType" => value != "application/json",
+        other => other.starts_with("x-"),
+    };
+    match schema {
+        Json::Bool(_) => true,
+        Json::Object(map) => map.iter().all(same),
+        _ => false,
+    }
 }
 
 impl Field {
@@ -335,5 +366,77 @@ fn shorten(json: &Json) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}...", &text[..at]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn plain_schema() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(json!(true)),
+            Just(
+                json!({ "type": "string", "minLength": 1, "maxLength": 3, "pattern": "^a", "format": "uri", "contentMediaType": "image/*" })
+            ),
+            Just(
+                json!({ "type": ["integer", "null"], "minimum": 0, "exclusiveMaximum": 5, "multipleOf": 2 })
+            ),
+            Just(json!({ "enum": ["a", 1, null], "default": "a", "title": "t", "x-media": "image" })),
+            Just(json!({ "const": 1.0 })),
+            Just(json!({ "type": "number", "maximum": 2.5 })),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                inner
+                    .clone()
+                    .prop_map(|s| json!({ "type": "array", "items": s, "maxItems": 2, "uniqueItems": true })),
+                inner.clone().prop_map(|s| json!({ "not": s })),
+                (inner.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(a, b, c)| json!({ "if": a, "then": b, "else": c })),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(|s| json!({ "anyOf": s })),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(|s| json!({ "oneOf": s })),
+                (inner.clone(), inner).prop_map(|(a, b)| json!({
+                    "type": "object", "properties": { "a": a }, "required": ["a"], "additionalProperties": b,
+                })),
+            ]
+        })
+    }
+
+    fn plain_value() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!(1)),
+            Just(json!(1.0)),
+            Just(json!(4)),
+            Just(json!(2.5)),
+            Just(json!("a")),
+            Just(json!("abcd")),
+            Just(json!("")),
+            Just(json!(true)),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+                prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Reading a schema by draft 7 is a matter of speed.
+        #[test]
+        fn plain_schemas_say_the_same_in_both_drafts(schema in plain_schema(), value in plain_value()) {
+            prop_assert_eq!(draft([&schema]), Draft::Draft7);
+            let newest = jsonschema::draft202012::new(&schema).unwrap();
+            let ours = compile(&schema).unwrap();
+            let said = |validator: &Validator| {
+                validator.iter_errors(&value).map(|e| (e.to_string(), e.instance_path().to_string())).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(said(&newest), said(&ours));
+        }
     }
 }

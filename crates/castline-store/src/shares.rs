@@ -1,10 +1,15 @@
 //! Work on many things, shared among the processors.
 
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::thread;
 
 /// More threads than that wait for each other.
 const MOST: usize = 16;
+
+/// Asking the system reads several files.
+static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get).min(MOST));
 
 /// Has a share of `items` worked on by each processor, and puts the results together in their
 /// order. A share of fewer than `least` is not worth a thread.
@@ -13,11 +18,11 @@ pub fn in_shares<T: Sync, R: Send>(
     least: usize,
     work: impl Fn(&[T]) -> Vec<R> + Sync,
 ) -> Vec<R> {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
-    let threads = processors.min(items.len() / least.max(1));
-    if threads < 2 {
+    let worth = items.len() / least.max(1);
+    if worth < 2 || *PROCESSORS < 2 {
         return work(items);
     }
+    let threads = worth.min(*PROCESSORS);
     thread::scope(|scope| {
         let mut shares = items.chunks(items.len().div_ceil(threads));
         let own = shares.next().unwrap_or_default();

@@ -193,7 +193,8 @@ impl Check<'_> {
 
 /// Whether any value fits a schema, as far as that can be told.
 pub(super) fn satisfiability(schema: &Json) -> Satisfiability {
-    canonicalize(schema).map_or(Satisfiability::Unknown, |schema| schema.satisfiability())
+    canonicalize(schema, crate::field::draft([schema]))
+        .map_or(Satisfiability::Unknown, |schema| schema.satisfiability())
 }
 
 /// The last keyword of a way, with the positions after it: `required[1]`.

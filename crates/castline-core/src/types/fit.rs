@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`Fitting::fit`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use castline_spec::schema::MediaKind;
@@ -34,7 +34,7 @@ pub enum Fit {
 /// Answers what fits what, and remembers it.
 #[derive(Debug, Default)]
 pub struct Fitting {
-    schemas: BTreeMap<String, Option<Arc<CanonicalSchema>>>,
+    schemas: HashMap<(String, Draft), Option<Arc<CanonicalSchema>>>,
     answers: BTreeMap<(String, String), Relation>,
 }
 
@@ -82,7 +82,7 @@ impl Fitting {
         if schema.as_object().is_none_or(|map| map.keys().all(plain)) {
             return false;
         }
-        let canonical = self.canonical(&schema.to_string(), &schema);
+        let canonical = self.canonical(&schema.to_string(), &schema, crate::field::draft([&schema]));
         canonical.is_some_and(|schema| schema.satisfiability() == Satisfiability::No)
     }
 
@@ -140,7 +140,8 @@ impl Fitting {
         if let Some(known) = self.answers.get(&key) {
             return *known;
         }
-        let answer = match (self.canonical(&key.0, given), self.canonical(&key.1, target)) {
+        let draft = crate::field::draft([given, target]);
+        let answer = match (self.canonical(&key.0, given, draft), self.canonical(&key.1, target, draft)) {
             (Some(given), Some(target)) => relate(&given, &target),
             _ => Relation::Unknown,
         };
@@ -148,19 +149,21 @@ impl Fitting {
         answer
     }
 
-    fn canonical(&mut self, key: &str, schema: &Json) -> Option<Arc<CanonicalSchema>> {
-        if let Some(known) = self.schemas.get(key) {
+    /// Schemas of two drafts cannot be compared.
+    fn canonical(&mut self, key: &str, schema: &Json, draft: Draft) -> Option<Arc<CanonicalSchema>> {
+        let key = (key.to_owned(), draft);
+        if let Some(known) = self.schemas.get(&key) {
             return known.clone();
         }
-        let found = canonicalize(schema).map(Arc::new);
-        self.schemas.insert(key.to_owned(), found.clone());
+        let found = canonicalize(schema, draft).map(Arc::new);
+        self.schemas.insert(key, found.clone());
         found
     }
 }
 
 /// A schema in the form in which schemas are compared; none when it is beyond that.
-pub(crate) fn canonicalize(schema: &Json) -> Option<CanonicalSchema> {
-    canonical::options().offline().with_draft(Draft::Draft202012).canonicalize(schema).ok()
+pub(crate) fn canonicalize(schema: &Json, draft: Draft) -> Option<CanonicalSchema> {
+    canonical::options().offline().with_draft(draft).should_validate_formats(false).canonicalize(schema).ok()
 }
 
 fn relate(given: &CanonicalSchema, target: &CanonicalSchema) -> Relation {

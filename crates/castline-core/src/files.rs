@@ -165,6 +165,11 @@ impl Files {
         std::mem::take(&mut self.missing.lock().expect("nobody panics while holding it"))
     }
 
+    /// How many files were loaded, or could not be.
+    pub fn count(&self) -> usize {
+        self.known.read().expect("nobody panics while holding it").len()
+    }
+
     /// Every file that was loaded, with what it is.
     pub fn loaded(&self) -> Vec<(FileRef, FileContent)> {
         let known = self.known.read().expect("nobody panics while holding it");

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod prediction;
 pub mod preset_check;
 pub mod price;
+pub mod provenance;
 pub mod rate;
 pub mod record;
 pub mod request;

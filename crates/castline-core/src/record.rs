@@ -17,6 +17,7 @@ use crate::model::ProviderName;
 use crate::money::MicroUsd;
 use crate::plain;
 use crate::price::Estimate;
+use crate::provenance::Makers;
 use crate::request::Failure;
 use crate::results::LegStatus;
 use crate::snapshot::PredictionId;
@@ -110,6 +111,8 @@ pub struct RunRecord {
 pub struct Recorder {
     /// The record so far.
     pub record: RunRecord,
+    /// Which of its legs made which files.
+    pub makers: Makers,
     places: IndexMap<Arc<LegRef>, usize>,
 }
 
@@ -194,7 +197,7 @@ impl Recorder {
                 leg.why = Some(reason.reason().into());
             }
             Event::LegReused { leg, request, output, prediction, estimate } => {
-                let leg = self.leg(leg);
+                let leg = self.maker(leg, output);
                 leg.status = LegStatus::Succeeded;
                 leg.reused = true;
                 leg.request = Some(request.clone());
@@ -214,7 +217,7 @@ impl Recorder {
                 self.leg(leg).prediction = Some(prediction.clone());
             }
             Event::LegSucceeded { leg, output, prediction, cost, predict_seconds, billed, .. } => {
-                let leg = self.leg(leg);
+                let leg = self.maker(leg, output);
                 leg.billed = *billed;
                 leg.status = LegStatus::Succeeded;
                 leg.output = Some(output.clone());
@@ -268,12 +271,23 @@ impl Recorder {
     }
 
     fn leg(&mut self, leg: &Arc<LegRef>) -> &mut LegRecord {
+        let at = self.place(leg);
+        &mut self.record.legs[at]
+    }
+
+    /// The same of a leg that has made something.
+    fn maker(&mut self, leg: &Arc<LegRef>, output: &Value) -> &mut LegRecord {
+        let at = self.place(leg);
+        self.makers.add(at, output);
+        &mut self.record.legs[at]
+    }
+
+    fn place(&mut self, leg: &Arc<LegRef>) -> usize {
         let legs = &mut self.record.legs;
-        let at = *self.places.entry(leg.clone()).or_insert_with(|| {
+        *self.places.entry(leg.clone()).or_insert_with(|| {
             legs.push(LegRecord::new(leg));
             legs.len() - 1
-        });
-        &mut legs[at]
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
 use castline_core::{Artifact, Key, MicroUsd};
 use castline_provider::pictures::{Likeness, Pair};
-use castline_store::Store;
+use castline_store::{Store, user_file};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -259,7 +259,7 @@ impl Shelf<'_> {
         stored.or_else(|| {
             let mut copies = self.saved[side].iter().filter(|saved| saved.artifact.digest == file.digest);
             copies.find_map(|saved| {
-                let bytes = fs::read(self.root.join(&saved.path)).ok()?;
+                let bytes = user_file::read(&self.root.join(&saved.path)).ok()?;
                 (castline_core::Digest::of(&bytes) == file.digest).then_some(bytes)
             })
         })

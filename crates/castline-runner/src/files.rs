@@ -9,7 +9,7 @@ use castline_core::files::{Broken, FileContent, FileRef, Files, Origin, Want};
 use castline_core::{Artifact, Digest, MediaType};
 use castline_spec::outside::DataFormat;
 use castline_spec::{Code, Source, Span};
-use castline_store::Store;
+use castline_store::{Store, user_file};
 
 use crate::libraries::root_of;
 use crate::listing;
@@ -196,7 +196,7 @@ fn look(path: &Path, store: Option<&Store>) -> std::io::Result<Artifact> {
         return Ok(artifact);
     }
     let remember = store.and_then(|store| store.blobs().look_at(&whole));
-    let bytes = std::fs::read(&whole)?;
+    let bytes = user_file::read(&whole)?;
     let artifact = Artifact::describe(Digest::of(&bytes), bytes.len() as u64, &bytes);
     remember.into_iter().for_each(|remember| remember(artifact.clone()));
     Ok(artifact)

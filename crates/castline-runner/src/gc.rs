@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 use castline_core::Digest;
 use castline_core::ledger::State;
 use castline_core::record::SavedRecord;
-use castline_store::Store;
 pub use castline_store::{Amount, Sweep};
+use castline_store::{Store, user_file};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::history;
@@ -200,8 +200,10 @@ fn wanted(
 
 /// True while a saved file is there and looks as it did.
 fn is_there(root: &Path, saved: &SavedRecord) -> bool {
-    let meta = fs::metadata(root.join(&saved.path));
-    meta.is_ok_and(|meta| meta.is_file() && meta.len() == saved.artifact.bytes)
+    let (path, bytes) = (root.join(&saved.path), saved.artifact.bytes);
+    let told = || user_file::read(&path).is_ok_and(|picture| picture.len() as u64 == bytes);
+    let looks = |meta: fs::Metadata| meta.is_file() && (meta.len() == bytes || meta.len() > bytes && told());
+    fs::metadata(&path).is_ok_and(looks)
 }
 
 /// Removes what processes left in a folder of outputs that died while they copied.

@@ -35,6 +35,7 @@ use crate::failpoint::{self, Place, Side};
 use crate::job::{Cost, Job, is_paid, open_store, rely_on_hits};
 use crate::output::OutputFolder;
 use crate::project::Project;
+use crate::provenance::Teller;
 use crate::providers::{self, Providers};
 use crate::trouble::Trouble;
 
@@ -111,6 +112,7 @@ impl Job {
             stopping: watch::channel(false).0,
         });
         let folder = OutputFolder::new(self.out_folder(&forecast));
+        let teller = Teller::new(&self, &forecast);
         let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
         let options = Options {
             run: self.run.clone(),
@@ -125,6 +127,7 @@ impl Job {
             world,
             project: self.project,
             folder,
+            teller,
             pen: Pen { journal, listener, recorder: Recorder::default(), seq: 0 },
             whys,
             tell,
@@ -461,6 +464,8 @@ struct Driver {
     world: Arc<World>,
     project: Project,
     folder: OutputFolder,
+    /// None when files are to tell nothing.
+    teller: Option<Teller>,
     pen: Pen,
     whys: Vec<(LegId, Cow<'static, str>)>,
     tell: mpsc::UnboundedSender<task::Said>,
@@ -642,7 +647,12 @@ impl Driver {
         files: Vec<(SavedFile, Arc<str>)>,
         whose: impl Fn(usize) -> (Option<Arc<LegRef>>, Option<Name>),
     ) -> Vec<Event> {
-        let written = self.folder.write(&files, self.world.store.blobs());
+        if let Some(teller) = &mut self.teller {
+            teller.learn(&self.run.plan().files);
+        }
+        let (teller, recorder) = (&self.teller, &self.pen.recorder);
+        let tell = |digest| teller.as_ref()?.text(digest, recorder);
+        let written = self.folder.write(&files, self.world.store.blobs(), &tell);
         let events = written.into_iter().zip(files).enumerate().map(|(number, (written, (file, _)))| {
             let (leg, output) = whose(number);
             match written {

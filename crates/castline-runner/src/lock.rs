@@ -108,7 +108,7 @@ impl Lock {
     }
 }
 
-fn path(project: &Project) -> PathBuf {
+pub(crate) fn path(project: &Project) -> PathBuf {
     project.root.join(FILE)
 }
 

@@ -6,11 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use castline_core::Artifact;
+use castline_core::provenance::container;
 use castline_core::save::{SavedFile, collision_key};
-use castline_store::{Blobs, in_shares};
+use castline_core::{Artifact, Digest};
+use castline_spec::schema::MediaKind;
+use castline_store::{Blobs, in_shares, user_file};
 
 use crate::failpoint::{self, Place, Side};
+use crate::provenance::beside;
 
 /// Copying fewer files is not worth a thread.
 const SHARE: usize = 8;
@@ -52,8 +55,11 @@ struct Copy<'a> {
     seen: Option<Artifact>,
 }
 
+/// How a file was made, by its bytes; none when it is not to be told, or nobody knows.
+pub(crate) type Tell<'a> = &'a (dyn Fn(Digest) -> Option<String> + Sync);
+
 impl Copy<'_> {
-    fn write(&self, blobs: &Blobs) -> io::Result<()> {
+    fn write(&self, blobs: &Blobs, tell: Tell<'_>) -> io::Result<()> {
         let Self { artifact, path, seen, .. } = self;
         // What was the same and was not touched since is not read again.
         if seen.as_ref().is_some_and(|seen| seen.digest == artifact.digest) {
@@ -61,14 +67,32 @@ impl Copy<'_> {
         }
         let blob = blobs.path(artifact);
         let remember = blobs.look_at(path);
-        if same(path, &blob, artifact.bytes)? {
+        if same(path, &blob)? {
             remember.into_iter().for_each(|remember| remember((*artifact).clone()));
             return Ok(());
         }
         failpoint::reach(Place::Save, Side::Before);
-        replace(&blob, path)?;
+        self.replace(&blob, tell(artifact.digest))?;
         failpoint::reach(Place::Save, Side::After);
         Ok(())
+    }
+
+    /// Writes the file, with how it was made in it or beside it.
+    fn replace(&self, blob: &Path, made: Option<String>) -> io::Result<()> {
+        let Self { path, artifact, .. } = self;
+        let copy = |to: &Path| fs::copy(blob, to).map(|_| ());
+        let Some(made) = made.filter(|_| artifact.kind() != MediaKind::File) else {
+            return replace(path, copy);
+        };
+        let with = match artifact.kind() {
+            MediaKind::Image => container::embed(&fs::read(blob)?, &made),
+            _ => None,
+        };
+        if let Some(bytes) = with {
+            return replace(path, |to| fs::write(to, bytes));
+        }
+        replace(path, copy)?;
+        replace(&beside(path), |to| fs::write(to, made))
     }
 }
 
@@ -91,6 +115,7 @@ impl OutputFolder {
         &mut self,
         files: &[(SavedFile, Arc<str>)],
         blobs: &Blobs,
+        tell: Tell<'_>,
     ) -> Vec<Result<PathBuf, NotWritten>> {
         let paths: Vec<_> = files.iter().map(|(file, _)| self.folder.join(&file.path)).collect();
         let seen = blobs.seen_all(&paths);
@@ -113,7 +138,7 @@ impl OutputFolder {
         }
         // What has one place is written in its order.
         let least = if again { usize::MAX } else { SHARE };
-        let write = |copies: &[Copy<'_>]| copies.iter().map(|copy| copy.write(blobs)).collect();
+        let write = |copies: &[Copy<'_>]| copies.iter().map(|copy| copy.write(blobs, tell)).collect();
         for (copy, written) in copies.iter().zip(in_shares(&copies, least, write)) {
             if let Err(cause) = written {
                 results[copy.number] = Err(io_error(copy.path, cause));
@@ -150,21 +175,22 @@ impl OutputFolder {
     }
 }
 
-/// True when both files have the same bytes.
-fn same(path: &Path, blob: &Path, bytes: u64) -> io::Result<bool> {
+/// True when a file is what a blob is, whatever it tells besides.
+fn same(path: &Path, blob: &Path) -> io::Result<bool> {
+    let least = fs::metadata(blob)?.len();
     match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_file() && meta.len() == bytes => Ok(fs::read(path)? == fs::read(blob)?),
+        Ok(meta) if meta.is_file() && meta.len() >= least => Ok(user_file::read(path)? == fs::read(blob)?),
         Ok(_) => Ok(false),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
     }
 }
 
-/// Copies beside the target and renames over it: readers see the old file or the new one.
-fn replace(blob: &Path, path: &Path) -> io::Result<()> {
+/// Writes beside the target and renames over it: readers see the old file or the new one.
+fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::copy(blob, &temporary).and_then(|_| fs::rename(&temporary, path));
+    let written = write(&temporary).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -180,10 +206,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&a, "one").unwrap();
-        assert!(!same(&b, &a, 3).unwrap());
-        replace(&a, &b).unwrap();
-        assert!(same(&b, &a, 3).unwrap());
+        assert!(!same(&b, &a).unwrap());
+        replace(&b, |to| fs::copy(&a, to).map(|_| ())).unwrap();
+        assert!(same(&b, &a).unwrap());
         fs::write(&b, "two").unwrap();
-        assert!(!same(&b, &a, 3).unwrap());
+        assert!(!same(&b, &a).unwrap());
     }
 }

@@ -12,6 +12,7 @@ use castline_core::files::FileContent;
 use castline_core::forecast::Forecast;
 use castline_core::frozen::{BadPlan, Budget, BudgetFrom, Chosen, Frozen, Moved, SCHEMA_VERSION, Usd};
 use castline_core::{Digest, plain};
+use castline_store::user_file;
 
 use crate::job::{Basis, Job};
 use crate::local::{bills, is_live};
@@ -231,7 +232,7 @@ fn workflow_of(plan: &Frozen, from: &Path) -> Result<PathBuf, Trouble> {
 fn moved_on_disk(plan: &Frozen, workflow: &Path) -> Vec<Moved> {
     let root = Project::near(workflow).0.root;
     let files = plan.documents.iter().chain(&plan.files);
-    let digest = |path: &String| std::fs::read(root.join(path)).ok().map(|bytes| Digest::of(&bytes));
+    let digest = |path: &String| user_file::read(&root.join(path)).ok().map(|bytes| Digest::of(&bytes));
     let moved = files.map(|(path, before)| (path, before, digest(path)));
     let moved = moved.filter(|(_, before, now)| Some(**before) != *now);
     moved.map(|(path, before, now)| Moved::File { path: path.clone(), before: Some(*before), now }).collect()

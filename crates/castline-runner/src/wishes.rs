@@ -37,6 +37,8 @@ pub struct Wishes {
     pub offline: bool,
     /// `--fail-fast`.
     pub fail_fast: bool,
+    /// `--no-provenance`: saved files do not tell how they were made.
+    pub no_provenance: bool,
 }
 
 impl Wishes {

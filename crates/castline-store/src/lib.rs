@@ -18,6 +18,7 @@ mod runs;
 pub mod sabotage;
 mod shares;
 mod space;
+pub mod user_file;
 mod uses;
 
 use std::fs;

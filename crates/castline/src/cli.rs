@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Predict(Box<Predict>),
     /// Say why a step would run, or be reused
     Why(Why),
+    /// Print the workflow that makes a picture again
+    From(From),
     /// Draw the steps and what goes from one to another
     Graph(Graph),
     /// Show, compare and remove former runs
@@ -175,6 +177,9 @@ pub(crate) struct Talk {
     /// Open report.html at the end
     #[arg(long)]
     pub open: bool,
+    /// Save files that do not tell how they were made
+    #[arg(long)]
+    pub no_provenance: bool,
     /// Print one JSON object at the end
     #[arg(long)]
     pub json: bool,
@@ -305,6 +310,20 @@ pub(crate) struct Why {
     pub provider: Option<String>,
     /// Print one JSON object
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `castline from`
+#[derive(Debug, Args)]
+pub(crate) struct From {
+    /// A picture, film or sound that a run saved
+    #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
+    pub picture: PathBuf,
+    /// Write the workflow into a file
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "output")]
     pub json: bool,
 }
 
@@ -659,6 +678,7 @@ impl Run {
             partial: self.partial,
             allow_unpriced: self.unpriced.steps(),
             fail_fast: self.fail_fast,
+            no_provenance: self.talk.no_provenance,
             ..Wishes::default()
         };
         self.inputs.put(&mut wishes);
@@ -691,6 +711,7 @@ impl Apply {
             out: self.out.clone(),
             offline: self.offline.offline,
             fail_fast: self.fail_fast,
+            no_provenance: self.talk.no_provenance,
             ..Wishes::default()
         }
     }

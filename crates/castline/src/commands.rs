@@ -7,6 +7,7 @@ mod cost;
 mod diff;
 mod doctor;
 mod explain;
+mod from;
 mod gc;
 mod graph;
 mod init;
@@ -41,6 +42,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Apply(flags) => apply::apply(&flags),
         Command::Predict(flags) => predict::predict(&flags),
         Command::Why(flags) => why::why(&flags),
+        Command::From(flags) => from::from(&flags),
         Command::Graph(flags) => graph::graph(&flags),
         Command::Runs(flags) => runs::runs(&flags),
         Command::Gc(flags) => gc::gc(&flags),

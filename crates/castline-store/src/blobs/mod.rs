@@ -24,6 +24,7 @@ use crate::error::StoreError;
 use crate::ledger::{FileSeen, Ledger};
 use crate::owner::Owners;
 use crate::shares::in_shares;
+use crate::user_file;
 use crate::uses::Uses;
 use keeper::Keeper;
 
@@ -102,7 +103,7 @@ impl Blobs {
         }
         let remember = self.look_at(&path);
         let incoming = self.incoming();
-        fs::copy(&path, incoming.path()).map_err(StoreError::file("copy", &path))?;
+        user_file::copy(&path, incoming.path()).map_err(StoreError::file("copy", &path))?;
         let artifact = incoming.finish()?;
         remember.into_iter().for_each(|remember| remember(artifact.clone()));
         Ok(artifact)

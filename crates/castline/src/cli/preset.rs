@@ -216,6 +216,7 @@ impl Predict {
             offline: self.offline.offline,
             allow_unpriced: self.allow_unpriced.then(Vec::new),
             reroll: self.reroll.then(|| Call::STEP.to_owned()).into_iter().collect(),
+            no_provenance: self.talk.no_provenance,
             ..Wishes::default()
         };
         self.overrides.put(&mut wishes);

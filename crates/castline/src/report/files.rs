@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use castline_core::Digest;
 use castline_core::record::{RunRecord, SavedRecord};
-use castline_runner::Project;
+use castline_runner::{Project, user_file};
 use serde_json::{Map, Value as Json};
 
 /// Where the files of a run are.
@@ -46,7 +46,7 @@ impl Places {
         let mut places = Self::new(project, record);
         let root = &places.root;
         places.saved.retain(|digest, path| {
-            std::fs::read(root.join(path)).is_ok_and(|bytes| Digest::of(&bytes).to_string() == *digest)
+            user_file::read(&root.join(path)).is_ok_and(|bytes| Digest::of(&bytes).to_string() == *digest)
         });
         places.only_known = true;
         places

@@ -1,0 +1,49 @@
+//! `castline from`: the workflow that makes a picture again.
+
+use std::path::Path;
+
+use castline_runner::from::{Recipe, from as recipe, here};
+use castline_runner::{Trouble, shown};
+use serde_json::json;
+
+use super::small_runtime;
+use crate::cli::From;
+use crate::exit::Exit;
+use crate::report::json::{SCHEMA_VERSION, print};
+use crate::screen;
+
+/// Asks the picture, else the runs of the project, and the ledger; nobody else.
+pub(crate) fn from(flags: &From) -> Result<Exit, Trouble> {
+    let here = here();
+    let place = flags.output.as_deref().unwrap_or(&here);
+    let found = small_runtime()?.block_on(recipe(&flags.picture, place))?;
+    match (&flags.output, flags.json) {
+        (Some(to), _) => write(to, &found)?,
+        (None, true) => print(&json!({
+            "schema_version": SCHEMA_VERSION,
+            "provenance": found.provenance,
+            "workflow": found.text,
+            "missing": found.missing,
+            "notes": found.notes,
+        }))?,
+        (None, false) => screen::data(&found.text)?,
+    }
+    for note in &found.notes {
+        screen::say(&format!("note: {note}"));
+    }
+    for missing in &found.missing {
+        screen::say(&format!("missing: {missing}"));
+    }
+    Ok(if found.missing.is_empty() { Exit::Done } else { Exit::Found })
+}
+
+fn write(to: &Path, found: &Recipe) -> Result<(), Trouble> {
+    let there = shown(to);
+    if to.exists() {
+        return Err(Trouble::usage(format!("`{there}` is there already"), "give another file with `-o`"));
+    }
+    std::fs::write(to, &found.text)
+        .map_err(|e| Trouble::usage(format!("cannot write `{there}`: {e}"), "give another file with `-o`"))?;
+    screen::say(&format!("wrote {there}"));
+    Ok(())
+}

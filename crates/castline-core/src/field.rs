@@ -73,7 +73,9 @@ impl Misfit {
 /// Compiles a schema; the message says why it cannot be.
 pub(crate) fn compile(schema: &Json) -> Result<Validator, String> {
     let options = jsonschema::options().with_draft(draft([schema])).should_validate_formats(false);
-    options.build(schema).map_err(|e| e.to_string())
+    // What is wrong with a schema, 2020-12 says in better words.
+    let made = options.build(schema).or_else(|_| jsonschema::draft202012::new(schema));
+    made.map_err(|e| e.to_string())
 }
 
 /// The draft by which schemas are read. It is 2020-12, or one whose rules are the same for them: before

@@ -8,7 +8,7 @@
 pub mod container;
 mod workflow;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use castline_spec::Name;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ pub enum CameFrom {
 
 /// Which leg of a record made a file, and which of its files that is.
 #[derive(Debug, Clone, Default)]
-pub struct Makers(HashMap<Digest, (usize, usize)>);
+pub struct Makers(BTreeMap<Digest, (usize, usize)>);
 
 impl Makers {
     /// Of a record that was read.
@@ -144,7 +144,7 @@ impl Provenance {
         run: &OfRun,
         record: &RunRecord,
         makers: &Makers,
-        files: &HashMap<Digest, String>,
+        files: &BTreeMap<Digest, String>,
     ) -> Option<Self> {
         let (maker, _) = *makers.0.get(&digest)?;
         let look = Look { record, makers, files };
@@ -192,13 +192,13 @@ impl Provenance {
 struct Look<'a> {
     record: &'a RunRecord,
     makers: &'a Makers,
-    files: &'a HashMap<Digest, String>,
+    files: &'a BTreeMap<Digest, String>,
 }
 
 impl Look<'_> {
     /// The predictions that a leg took, the leg last. No recursion: a chain may be long.
     fn predictions(&self, last: usize) -> Vec<Made> {
-        let (mut order, mut known, mut open) = (Vec::new(), HashSet::new(), vec![(last, false)]);
+        let (mut order, mut known, mut open) = (Vec::new(), BTreeSet::new(), vec![(last, false)]);
         while let Some((leg, is_read)) = open.pop() {
             if is_read {
                 order.push(leg);

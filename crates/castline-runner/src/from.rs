@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`from`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +124,7 @@ fn recorded(digest: Digest, project: &Project) -> Result<Option<Provenance>, Tro
             workflow_digest: None,
             lock_digest: None,
         };
-        let made = Provenance::of(digest, &run, &record, &makers, &HashMap::new());
+        let made = Provenance::of(digest, &run, &record, &makers, &BTreeMap::new());
         if made.is_some() {
             return Ok(made);
         }

@@ -1,6 +1,6 @@
 //! What saved files tell of how they were made.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Teller {
     run: OfRun,
     root: PathBuf,
     /// The user's files, relative to the project.
-    files: HashMap<Digest, String>,
+    files: BTreeMap<Digest, String>,
     /// So many files had been read when it was looked at them.
     read: usize,
 }
@@ -39,7 +39,7 @@ impl Teller {
             workflow_digest: Some(Digest::of(graph.source.text.as_bytes())),
             lock_digest: lock.map(|bytes| Digest::of(&bytes)),
         };
-        Some(Self { run, root, files: HashMap::new(), read: 0 })
+        Some(Self { run, root, files: BTreeMap::new(), read: 0 })
     }
 
     /// Learns of the files that were read since.

@@ -796,7 +796,6 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 const LATER: &[(&str, &str)] = &[
     ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
     ("watch", "run the workflow again after each edit: only what changed runs"),
-    ("from", "`castline runs show --json` has the digests of all pictures"),
     ("serve", "`castline run` runs a workflow"),
     ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
 ];

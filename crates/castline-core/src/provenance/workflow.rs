@@ -1,6 +1,6 @@
 //! A workflow that sends the same requests again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use castline_spec::Name;
 use indexmap::IndexMap;
@@ -34,7 +34,7 @@ pub struct Find<'a> {
 impl Provenance {
     /// Writes a workflow with a step for each prediction.
     pub fn workflow(&self, find: &Find<'_>) -> Written {
-        let mut writer = Writer { find, names: HashMap::new(), missing: Vec::new() };
+        let mut writer = Writer { find, names: BTreeMap::new(), missing: Vec::new() };
         let (mut steps, mut keys) = (Map::new(), IndexMap::new());
         for made in &self.predictions {
             let name = writer.name(&made.leg);
@@ -50,7 +50,7 @@ impl Provenance {
 struct Writer<'a> {
     find: &'a Find<'a>,
     /// Steps by the leg that they were.
-    names: HashMap<String, String>,
+    names: BTreeMap<String, String>,
     missing: Vec<String>,
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Start reading at [`Fitting::fit`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use castline_spec::schema::MediaKind;
@@ -34,7 +34,7 @@ pub enum Fit {
 /// Answers what fits what, and remembers it.
 #[derive(Debug, Default)]
 pub struct Fitting {
-    schemas: HashMap<(String, Draft), Option<Arc<CanonicalSchema>>>,
+    schemas: BTreeMap<(String, bool), Option<Arc<CanonicalSchema>>>,
     answers: BTreeMap<(String, String), Relation>,
 }
 
@@ -151,7 +151,7 @@ impl Fitting {
 
     /// Schemas of two drafts cannot be compared.
     fn canonical(&mut self, key: &str, schema: &Json, draft: Draft) -> Option<Arc<CanonicalSchema>> {
-        let key = (key.to_owned(), draft);
+        let key = (key.to_owned(), draft == Draft::Draft7);
         if let Some(known) = self.schemas.get(&key) {
             return known.clone();
         }

@@ -42,7 +42,7 @@ const MOST_WORDS = 1500;
 
 /** A text with what was taken out and what was put in. */
 function wordChanges(before, after) {
-  const [from, to] = [before.split(/(\s+)/), after.split(/(\s+)/)];
+  const [from, to] = [before, after].map((text) => text.split(/(\s+|[^\p{L}\p{N}\s]+)/u).filter(Boolean));
   if (from.length > MOST_WORDS || to.length > MOST_WORDS) return [el('del', {}, before), ' ', el('ins', {}, after)];
   const parts = [];
   const say = (tag, word) => {

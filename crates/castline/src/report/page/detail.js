@@ -39,6 +39,7 @@ function closed() {
   Object.assign(detail, { name: null, leg: null });
   put(detail.parts.stage);
   history.replaceState(null, '', location.pathname + location.search);
+  reveal(name);
   const card = cards.get(name);
   if (card?.root.isConnected) focusCard(card);
 }
@@ -127,7 +128,7 @@ function stageOf(mode, { leg, after, before, now, old }) {
     const changes = () => el('pre', { class: 'answer', tabindex: 0 }, wordChanges(old.text, now.text));
     return sides(beforeShown(), isText ? changes() : afterShown());
   }
-  if (mode === 'before') return [beforeShown(), UNDER_WAY.has(leg.status) && el('p', { class: 'soft' }, 'This is the earlier output; the new one is not there yet.')];
+  if (mode === 'before') return [beforeShown(), el('span', { class: 'tag left' }, 'before')];
   return afterShown() ?? emptyStage(leg);
 }
 

@@ -42,6 +42,11 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** What stands between backticks is code. */
+function ticked(text) {
+  return String(text).split(/`([^`]+)`/).map((part, i) => (i % 2 === 1 ? el('code', {}, part) : part));
+}
+
 function toggle(node, name, is) {
   if (node.hasAttribute(name) !== Boolean(is)) node.toggleAttribute(name, Boolean(is));
 }

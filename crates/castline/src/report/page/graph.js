@@ -106,6 +106,9 @@ function updateBox(step) {
   at.link.dataset.busy = legs.some((leg) => leg.status === 'running');
   const tones = {};
   for (const leg of legs) if (leg.status !== 'waiting') tones[toneOf(stateOf(leg))] = (tones[toneOf(stateOf(leg))] ?? 0) + 1;
+  const sign = JSON.stringify([tones, total]);
+  if (at.sign === sign) return;
+  at.sign = sign;
   let x = at.x + 10;
   const full = BOX.width - 20;
   put(at.bars, BAR.filter((tone) => tones[tone]).map((tone) => {

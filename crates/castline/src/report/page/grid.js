@@ -68,9 +68,11 @@ function gridOf(step, axes, legs) {
   const columnValues = columns.values.filter((value) => used.has(`column ${keyOf(value)}`));
   const first = rows.name && el('td', {}, el('small', {}, [`${rows.name} ↓`, columns.name && ` ${columns.name} →`]));
   const top = columnValues.map((value) => el('th', { scope: 'col' }, heading(value)));
+  const isLong = legs.length > FEW;
   const line = (row) => {
-    const inner = columnValues.map((column) => el('td', {}, (cells.get(cellKey(row, column)) ?? []).map(cardOf)));
-    return el('tr', {}, rows.name && el('th', { scope: 'row' }, heading(row)), inner);
+    const legsByCell = columnValues.map((column) => cells.get(cellKey(row, column)) ?? []);
+    const inner = legsByCell.map((found) => el('td', { 'data-some': found.length > 0 }));
+    return fillLine(el('tr', {}, rows.name && el('th', { scope: 'row' }, heading(row)), inner), legsByCell, isLong);
   };
   const name = [rows.name, columns.name].filter(Boolean).join(' and ');
   return el(

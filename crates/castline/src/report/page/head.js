@@ -60,8 +60,7 @@ function drawTime() {
   const { run } = store.state;
   const isRunning = run.status === 'running' && store.state.live;
   const now = isRunning && run.started ? Math.max(0, (Date.now() - Date.parse(run.started)) / 1000) : run.elapsed_seconds;
-  const when = run.started ? new Date(run.started).toISOString().slice(0, 16).replace('T', ' ') : '';
-  write(head.time, [typeof now === 'number' && (isRunning ? `${Math.round(now)} s` : seconds(now)), when && `${when} UTC`].filter(Boolean).join(' · '));
+  write(head.time, [typeof now === 'number' && (isRunning ? `${Math.round(now)} s` : seconds(now)), run.started && clock(run.started)].filter(Boolean).join(' · '));
 }
 
 const COLORS = { good: '#2c7a4b', bad: '#b3372b', warn: '#b98300', busy: '#2f73ad', calm: '#8a857c' };
@@ -98,7 +97,7 @@ function drawNotes(into) {
     broken && el('p', { class: 'note', 'data-tone': 'bad' }, 'The file has mistakes. What is below is of the last good one.'),
     diagnostics.map(diagnosticOf),
     watch && watchNote(watch),
-    (run.warnings ?? []).map((text) => el('p', { class: 'note', 'data-tone': 'warn' }, text)),
+    (run.warnings ?? []).map((text) => el('p', { class: 'note', 'data-tone': 'warn' }, ticked(text))),
   );
 }
 
@@ -107,10 +106,10 @@ function diagnosticOf(found) {
   return el(
     'div',
     { class: 'note diagnostic', 'data-tone': found.severity === 'warning' ? 'warn' : 'bad' },
-    el('p', {}, el('strong', {}, `${found.severity}[${found.code}]`), ': ', found.message),
+    el('p', {}, el('strong', {}, `${found.severity}[${found.code}]`), ': ', ticked(found.message)),
     place && el('p', { class: 'soft' }, el('code', {}, place)),
     found.text && el('pre', { tabindex: 0 }, found.text),
-    found.hint && el('p', { class: 'cure' }, found.hint),
+    found.hint && el('p', { class: 'cure' }, ticked(found.hint)),
   );
 }
 
@@ -122,8 +121,8 @@ function watchNote({ state, message, changes = [] }) {
   return el(
     'div',
     { class: 'note', 'data-tone': state === 'waiting' || state === 'paused' ? 'warn' : 'calm', 'data-watch': state },
-    words && el('p', {}, words),
-    changes.length > 0 && el('ul', {}, changes.slice(0, 6).map((change) => el('li', {}, change)), changes.length > 6 && el('li', {}, `and ${changes.length - 6} more`)),
+    words && el('p', {}, ticked(words)),
+    changes.length > 0 && el('ul', {}, changes.slice(0, 6).map((change) => el('li', {}, ticked(change))), changes.length > 6 && el('li', {}, `and ${changes.length - 6} more`)),
   );
 }
 

@@ -21,7 +21,9 @@ function visibleCards() {
 /** All cards are one stop of the tabulator: the one that was used last, else the first. */
 function keepOneStop() {
   const isThere = current?.root.isConnected && !current.root.closest('[hidden]');
-  if (!isThere) setCurrent(cards.get(document.querySelector('.steps section:not([hidden]) .card')?.dataset.leg));
+  // Of a long gallery it may be far away just now.
+  const isFar = current && longOnes.size > 0 && [...longOnes].some(({ at }) => at.has(current.leg.name));
+  if (!isThere && !isFar) setCurrent(cards.get(document.querySelector('.steps section:not([hidden]) .card')?.dataset.leg));
 }
 
 function setCurrent(card) {
@@ -32,17 +34,24 @@ function setCurrent(card) {
 }
 
 function focusCard(card) {
+  reveal(card.leg.name);
   setCurrent(card);
   card.open.focus();
   card.root.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
+/** The card of a leg, wherever in a long gallery it is. */
+function cardAnywhere(leg) {
+  reveal(leg.name);
+  return cards.get(leg.name)?.root;
+}
+
 /** The card to go to from one, by an arrow. Up and down look for the nearest one in the next line. */
 function nextCard(from, key) {
+  if (key === 'Home') return cardAnywhere(shownLegs()[0]);
+  if (key === 'End') return cardAnywhere(shownLegs().at(-1));
   const all = visibleCards();
   const at = all.indexOf(from);
-  if (key === 'Home') return all[0];
-  if (key === 'End') return all.at(-1);
   if (key === 'ArrowRight') return all[at + 1];
   if (key === 'ArrowLeft') return all[at - 1];
   const by = key === 'ArrowDown' ? 1 : -1;

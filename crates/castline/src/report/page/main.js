@@ -3,7 +3,10 @@
 const search = { box: null, kinds: null };
 const page = {};
 
-/** What is to be drawn at the next frame: names of legs, or null for everything. */
+/** News that come together are drawn together. */
+const SOON_MS = 16;
+
+/** What is to be drawn soon: names of legs, or null for everything. */
 let pending = new Set();
 let isAsked = false;
 
@@ -19,9 +22,8 @@ function news(sent, isWhole) {
   }
   if (!isAsked) {
     isAsked = true;
-    // A page that is not seen has no frames.
-    if (document.hidden) setTimeout(drawNews, 100);
-    else requestAnimationFrame(drawNews);
+    // Not at the next frame: those are late while large pictures are painted, and none come out of sight.
+    setTimeout(drawNews, SOON_MS);
   }
   return true;
 }
@@ -75,7 +77,10 @@ function makeTools() {
   };
   search.kinds = new Map(Object.keys(KINDS).map((kind) => [kind, el('button', { type: 'button', 'data-kind': kind, on: { click: () => choose(kind) } })]));
   const size = el('input', { type: 'range', min: 88, max: 400, step: 8, value: 176, 'aria-label': 'size of the pictures' });
-  size.addEventListener('input', () => page.root.style.setProperty('--card', `${size.value}px`));
+  size.addEventListener('input', () => {
+    page.root.style.setProperty('--card', `${size.value}px`);
+    drawLong();
+  });
   return el(
     'div',
     { class: 'toolbar', role: 'search' },
@@ -140,6 +145,7 @@ function build() {
     title?.scrollIntoView({ block: 'start' });
   });
   document.addEventListener('keydown', onKey);
+  watchScrolling();
 }
 
 function start() {
@@ -148,9 +154,9 @@ function start() {
   }
   takeState(JSON.parse(document.getElementById('state').textContent));
   build();
-  draw(null);
   page.root.hidden = false;
   document.getElementById('plain').remove();
+  draw(null);
   const open = /^#leg=(.+)$/.exec(location.hash);
   if (open) openDetail(decodeURIComponent(open[1]));
   if (store.state.live) {

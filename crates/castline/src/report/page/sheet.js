@@ -7,7 +7,7 @@ function sheetOf(leg) {
 /** What went wrong, and what to do. */
 function failure({ error }) {
   if (!error) return null;
-  return el('div', { class: 'failure', role: 'group', 'aria-label': 'error' }, el('p', {}, el('strong', {}, error.kind ?? 'error'), ': ', error.message), error.hint && el('p', { class: 'cure' }, error.hint));
+  return el('div', { class: 'failure', role: 'group', 'aria-label': 'error' }, el('p', {}, el('strong', {}, error.kind ?? 'error'), ': ', ticked(error.message)), error.hint && el('p', { class: 'cure' }, ticked(error.hint)));
 }
 
 function promptPart(leg) {
@@ -31,7 +31,7 @@ function facts(leg) {
     ['attempts', leg.attempts > 1 && leg.attempts],
     ['model', request && `${request.model} at ${request.provider}`],
     ['prediction', leg.prediction],
-    ['started', leg.created],
+    ['started', leg.created && clock(leg.created)],
     ['key', request?.key],
     ['before', leg.before && beforeLine(leg.before)],
   ];
@@ -41,7 +41,7 @@ function facts(leg) {
 }
 
 function beforeLine(before) {
-  return [before.run && `run ${before.run}`, before.finished, before.request?.input?.seed !== undefined && `seed ${before.request.input.seed}`].filter(Boolean).join(', ') || 'an earlier output';
+  return [before.run && `run ${before.run}`, before.finished && clock(before.finished), before.request?.input?.seed !== undefined && `seed ${before.request.input.seed}`].filter(Boolean).join(', ') || 'an earlier output';
 }
 
 /** Every field that was sent; those that are other ones than before, with both values. */

@@ -50,7 +50,7 @@ function drawStep(step, changed) {
     drawBody(step, axes, shown, section);
     return;
   }
-  for (const leg of shown) if (!changed || changed.has(leg.name)) cardOf(leg);
+  for (const leg of shown) if ((!changed || changed.has(leg.name)) && cards.has(leg.name)) cardOf(leg);
 }
 
 function viewSign(step) {
@@ -79,10 +79,12 @@ function focusSign(node) {
 function drawBody(step, axes, shown, section) {
   const focused = section.body.contains(document.activeElement) ? document.activeElement : null;
   section.root.dataset.mode = axes.length > 0 ? viewOf(step).mode : 'gallery';
+  toggle(section.root, 'data-long', shown.length > FEW);
   if (viewOf(step).mode === 'grid' && axes.length > 0) {
     put(section.body, el('div', { class: 'scroll' }, gridOf(step, axes, shown)));
   } else {
-    put(section.body, el('div', { class: 'gallery', role: 'group', 'aria-label': `legs of ${step.name}` }, shown.map(cardOf)));
+    put(section.body, galleryOf(step, shown));
+    drawLong();
   }
   if (focused?.isConnected) focused.focus({ preventScroll: true });
 }

@@ -94,6 +94,11 @@ function tookOf(leg) {
   return (Date.parse(leg.finished) - Date.parse(leg.created)) / 1000;
 }
 
+/** `2026-11-26 18:32:38 UTC`. */
+function clock(at) {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 function counted(n, noun) {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

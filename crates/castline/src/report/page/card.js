@@ -40,14 +40,16 @@ function updateCard(card, leg) {
   const state = stateOf(leg);
   const face = faceOf(leg);
   const files = filesIn(face.value);
-  const text = textIn(face.value);
+  // What went wrong takes the place of the picture where there is none at all.
+  const text = textIn(face.value) ?? (files.length === 0 ? leg.error?.message : null) ?? null;
   drawFace(card, leg, face, files, text, isFirst);
   card.root.dataset.tone = toneOf(state);
   card.root.dataset.state = state;
   toggle(card.root, 'data-old', face.old);
   toggle(card.root, 'data-changed', isChanged(leg));
-  write(card.title, axesTitle(leg));
-  write(card.prompt, leg.error?.message ?? promptOf(leg.request?.input) ?? leg.why ?? '');
+  if (isFirst) put(card.title, titleOf(leg));
+  const words = promptOf(leg.request?.input) ?? leg.why ?? '';
+  write(card.prompt, files.length > 0 ? (leg.error?.message ?? words) : words);
   write(card.facts, factsLine(leg));
   write(card.badge, badgeOf(leg, state));
   card.open.setAttribute('aria-label', spoken(leg, state, face));
@@ -61,7 +63,7 @@ function drawFace(card, leg, face, files, text, isFirst) {
     return;
   }
   card.sign = sign;
-  if (!isFirst && !face.old) flash(card.root);
+  if (!isFirst && !face.old && face.value !== null) flash(card.root);
   const images = [...card.thumb.children];
   const isSwap = images.length === files.length && images.every((node, i) => node.tagName === 'IMG' && files[i].kind === 'image');
   if (isSwap && images.length > 0) {
@@ -84,8 +86,10 @@ function flash(node) {
   node.addEventListener('animationend', () => node.classList.remove('fresh'), { once: true });
 }
 
-function axesTitle(leg) {
-  return Object.values(leg.leg).map(label).join(' · ') || leg.step;
+/** The values of its axes. Of long ones each is cut, so that all are seen. */
+function titleOf(leg) {
+  const values = Object.values(leg.leg).map(label);
+  return values.length > 0 ? values.map((value) => el('span', {}, value)) : leg.step;
 }
 
 function factsLine(leg) {

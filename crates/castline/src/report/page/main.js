@@ -148,6 +148,12 @@ function build() {
   watchScrolling();
 }
 
+/** Opens the leg that the address names, as after a reload. */
+function openAddressed() {
+  const named = new URLSearchParams(location.hash.slice(1)).get('leg');
+  if (named) openDetail(named);
+}
+
 function start() {
   for (const shown of document.querySelectorAll('#plain [data-file]')) {
     store.shown.set(shown.dataset.file, shown.getAttribute('src') ?? shown.getAttribute('href'));
@@ -157,8 +163,7 @@ function start() {
   page.root.hidden = false;
   document.getElementById('plain').remove();
   draw(null);
-  const open = /^#leg=(.+)$/.exec(location.hash);
-  if (open) openDetail(decodeURIComponent(open[1]));
+  openAddressed();
   if (store.state.live) {
     listen();
     watchVisibility();

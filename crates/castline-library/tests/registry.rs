@@ -281,8 +281,8 @@ const HTPASSWD: &str = "anna:$2y$05$abcdefghijklmnopqrstuu8xaCxxL82bnl.UY74PMksD
 fn a_library_goes_to_the_registry_of_debian_and_comes_back() {
     if Command::new("docker-registry").arg("--version").output().is_err() {
         let needed = std::env::var("CASTLINE_NEED_REGISTRY").is_ok_and(|need| need == "1");
-        assert!(!needed, "there is no docker-registry: run .ci/registry");
-        eprintln!("skipped: docker-registry is not installed; .ci/registry installs it");
+        assert!(!needed, "there is no docker-registry: run `.ci/debian docker-registry`");
+        eprintln!("skipped: docker-registry is not installed; `.ci/debian docker-registry` does that");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::report::json::{self, Lines};
 use crate::report::plan::Table;
 use crate::report::terminal::Terminal;
-use crate::report::{html, reroll};
+use crate::report::{page, reroll};
 use crate::{log, screen, signals};
 
 /// How often what moves by itself is moved.
@@ -171,7 +171,7 @@ fn page(talk: &Talk, record: &RunRecord, project: &Project, folder: &Path) -> Op
     if !(news || talk.report || talk.embed || talk.open) {
         return page.is_file().then_some(page);
     }
-    match html::write(record, project, folder, talk.embed) {
+    match page::write(record, project, folder, talk.embed) {
         Ok(page) => Some(page),
         Err(e) => {
             screen::warn(&format!("`{}` was not written: {e}", shown(&page)));

@@ -16,7 +16,7 @@ use crate::cli::Runs;
 use crate::exit::Exit;
 use crate::report::plan::counted;
 use crate::report::terminal::Terminal;
-use crate::report::{html, json, money};
+use crate::report::{json, money, page};
 use crate::screen::{self, BAD, DIM, GOOD, WARN, pad, printable};
 
 /// Shows, compares and removes what was and asks nobody, or cancels a run.
@@ -138,7 +138,7 @@ fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> 
     let record = history::run(project, wanted)?;
     let beside = || project.out().join(&record.workflow).join(format!("report-{}.html", record.run));
     let file = file.map_or_else(beside, |file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-    html::write_former(&record, project, &file, embed).map_err(|e| {
+    page::write_former(&record, project, &file, embed).map_err(|e| {
         let message = format!("cannot write `{}`: {e}", shown(&file));
         Trouble::usage(message, "give another file with `-o`")
     })?;

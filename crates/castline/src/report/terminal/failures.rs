@@ -8,10 +8,10 @@
 use std::fmt::Write as _;
 
 use castline_core::Failure;
-use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use indexmap::IndexMap;
 
+use crate::report::hints;
 use crate::report::plan::counted;
 use crate::screen::{self, BAD, BOLD, DIM, HINT, printable};
 
@@ -122,33 +122,10 @@ impl Kind {
         for line in last_lines(&self.failure) {
             let _ = write!(text, "\n  {DIM}|{DIM:#} {}", screen::short(line, LOG_WIDTH));
         }
-        if let Some(hint) = self.hint() {
+        if let Some(hint) = hints::of_failure(self.status, self.failure.kind) {
             let _ = write!(text, "\n  = {HINT}hint{HINT:#}: {hint}");
         }
         text
-    }
-
-    fn hint(&self) -> Option<&'static str> {
-        match (self.status, self.failure.kind) {
-            // Its message says what to do.
-            (LegStatus::InDoubt | LegStatus::Refused, _) => None,
-            (LegStatus::Canceled, _) => Some("run again: what is finished is reused"),
-            (LegStatus::Expired, _) => {
-                Some("it was paid for and is gone; change the step, or give it a `draw:`, to make it anew")
-            }
-            (_, FailureKind::Moderation) => {
-                Some("change the prompt or the input picture, or let the step go with `on_error: skip`")
-            }
-            (_, FailureKind::Platform) => {
-                Some("run again: what is finished is reused; `retry: { times: 2 }` does it by itself")
-            }
-            (_, FailureKind::Input) => Some("`castline why FILE STEP` shows what the step sends"),
-            (_, FailureKind::Timeout) => Some("run again, or give the step a longer `timeout`"),
-            (_, FailureKind::Output | FailureKind::Expired) => {
-                Some("run again, or retry by itself with `retry: { times: 2, on: [output] }`")
-            }
-            (_, FailureKind::Other) => Some("`castline runs show last --json` has all that was sent"),
-        }
     }
 }
 
@@ -183,6 +160,8 @@ fn without_numbers(message: &str, leg: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use castline_core::request::FailureKind;
+
     use super::*;
 
     fn drawn(failures: &Failures) -> String {

@@ -1,6 +1,7 @@
 //! Files on the page: what shows them, where they are, what they show.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use base64::Engine as _;
@@ -8,14 +9,17 @@ use base64::engine::general_purpose::STANDARD;
 use castline_core::MediaType;
 use castline_core::record::{RunRecord, SavedRecord};
 use castline_spec::schema::MediaKind;
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::report::files::{Own, Places, digest_of};
 
-/// A file as the template shows it.
+/// A file as the plain list shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct Media {
+    /// Which file.
+    digest: String,
     /// `image`, `video`, `audio`, or `file`.
     kind: &'static str,
     /// What `src` takes.
@@ -32,6 +36,18 @@ pub(super) struct Media {
     height: Option<u64>,
 }
 
+/// Where a file is, for the page's scripts.
+#[derive(Debug, Serialize)]
+pub(super) struct Place {
+    /// None where its bytes stand in the plain list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<String>,
+    media_type: String,
+    /// Its name for downloads, where it was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
 /// Finds files for the page.
 pub(super) struct Shelf {
     places: Places,
@@ -39,6 +55,8 @@ pub(super) struct Shelf {
     embed: bool,
     /// What the leg that made a file was asked for, by digest.
     words: BTreeMap<String, String>,
+    /// Files whose bytes were put into the page.
+    inside: RefCell<BTreeSet<String>>,
 }
 
 /// True for a file, and for a list of files.
@@ -54,13 +72,26 @@ impl Shelf {
     pub(super) fn new(places: Places, folder: &Path, embed: bool, record: &RunRecord) -> Self {
         let mut words = BTreeMap::new();
         for leg in &record.legs {
-            let said = super::prompt(leg).unwrap_or_else(|| leg.leg.name.clone());
+            let said = super::plain::prompt(leg).unwrap_or_else(|| leg.leg.name.clone());
             each_file(&leg.output_json().unwrap_or_default(), &mut |digest, _| {
                 words.entry(digest.to_owned()).or_insert_with(|| said.clone());
             });
         }
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        Self { places, folder, embed, words }
+        Self { places, folder, embed, words, inside: RefCell::default() }
+    }
+
+    /// Where each file in a value is, by digest. What is in the page already is not there twice.
+    pub(super) fn links(&self, value: &Json, own: &[SavedRecord], found: &mut IndexMap<String, Place>) {
+        let own = Own::of(own);
+        each_file(value, &mut |digest, file| {
+            let path = self.places.path(digest, &own);
+            let name = path.rsplit('/').next().filter(|name| name.contains('.')).map(str::to_owned);
+            let media_type = file.get("media_type").and_then(Json::as_str).unwrap_or_default().to_owned();
+            let is_inside = self.inside.borrow().contains(digest);
+            let place = || Place { url: (!is_inside).then(|| self.link(&path)), media_type, name };
+            found.entry(digest.to_owned()).or_insert_with(place);
+        });
     }
 
     /// Every file in a value.
@@ -79,13 +110,14 @@ impl Shelf {
         let is_saved = name.contains('.');
         let (width, height) = (number("width"), number("height"));
         Media {
+            digest: digest.to_owned(),
             kind: match media_type.kind() {
                 MediaKind::Image => "image",
                 MediaKind::Video => "video",
                 MediaKind::Audio => "audio",
                 MediaKind::File => "file",
             },
-            src: self.source(&path, &media_type),
+            src: self.source(digest, &path, &media_type),
             href: is_harmless(&media_type).then(|| self.link(&path)),
             alt: self.words.get(digest).cloned().unwrap_or_else(|| name.to_owned()),
             name: if is_saved { name.to_owned() } else { String::new() },
@@ -96,10 +128,13 @@ impl Shelf {
     }
 
     /// A link, or with `embed` the bytes themselves.
-    fn source(&self, path: &str, media_type: &MediaType) -> String {
+    fn source(&self, digest: &str, path: &str, media_type: &MediaType) -> String {
         let bytes = if self.embed { std::fs::read(self.places.absolute(path)).ok() } else { None };
         match bytes {
-            Some(bytes) => format!("data:{media_type};base64,{}", STANDARD.encode(bytes)),
+            Some(bytes) => {
+                self.inside.borrow_mut().insert(digest.to_owned());
+                format!("data:{media_type};base64,{}", STANDARD.encode(bytes))
+            }
             None => self.link(path),
         }
     }

@@ -1,23 +1,13 @@
-//! `report.html`: a run for browsers, one static file beside the outputs.
+//! The plain list: a run for those who read without scripts.
 //!
-//! Outputs first, then every step with its legs. The page needs no script and nothing from
-//! the network: pictures are linked relatively, or are inside it with `--embed`. All text is
-//! escaped as it is written; a workflow or a model cannot put markup into it.
-//!
-//! Start reading at [`render`]; how it looks stands in `report.html.jinja`.
-
-mod media;
-
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+//! Outputs first, then every step with its legs. All text is escaped as it is written; a workflow
+//! or a model cannot put markup into it. How it looks stands in `front/plain.html.jinja`.
 
 use castline_core::event::RunStatus;
 use castline_core::plain;
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
 use castline_core::summary::Counts;
-use castline_runner::Project;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::Environment;
@@ -25,12 +15,13 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::files::Places;
-use super::money;
-use super::plan::{counted, duration};
-use media::{Media, Shelf};
+use super::media::{self, Media, Shelf};
+use crate::report::money;
+use crate::report::plan::{counted, duration};
 
-const TEMPLATE: &str = include_str!("report.html.jinja");
+const TEMPLATE: &str = include_str!("front/plain.html.jinja");
+/// Stands for each `@file@` in it.
+const FILE: &str = include_str!("front/plain-file.html.jinja");
 
 /// More legs of one step would make the page slow; the rest is counted.
 const MOST_LEGS: usize = 400;
@@ -99,20 +90,17 @@ struct Field {
     text: Option<String>,
 }
 
-/// The page as text. `folder` is where it will be; with `embed` it needs no other file.
-pub(crate) fn render(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> String {
-    page_of(record, &Shelf::new(Places::new(project, record), folder, embed, record))
-}
-
-fn page_of(record: &RunRecord, shelf: &Shelf) -> String {
+/// The list as markup.
+pub(super) fn draw(record: &RunRecord, shelf: &Shelf) -> String {
     let mut environment = Environment::new();
     environment.set_formatter(|out, _, value| Ok(out.write_str(&escape(&value.to_string()))?));
-    environment.render_str(TEMPLATE, Serde(page(record, shelf))).expect("the template fits the page")
+    let template = TEMPLATE.replace("@file@", FILE.trim_end());
+    environment.render_str(&template, Serde(page(record, shelf))).expect("the template fits the page")
 }
 
 /// Text that is text wherever it stands, between tags and in quotes. The template engine's own
 /// escapes slashes too, which makes links unreadable and embedded pictures larger.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -125,44 +113,6 @@ fn escape(text: &str) -> String {
         }
     }
     out
-}
-
-/// Writes the page of a former run. What was saved for it may be another file by now: only
-/// what still is what it was is shown from there, the rest from the store.
-pub(crate) fn write_former(
-    record: &RunRecord,
-    project: &Project,
-    file: &Path,
-    embed: bool,
-) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let shelf = Shelf::new(Places::former(project, record), folder, embed, record);
-    put(&page_of(record, &shelf), file)
-}
-
-/// Writes the page into a folder, and says where it is.
-pub(crate) fn write(
-    record: &RunRecord,
-    project: &Project,
-    folder: &Path,
-    embed: bool,
-) -> io::Result<PathBuf> {
-    let path = folder.join("report.html");
-    put(&render(record, project, folder, embed), &path)?;
-    Ok(path)
-}
-
-/// Writes a page in one step.
-fn put(text: &str, path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 fn page(record: &RunRecord, shelf: &Shelf) -> Page {
@@ -267,7 +217,7 @@ fn state(leg: &LegRecord) -> (&'static str, &'static str) {
 }
 
 /// The words that a leg sent, for the card and as the alternative to its picture.
-fn prompt(leg: &LegRecord) -> Option<String> {
+pub(super) fn prompt(leg: &LegRecord) -> Option<String> {
     let input = &leg.request.as_ref()?.input;
     ["prompt", "text", "text_prompt", "input"]
         .iter()
@@ -312,6 +262,3 @@ fn label(value: &Json) -> String {
     };
     crate::screen::short(&text, 60)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::Wrong;
 use crate::measure::{Program, Taken};
+use crate::server::Server;
 
 /// A project in a folder of its own, which goes when it is dropped.
 pub(crate) struct Project<'a> {
@@ -178,6 +182,58 @@ impl<'a> Project<'a> {
     /// Runs castline once, to its end.
     pub(crate) fn castline(&self, arguments: &[&str]) -> Result<Taken, Wrong> {
         Program { file: self.castline, folder: self.folder.path() }.run(arguments)
+    }
+
+    /// Watches a workflow of one step while it is saved again and again; answers what each save took
+    /// to its first request.
+    pub(crate) fn watch(&self, server: &Server, saves: usize) -> Result<Vec<Taken>, Wrong> {
+        /// Nothing takes that long.
+        const DEADLINE: Duration = Duration::from_mins(1);
+        let file = self.folder.path().join("watched.yaml");
+        let text = |n: usize| {
+            format!(
+                "castline: 1\nsteps:\n  boat:\n    uses: flux-schnell\n    with: {{ prompt: \"Boat {n}.\" }}\n"
+            )
+        };
+        fs::write(&file, text(0))?;
+        let mut child = Command::new(self.castline)
+            .args(["watch", "watched.yaml", "--json", "--auto-spend", "1"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("a pipe")?).lines();
+        let mut over = || -> Result<(), Wrong> {
+            for line in lines.by_ref() {
+                if line?.contains("\"type\":\"run-ended\"") {
+                    return Ok(());
+                }
+            }
+            Err("the watch ended early".into())
+        };
+        let mut all = Vec::new();
+        let mut measure = || -> Result<(), Wrong> {
+            over()?;
+            for n in 1..=saves {
+                let saved = Instant::now();
+                fs::write(&file, text(n))?;
+                let sent = loop {
+                    match server.nth_create(n + 1) {
+                        Some(sent) => break sent,
+                        None if saved.elapsed() > DEADLINE => return Err("no request came".into()),
+                        None => std::thread::sleep(Duration::from_millis(1)),
+                    }
+                };
+                all.push(Taken { wall: sent.duration_since(saved).as_secs_f64(), cpu: 0.0, memory: None });
+                over()?;
+            }
+            Ok(())
+        };
+        let measured = measure();
+        let _ = child.kill();
+        let _ = child.wait();
+        measured.map(|()| all)
     }
 
     /// Makes the few predictions after which castline knows how long the models take.

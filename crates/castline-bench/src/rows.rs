@@ -48,6 +48,7 @@ pub(crate) const ALL: &[Row] = &[
     Row { name: "check-10", what: "`check` of 10 steps", measure: |bench| check(bench, 10) },
     Row { name: "check-1000", what: "`check` of 1,000 steps", measure: |bench| check(bench, 1_000) },
     Row { name: "growth", what: "predictions of 0 ms: 1,000, 2,000, 4,000 and 8,000 legs", measure: growth },
+    Row { name: "watch", what: "from a save to the first request, 50 ms of quiet included", measure: watch },
     Row { name: "failures", what: "10,000 predictions of 0 ms, 1 % fail once", measure: failures },
 ];
 
@@ -176,6 +177,19 @@ fn counted(counts: Counts, creates: u64, repeated: u64) -> Result<(), Wrong> {
     let Counts { creates: found, repeated: again, .. } = counts;
     Err(format!("{found} creates came, {again} of them repeated; it should be {creates} and {repeated}")
         .into())
+}
+
+/// Saves of a watched file.
+fn watch(bench: &Bench) -> Result<Measured, Wrong> {
+    const SAVES: usize = 30;
+    /// Milliseconds: 50 of them are waited for the editor to be done.
+    const MOST: f64 = 150.0;
+    let server = Server::start(Play::millis(0))?;
+    let project = bench.project(&server.base_url())?;
+    let mut all = Measured { castline: project.watch(&server, SAVES)?, ..Measured::default() };
+    counted(server.take_counts(), SAVES as u64 + 1, 0)?;
+    all.aim_millis(MOST)?;
+    Ok(all)
 }
 
 /// Independent predictions: castline and the bare loop in turns.

@@ -100,6 +100,12 @@ impl Server {
         format!("http://{}/v1", self.address)
     }
 
+    /// When it took its last create, once it has taken so many.
+    pub(crate) fn nth_create(&self, count: usize) -> Option<Instant> {
+        let known = self.world.known();
+        known.predictions.last().filter(|_| known.predictions.len() >= count).map(|last| last.created)
+    }
+
     /// What was asked of it since the last time.
     pub(crate) fn take_counts(&self) -> Counts {
         std::mem::take(&mut self.world.known().counts)

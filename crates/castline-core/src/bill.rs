@@ -100,10 +100,23 @@ impl Bill {
 
     /// The same of some of its steps.
     pub fn of_steps(forecast: &Forecast, wanted: impl Fn(usize) -> bool) -> Self {
+        Self::of_wanted(forecast, |leg| wanted(forecast.plan.legs.step(leg)), &wanted)
+    }
+
+    /// The same of some of its legs, and of all that are not known yet.
+    pub fn of_legs(forecast: &Forecast, wanted: impl Fn(LegId) -> bool) -> Self {
+        Self::of_wanted(forecast, wanted, |_| true)
+    }
+
+    fn of_wanted(
+        forecast: &Forecast,
+        wanted: impl Fn(LegId) -> bool,
+        deferred: impl Fn(usize) -> bool,
+    ) -> Self {
         let plan = &forecast.plan;
-        let legs = plan.predictions().filter(|leg| wanted(plan.legs.step(*leg)));
+        let legs = plan.predictions().filter(|leg| wanted(*leg));
         let known = legs.map(|leg| (forecast.fate(leg).word(), Price::of(forecast, leg), ONE));
-        let late = plan.deferred().filter(|step| wanted(*step)).map(|step| {
+        let late = plan.deferred().filter(|step| deferred(*step)).map(|step| {
             let price = Price::of_step(forecast, step);
             (Word::of_step(forecast, step), price, plan.legs_expected(step))
         });

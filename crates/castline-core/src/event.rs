@@ -86,7 +86,7 @@ pub enum RunStatus {
     Refused,
     /// Nobody knows whether a create was received.
     InDoubt,
-    /// Stopped by a signal.
+    /// Stopped by a signal, or by a newer plan.
     Interrupted,
 }
 
@@ -112,6 +112,8 @@ pub enum StopCause {
     Canceled,
     /// A leg failed, and the run was told to stop then. What runs is awaited.
     FailFast,
+    /// Another plan took its place, as after an edit: what that one wants goes on.
+    Superseded,
 }
 
 /// Something that happened.

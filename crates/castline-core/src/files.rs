@@ -170,6 +170,11 @@ impl Files {
         self.known.read().expect("nobody panics while holding it").len()
     }
 
+    /// Every file that was asked for, with what it is or why it cannot be used.
+    pub fn known(&self) -> BTreeMap<FileRef, Result<FileContent, Broken>> {
+        self.known.read().expect("nobody panics while holding it").clone()
+    }
+
     /// Every file that was loaded, with what it is.
     pub fn loaded(&self) -> Vec<(FileRef, FileContent)> {
         let known = self.known.read().expect("nobody panics while holding it");

@@ -44,6 +44,14 @@ pub enum Input {
     Interrupt,
     /// Somebody canceled the run: no new creates, and what runs is stopped where it can be.
     Cancel,
+    /// Another plan took the place of this one: no new creates, and nothing is written for the user
+    /// any more. What the other one wants goes on; the rest is stopped where that saves something.
+    Superseded {
+        /// The keys that the other plan wants.
+        wanted: Arc<BTreeSet<Key>>,
+        /// When it was looked what it wants: of what was started since nobody knows.
+        as_of: Timestamp,
+    },
 }
 
 /// How a leg's prediction ended.
@@ -115,6 +123,8 @@ pub struct Options {
     pub parallel: usize,
     /// Start nothing more after the first failure.
     pub fail_fast: bool,
+    /// Start only what costs nothing, and these keys, which are paid for already.
+    pub free_but_for: Option<BTreeSet<Key>>,
 }
 
 /// Where a leg is.
@@ -124,8 +134,8 @@ enum Phase {
     Waiting(usize),
     /// Could start.
     Ready(Box<Ready>),
-    /// Its prediction is being made.
-    Running(Box<Ready>, u32),
+    /// Its prediction is being made, for the so-manieth time, since then.
+    Running(Box<Ready>, u32, Timestamp),
     /// The same request is being made for another leg.
     Following(Box<Ready>),
     /// Ended, its result is set.
@@ -151,6 +161,8 @@ pub struct Run {
     in_flight: BTreeMap<ProviderName, usize>,
     stopping: bool,
     interrupted: bool,
+    /// Another plan took its place.
+    superseded: bool,
     finished: bool,
     totals: Totals,
     worst: Option<RunStatus>,
@@ -175,6 +187,7 @@ impl Run {
             in_flight: BTreeMap::new(),
             stopping: false,
             interrupted: false,
+            superseded: false,
             finished: false,
             totals: Totals::default(),
             worst: None,
@@ -201,6 +214,7 @@ impl Run {
     /// How the run stands; after the end, how it ended.
     pub fn status(&self) -> RunStatus {
         match self.worst {
+            _ if self.superseded => RunStatus::Interrupted,
             _ if self.interrupted && !self.all_done_well() => RunStatus::Interrupted,
             Some(status) => status,
             None => RunStatus::Succeeded,
@@ -245,12 +259,20 @@ impl Run {
                 decision.events.push(Event::Stopping { why: StopCause::Canceled });
                 decision.effects.extend(self.in_the_air().map(Effect::Abandon));
             }
+            Input::Superseded { wanted, as_of } => {
+                self.stopping = true;
+                self.interrupted = true;
+                if !std::mem::replace(&mut self.superseded, true) {
+                    decision.events.push(Event::Stopping { why: StopCause::Superseded });
+                }
+                decision.effects.extend(self.unwanted(&wanted, as_of).map(Effect::Cancel));
+            }
         }
         // Nothing but the end of a leg makes a list known.
         if ends {
             self.extend(&mut decision);
         }
-        self.launch(&mut decision);
+        self.launch(now, &mut decision);
         self.finish_if_done(&mut decision);
         decision
     }
@@ -292,12 +314,26 @@ impl Run {
 
     /// Predictions in flight that cost more the longer they run.
     fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
-        (0..self.phases.len()).map(LegId).filter(|leg| {
-            let Phase::Running(ready, _) = &self.phases[leg.0] else { return false };
+        self.in_the_air().filter(|leg| {
+            let Phase::Running(ready, ..) = &self.phases[leg.0] else { return false };
             let callee = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee;
             let prices = self.plan.price_rules(callee, &ready.request.provider);
             prices.rules.iter().any(|rule| rule.per == "gpu-second")
         })
+    }
+
+    /// Predictions in flight that nobody wants any more, and that are worth no more when they end:
+    /// those billed by time, and those that cost nothing. The others are paid for, and are kept.
+    fn unwanted(&self, wanted: &BTreeSet<Key>, as_of: Timestamp) -> impl Iterator<Item = LegId> {
+        let by_time: BTreeSet<LegId> = self.billed_by_time().collect();
+        let unwanted = |leg: &LegId| match &self.phases[leg.0] {
+            Phase::Running(ready, _, since) => {
+                let is_wanted = wanted.contains(&ready.request.key) || *since > as_of;
+                !is_wanted && (!ready.bills || by_time.contains(leg))
+            }
+            _ => false,
+        };
+        self.in_the_air().filter(unwanted).collect::<Vec<_>>().into_iter()
     }
 
     fn start(&mut self, decision: &mut Decision) {
@@ -354,14 +390,14 @@ impl Run {
             Some(Fate::Done(result)) => self.done_at_once(leg, *result, decision),
             Some(Fate::Skip(reason)) => self.skip(leg, reason, decision),
             Some(Fate::Out) => self.not_run(leg, "it takes no part in this run".to_owned(), decision),
-            Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready),
+            Some(Fate::Run(ready, _) | Fate::Same(ready, _)) => self.ready(leg, ready, decision),
             Some(Fate::Upstream | Fate::Broken) | None => self.resolve(leg, decision),
         }
     }
 
     fn resolve(&mut self, leg: LegId, decision: &mut Decision) {
         match self.plan.resolve(leg, &self.results) {
-            Resolved::Ready(ready) => self.ready(leg, ready),
+            Resolved::Ready(ready) => self.ready(leg, ready, decision),
             Resolved::Done(result) => self.done_at_once(leg, *result, decision),
             Resolved::Skip(reason) => self.skip(leg, reason, decision),
             Resolved::Broken(findings) => {
@@ -391,8 +427,11 @@ impl Run {
         })
     }
 
-    fn ready(&mut self, leg: LegId, ready: Box<Ready>) {
+    fn ready(&mut self, leg: LegId, ready: Box<Ready>, decision: &mut Decision) {
         let key = ready.request.key;
+        if self.is_held(&ready) {
+            return self.not_run(leg, "it costs, and nobody has said yes to that yet".to_owned(), decision);
+        }
         match self.keys.get(&key) {
             // A finished twin is found in the ledger like any other.
             Some(first) if !matches!(self.phases[first.0], Phase::Done) => {
@@ -408,13 +447,19 @@ impl Run {
         }
     }
 
+    /// True for what costs, in a run that is to cost nothing.
+    fn is_held(&self, ready: &Ready) -> bool {
+        let costs = ready.bills && ready.estimate.is_none_or(|estimate| estimate.max > MicroUsd::ZERO);
+        self.options.free_but_for.as_ref().is_some_and(|paid| costs && !paid.contains(&ready.request.key))
+    }
+
     /// Predictions in flight.
     fn running(&self) -> usize {
         self.in_flight.values().sum()
     }
 
     /// Starts what may start: longest remaining path first, within everybody's limits.
-    fn launch(&mut self, decision: &mut Decision) {
+    fn launch(&mut self, now: Timestamp, decision: &mut Decision) {
         if self.stopping {
             return;
         }
@@ -427,7 +472,7 @@ impl Run {
             let provider = &ready.request.provider;
             self.queues.get_mut(provider).expect("it was the best").remove(&place);
             *self.in_flight.entry(provider.clone()).or_default() += 1;
-            self.begin(leg, ready, 1, decision);
+            self.begin(leg, ready, 1, now, decision);
         }
     }
 
@@ -437,7 +482,14 @@ impl Run {
         self.in_flight.get(provider).copied().unwrap_or(0) < most
     }
 
-    fn begin(&mut self, leg: LegId, ready: Box<Ready>, attempt: u32, decision: &mut Decision) {
+    fn begin(
+        &mut self,
+        leg: LegId,
+        ready: Box<Ready>,
+        attempt: u32,
+        now: Timestamp,
+        decision: &mut Decision,
+    ) {
         decision.events.push(Event::LegStarted {
             leg: self.leg_ref(leg),
             request: Arc::new(RequestRecord::from(&*ready.request)),
@@ -445,11 +497,11 @@ impl Run {
             estimate: ready.estimate,
         });
         decision.effects.push(Effect::Ensure { leg, request: ready.request.clone() });
-        self.phases[leg.0] = Phase::Running(ready, attempt);
+        self.phases[leg.0] = Phase::Running(ready, attempt, now);
     }
 
     fn ended(&mut self, leg: LegId, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
-        let Phase::Running(ready, attempt) = self.phases[leg.0].clone() else { return };
+        let Phase::Running(ready, attempt, _) = self.phases[leg.0].clone() else { return };
         let outcome = self.with_json(leg, &ready, outcome);
         if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, cost, .. } =
             &outcome
@@ -458,7 +510,7 @@ impl Run {
             self.totals.cost += cost.unwrap_or_default();
             let (failure, cost) = (failure.clone(), *cost);
             decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure, cost });
-            return self.begin(leg, ready, attempt + 1, decision);
+            return self.begin(leg, ready, attempt + 1, now, decision);
         }
         if let Some(n) = self.in_flight.get_mut(&ready.request.provider) {
             *n -= 1;
@@ -564,7 +616,7 @@ impl Run {
             .expect("`with_json` or the forecast looked at the text before");
         result.cost = cost;
         result.ended = ended;
-        if step.save.is_some() {
+        if step.save.is_some() && !self.superseded {
             decision.effects.push(Effect::Save(leg));
         }
         self.done(leg, result, decision);
@@ -573,7 +625,7 @@ impl Run {
     /// A call, or an output of one: nobody is told of it.
     fn done_at_once(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
-        if step.save.is_some() && step.call().is_none() {
+        if step.save.is_some() && step.call().is_none() && !self.superseded {
             decision.effects.push(Effect::Save(leg));
         }
         self.done(leg, result, decision);
@@ -720,13 +772,17 @@ impl Run {
             return;
         }
         // What is not run opens the legs that waited for it, until there are no more.
+        let why = match self.superseded {
+            true => "a newer plan took the place of this one",
+            false => "the run was stopped first",
+        };
         let mut legs = usize::MAX;
         while legs != self.phases.len() {
             legs = self.phases.len();
             self.queues.clear();
             for leg in (0..legs).map(LegId) {
                 if matches!(self.phases[leg.0], Phase::Ready(_) | Phase::Following(_)) {
-                    self.not_run(leg, "the run was stopped first".to_owned(), decision);
+                    self.not_run(leg, why.to_owned(), decision);
                 }
             }
             self.extend(decision);
@@ -748,7 +804,7 @@ impl Run {
     }
 
     /// The workflow's outputs, once the run is over: an absent value is none, and an output
-    /// whose expression fails is a message.
+    /// whose expression fails is a message. None are of a run whose place another plan took.
     pub fn outputs(&self) -> IndexMap<castline_spec::Name, Result<Value, String>> {
         let render = |output: &crate::graph::Output| {
             use crate::templates::Stop;
@@ -759,7 +815,8 @@ impl Run {
                 Err(Stop::Failed { message, .. }) => Err(message),
             }
         };
-        self.plan.graph.outputs.iter().map(|(name, output)| (name.clone(), render(output))).collect()
+        let outputs = self.plan.graph.outputs.iter().filter(|_| !self.superseded);
+        outputs.map(|(name, output)| (name.clone(), render(output))).collect()
     }
 }
 

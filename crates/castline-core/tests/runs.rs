@@ -50,9 +50,20 @@ fn run(world: &mut World, text: &str) -> common::Ended {
 
 /// A run of three independent legs, all in flight.
 fn three_in_flight(fail_fast: bool) -> (Run, Vec<LegId>) {
+    three_in_flight_in("", fail_fast)
+}
+
+/// The same in a project that says this.
+fn three_in_flight_in(project: &str, fail_fast: bool) -> (Run, Vec<LegId>) {
     let text = "steps:\n  a:\n    uses: draw\n    each: { n: [one, two, three, four] }\n    with: { prompt: \"{{ each.n }}\", ratio: \"1:1\" }\n";
-    let forecast = World::default().forecast(plan(text, &[]).unwrap());
-    let options = Options { run: "run1".into(), castline_version: "0".into(), parallel: 3, fail_fast };
+    let forecast = World::default().forecast(plan_in(project, text, &[]).unwrap());
+    let options = Options {
+        run: "run1".into(),
+        castline_version: "0".into(),
+        parallel: 3,
+        fail_fast,
+        free_but_for: None,
+    };
     let mut run = Run::new(forecast, options);
     let started = run.handle(Input::Start, Timestamp::UNIX_EPOCH);
     let legs = started.effects.iter().filter_map(|effect| match effect {
@@ -84,6 +95,57 @@ fn a_canceled_run_starts_nothing_more_and_has_everything_in_flight_stopped() {
     }
     assert!(run.is_finished());
     assert_eq!(run.status(), RunStatus::Interrupted);
+}
+
+/// Predictions cost more the longer they run.
+const BY_TIME: &str = "prices: { draw: { usd: 0.001, per: gpu-second } }";
+
+#[test]
+fn a_run_that_makes_way_writes_nothing_more_and_what_is_wanted_goes_on() {
+    let (mut run, legs) = three_in_flight_in(BY_TIME, false);
+    let key = |run: &mut Run, leg: LegId| match run.plan().resolve(leg, run.results()) {
+        Resolved::Ready(ready) => ready.request.key,
+        other => panic!("{other:?}"),
+    };
+    // The first is wanted, the other two by nobody.
+    let wanted = Arc::new([key(&mut run, legs[0])].into());
+    let as_of = Timestamp::UNIX_EPOCH;
+    let superseded = Input::Superseded { wanted, as_of };
+    let decision = run.handle(superseded.clone(), as_of);
+    assert!(matches!(decision.events[..], [Event::Stopping { why: StopCause::Superseded }]));
+    let canceled = |decision: &castline_core::run::Decision| {
+        let canceled = decision.effects.iter().filter_map(|effect| match effect {
+            Effect::Cancel(leg) => Some(*leg),
+            _ => None,
+        });
+        canceled.collect::<Vec<_>>()
+    };
+    assert_eq!(canceled(&decision), legs[1..]);
+    // It is said once, however often a newer plan comes.
+    assert!(run.handle(superseded, as_of).events.is_empty());
+    for leg in legs {
+        let decision = run.handle(Input::Ended(leg, ends(LegStatus::Canceled, FailureKind::Other)), as_of);
+        assert!(!decision.effects.iter().any(|e| matches!(e, Effect::Ensure { .. } | Effect::Save(_))));
+    }
+    assert!(run.is_finished() && run.outputs().is_empty());
+    assert_eq!(run.status(), RunStatus::Interrupted);
+}
+
+#[test]
+fn what_was_begun_after_the_look_is_left_alone() {
+    let (mut run, _) = three_in_flight_in(BY_TIME, false);
+    let before = Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_secs(1);
+    let decision =
+        run.handle(Input::Superseded { wanted: Arc::default(), as_of: before }, Timestamp::UNIX_EPOCH);
+    assert!(decision.effects.is_empty(), "{:?}", decision.effects);
+}
+
+#[test]
+fn what_costs_the_same_when_it_is_stopped_is_awaited_and_kept() {
+    let (mut run, _) = three_in_flight(false);
+    let superseded = Input::Superseded { wanted: Arc::default(), as_of: Timestamp::UNIX_EPOCH };
+    let decision = run.handle(superseded, Timestamp::UNIX_EPOCH);
+    assert!(decision.effects.is_empty(), "{:?}", decision.effects);
 }
 
 #[test]
@@ -372,8 +434,13 @@ fn steps_that_take_no_part_are_reused_or_left_out() {
 fn an_interrupt_cancels_what_is_billed_by_time_by_the_projects_own_price_too() {
     let canceled = |project: &str| {
         let plan = plan_in(project, "steps: { a: { uses: draw, with: { prompt: boat } } }", &[]).unwrap();
-        let options =
-            Options { run: "run1".into(), castline_version: "0".into(), parallel: 1, fail_fast: false };
+        let options = Options {
+            run: "run1".into(),
+            castline_version: "0".into(),
+            parallel: 1,
+            fail_fast: false,
+            free_but_for: None,
+        };
         let mut run = Run::new(World::default().forecast(plan), options);
         run.handle(Input::Start, Timestamp::UNIX_EPOCH);
         let decision = run.handle(Input::Interrupt, Timestamp::UNIX_EPOCH);

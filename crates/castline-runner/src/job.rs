@@ -11,7 +11,7 @@ use castline_core::files::Files;
 use castline_core::forecast::{Answer, Fate, Forecast, Known};
 use castline_core::graph::{Graph, Proofs, own_name};
 use castline_core::inputs::{Given, Inputs};
-use castline_core::ledger::State;
+use castline_core::ledger::{Account, RunId, State};
 use castline_core::legs::LegId;
 use castline_core::plan::{Choices, Plan, Reroll, Resolved};
 use castline_core::results::Results;
@@ -26,6 +26,7 @@ use serde_json::Value as Json;
 use crate::files::{load_fetched, load_missing};
 use crate::libraries::Libraries;
 use crate::lock::Lock;
+use crate::looked::Looked;
 use crate::project::{Project, read};
 use crate::providers;
 use crate::trouble::Trouble;
@@ -56,6 +57,40 @@ pub struct Job {
     pub(crate) given: IndexMap<String, Given>,
     /// The account of its money, where that is not its own: that of the plan that it applies.
     pub(crate) account: Option<String>,
+    /// What it belongs to, with the plans before and after it.
+    pub(crate) session: Option<Session>,
+    /// Only what costs nothing is run.
+    pub(crate) only_free: bool,
+    /// What was looked at on the way, there or not.
+    pub(crate) looked: Looked,
+}
+
+/// What plans have in common that are made one after the other, as `castline watch` does.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// Its id.
+    pub(crate) id: String,
+    /// What all of it may spend; none for as much as the other budgets allow.
+    pub(crate) budget: Option<MicroUsd>,
+    /// Makes the draws of all its plans, so that an edit draws nothing anew.
+    pub(crate) draws: String,
+}
+
+impl Session {
+    /// Whose money it is.
+    pub(crate) fn account(&self) -> Account {
+        Account::Watch(RunId::from(self.id.as_str()))
+    }
+
+    /// Spent and reserved so far.
+    pub(crate) async fn held(&self, store: Option<&Store>) -> Result<MicroUsd, Trouble> {
+        match store {
+            Some(store) => {
+                Ok(store.ledger().spent(&self.account()).await.map_err(crate::ledger::trouble)?.held)
+            }
+            None => Ok(MicroUsd::ZERO),
+        }
+    }
 }
 
 /// What a plan is made from, besides its file, the flags and the project.
@@ -117,7 +152,7 @@ impl Job {
     /// editor's. What is found in the project's own document is handed in.
     pub fn check_text(source: &Source, project: Project, mut found: Diagnostics) -> Checked {
         let mut proofs = Proofs::default();
-        if let Some(loaded) = load(source, &project, &mut found) {
+        if let Some(loaded) = load(source, &project, &mut found, &mut Looked::default()) {
             proofs = loaded.graph.proofs();
             let wishes = Wishes::default();
             match providers::routing(&project, &wishes) {
@@ -162,6 +197,18 @@ impl Job {
     ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
         let basis = Basis { text: Some(source), ..Basis::default() };
         Self::plan_to_run_on(&basis, Path::new(&*source.name), wishes).await
+    }
+
+    /// The same as a part of something that goes on.
+    pub(crate) async fn plan_in(
+        session: &Session,
+        file: &Path,
+        wishes: &Wishes,
+    ) -> Result<(Self, BTreeMap<String, String>), Trouble> {
+        let basis = Basis { draws: Some(&session.draws), ..Basis::default() };
+        let (mut job, pinned) = Self::plan_to_run_on(&basis, file, wishes).await?;
+        job.session = Some(session.clone());
+        Ok((job, pinned))
     }
 
     async fn plan_to_run_on(
@@ -211,8 +258,9 @@ impl Job {
         let (project, mut found) = Project::near(file);
         let run = ulid::Ulid::generate().to_string();
         let text = basis.text.map_or_else(|| read(file), |text| Ok(text.clone()));
+        let mut looked = Looked::around(file, &project, wishes);
         let loaded = match text {
-            Ok(source) => load(&source, &project, &mut found),
+            Ok(source) => load(&source, &project, &mut found, &mut looked),
             Err(finding) => {
                 found.push(*finding);
                 None
@@ -220,7 +268,7 @@ impl Job {
         };
         let Some(loaded) = loaded else {
             settle(&mut found);
-            return Ok(Self::without_forecast(project, run, found, wishes));
+            return Ok(Self { looked, ..Self::without_forecast(project, run, found, wishes) });
         };
         let given = loaded.given(&project, wishes, basis)?;
         let routing = providers::routing(&project, wishes)?;
@@ -234,6 +282,7 @@ impl Job {
         let store = basis.store.map_or(own.as_ref(), Option::as_ref);
         let planned = loaded.plan(&project, store, &given, &routing, &choices, missing, fetch);
         found.extend(planned.found);
+        let files = planned.files.clone();
         let mut job = Self::without_forecast(project, run, found, wishes);
         job.graph = Some(loaded.graph);
         job.documents = loaded.documents;
@@ -246,6 +295,8 @@ impl Job {
             _ => {}
         }
         settle(&mut job.diagnostics);
+        looked.files(&files, &job.project);
+        job.looked = looked;
         job.store = own;
         Ok(job)
     }
@@ -301,7 +352,22 @@ impl Job {
             documents: Vec::new(),
             given: IndexMap::new(),
             account: None,
+            session: None,
+            only_free: false,
+            looked: Looked::default(),
         }
+    }
+
+    /// What the legs that run can cost on live providers, those included whose requests are not
+    /// known yet, beyond what is paid for already. Nothing where nobody takes money.
+    pub fn bill(&self) -> Bill {
+        let Some(forecast) = self.forecast.as_ref().filter(|_| self.is_live()) else {
+            return Bill::default();
+        };
+        Bill::of_legs(forecast, |leg| match forecast.fate(leg) {
+            Fate::Run(ready, _) => ready.bills && !self.paid.contains(&ready.request.key),
+            _ => true,
+        })
     }
 
     /// What the legs that run can cost on live providers.
@@ -471,6 +537,8 @@ enum Missing {
 
 struct Planned {
     plan: Option<Arc<Plan>>,
+    /// Those that were asked for.
+    files: Arc<Files>,
     found: Diagnostics,
 }
 
@@ -492,7 +560,7 @@ pub(crate) fn look_with(
     libraries: Libraries,
 ) -> (Diagnostics, BTreeMap<String, Bill>) {
     let mut found = Diagnostics::default();
-    let Some(loaded) = load_with(source, project, libraries, &mut found) else {
+    let Some(loaded) = load_with(source, project, libraries, &mut found, &mut Looked::default()) else {
         return (found, BTreeMap::new());
     };
     let wishes = Wishes::default();
@@ -513,8 +581,8 @@ pub(crate) fn look_with(
     (found, bills)
 }
 
-fn load(source: &Source, project: &Project, found: &mut Diagnostics) -> Option<Loaded> {
-    load_with(source, project, Libraries::open(project), found)
+fn load(source: &Source, project: &Project, found: &mut Diagnostics, looked: &mut Looked) -> Option<Loaded> {
+    load_with(source, project, Libraries::open(project), found, looked)
 }
 
 fn load_with(
@@ -522,11 +590,12 @@ fn load_with(
     project: &Project,
     libraries: Libraries,
     found: &mut Diagnostics,
+    looked: &mut Looked,
 ) -> Option<Loaded> {
     let (workflow, findings) = Workflow::parse(source);
     found.extend(findings);
     let workflow = workflow?;
-    let (catalog, findings) = crate::presets::catalog(project, &workflow, libraries);
+    let (catalog, findings) = crate::presets::catalog(project, &workflow, libraries, looked);
     found.extend(findings);
     let (graph, findings) = Graph::check(&workflow, &catalog);
     found.extend(findings);
@@ -600,7 +669,7 @@ impl Loaded {
             found.extend(plan.check_reads());
             found.extend(plan.check_saves());
         }
-        Planned { plan: plan.map(Arc::new), found }
+        Planned { plan: plan.map(Arc::new), files: files.clone(), found }
     }
 }
 

@@ -60,6 +60,23 @@ pub(crate) fn files(
     Ok(found.into_iter().map(|path| format!("{base}{path}")).collect())
 }
 
+/// The folders that are looked through for a pattern, there or not: what comes into them may match.
+pub(crate) fn folders(
+    pattern: &str,
+    place: &Path,
+    roots: Option<&[PathBuf]>,
+    project: &Project,
+) -> Vec<PathBuf> {
+    let (_, rest) = split(pattern);
+    let folder = folder(place, rest);
+    let Some(matcher) = matcher(pattern, rest).ok().filter(|_| stays(roots, &folder)) else {
+        return Vec::new();
+    };
+    let out = own_out(project, &folder);
+    let walk = Walk { folder: &folder, matcher: &matcher, roots, depth: depth(rest), out };
+    walk.folders()
+}
+
 /// The folder that a pattern begins in, with its slash, and what is matched below it.
 fn split(pattern: &str) -> (&str, &str) {
     let first = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
@@ -156,6 +173,19 @@ impl Walk<'_> {
             }
         }
         strayed.map_or(Ok(found), Err)
+    }
+
+    /// Itself and the folders below it that are looked through.
+    fn folders(&self) -> Vec<PathBuf> {
+        let walk = WalkDir::new(self.folder).max_depth(self.depth - 1).follow_links(true);
+        let entries =
+            walk.into_iter().filter_entry(|entry| entry.depth() == 0 || self.enters(entry, &mut None));
+        let folders = entries.flatten().filter(|entry| entry.file_type().is_dir()).take(MOST_LOOKED_AT);
+        let mut folders: Vec<_> = folders.map(DirEntry::into_path).collect();
+        if folders.is_empty() {
+            folders.push(self.folder.to_owned());
+        }
+        folders
     }
 
     /// True for what is looked at. A link to a folder outside is noted.

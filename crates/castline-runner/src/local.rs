@@ -42,11 +42,18 @@ use crate::trouble::Trouble;
 /// Listens to what happens; it cannot steer.
 pub type Listener = Box<dyn FnMut(Entry) + Send>;
 
-/// How far the user wants the run to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How far a run is to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interrupt {
     /// Not at all.
     No,
+    /// Another plan takes its place: nothing new, and nothing is written for the user any more.
+    Superseded {
+        /// What the other one wants: it goes on.
+        wanted: Arc<BTreeSet<Key>>,
+        /// When it was looked what it wants.
+        as_of: Timestamp,
+    },
     /// Nothing new; what runs is awaited and kept.
     Gently,
     /// At once; what runs is left to the next run.
@@ -67,13 +74,49 @@ pub(crate) struct World {
     pub(crate) stopping: watch::Sender<bool>,
 }
 
+/// A run that is over.
+pub struct Over {
+    /// What happened.
+    pub record: RunRecord,
+    run: Run,
+}
+
+impl Over {
+    /// True when everything that should has an output.
+    pub fn is_whole(&self) -> bool {
+        self.run.status() == castline_core::event::RunStatus::Succeeded
+    }
+
+    /// What happened, for a process that is about to end: to take apart what a large run is made of
+    /// takes as long as to make it.
+    pub fn record_at_the_end(self) -> RunRecord {
+        std::mem::forget(self.run);
+        self.record
+    }
+}
+
+/// A run with everything that it needs, about to begin.
+pub struct Prepared(Driver);
+
+impl Prepared {
+    /// Carries it out.
+    pub async fn go(self, interrupt: watch::Receiver<Interrupt>) -> Result<Over, Trouble> {
+        self.0.go(interrupt).await
+    }
+}
+
 impl Job {
     /// Runs what the forecast found, and tells the listener all that happens.
     pub async fn run(
-        mut self,
+        self,
         listener: Listener,
         interrupt: watch::Receiver<Interrupt>,
-    ) -> Result<RunRecord, Trouble> {
+    ) -> Result<Over, Trouble> {
+        self.prepare(listener).await?.go(interrupt).await
+    }
+
+    /// Everything that comes before the first event.
+    pub async fn prepare(mut self, listener: Listener) -> Result<Prepared, Trouble> {
         self.check_money().await?;
         let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
         self.check_inputs(&forecast)?;
@@ -119,10 +162,11 @@ impl Job {
             castline_version: env!("CARGO_PKG_VERSION").to_owned(),
             parallel: providers::parallel(&self.project, &self.wishes),
             fail_fast: self.wishes.fail_fast,
+            free_but_for: self.only_free.then(|| self.paid.iter().copied().collect()),
         };
         let whys = whys(&forecast);
         let (tell, told) = mpsc::unbounded_channel();
-        let driver = Driver {
+        Ok(Prepared(Driver {
             run: Run::new(forecast, options),
             world,
             project: self.project,
@@ -136,8 +180,7 @@ impl Job {
             beyond: BTreeMap::new(),
             took: BTreeMap::new(),
             stops: BTreeMap::new(),
-        };
-        driver.go(interrupt).await
+        }))
     }
 
     /// The folder of this workflow's outputs; absolute.
@@ -155,6 +198,7 @@ impl Job {
         self.check_priced(forecast)?;
         self.check_run(forecast)?;
         self.check_applied(forecast).await?;
+        self.check_session(forecast).await?;
         self.check_day(forecast).await
     }
 
@@ -189,6 +233,26 @@ impl Job {
                 "what is left of this plan costs at least {needed}, and {left} of its {budget} are left"
             ),
             hint: Some("make a new plan with `castline plan -o`: what is finished is reused".to_owned()),
+        })
+    }
+
+    /// Refuses what the session's budget has no room for.
+    async fn check_session(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        let Some((session, budget)) = self.session.as_ref().and_then(|s| Some((s, s.budget?))) else {
+            return Ok(());
+        };
+        let (left, needed) = (
+            budget.saturating_sub(session.held(self.store.as_ref()).await?),
+            cost_of(forecast, &self.paid).min,
+        );
+        if needed <= left || self.wishes.partial || !is_live(forecast) {
+            return Ok(());
+        }
+        Err(Trouble::Refused {
+            message: format!(
+                "this costs at least {needed}, and {left} are left of the {budget} of this watch"
+            ),
+            hint: Some("begin again with more of a `--budget`: what is finished is reused".to_owned()),
         })
     }
 
@@ -330,6 +394,11 @@ impl Job {
             store.ledger().open_account(&run, Some(limit)).await.map_err(crate::ledger::trouble)?;
             accounts.push(run);
         }
+        if let Some(session) = self.session.as_ref().filter(|session| live && session.budget.is_some()) {
+            let account = session.account();
+            store.ledger().open_account(&account, session.budget).await.map_err(crate::ledger::trouble)?;
+            accounts.push(account);
+        }
         // What is spent without a limit counts when there is one later.
         if live {
             let limit = providers::day_budget(&self.project);
@@ -459,7 +528,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long a hard stop waits for the answers of creates.
 const LAST_MOMENT: Duration = Duration::from_millis(700);
 
-struct Driver {
+pub(crate) struct Driver {
     run: Run,
     world: Arc<World>,
     project: Project,
@@ -480,7 +549,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn go(mut self, mut interrupt: watch::Receiver<Interrupt>) -> Result<RunRecord, Trouble> {
+    async fn go(mut self, mut interrupt: watch::Receiver<Interrupt>) -> Result<Over, Trouble> {
         let began = Instant::now();
         for (leg, why) in std::mem::take(&mut self.whys) {
             self.pen.recorder.explain(&self.run.leg_ref(leg), why);
@@ -521,9 +590,13 @@ impl Driver {
                 }
                 Some(said) = self.told.recv() => finished = self.hear(said)?,
                 Ok(()) = interrupt.changed() => {
-                    let how = *interrupt.borrow();
+                    let how = interrupt.borrow_and_update().clone();
                     match how {
                         Interrupt::No => {}
+                        Interrupt::Superseded { wanted, as_of } => {
+                            self.world.stopping.send_replace(true);
+                            finished = self.take(Input::Superseded { wanted, as_of })?;
+                        }
                         Interrupt::Gently => {
                             self.world.stopping.send_replace(true);
                             finished = self.take(Input::Interrupt)?;
@@ -666,7 +739,7 @@ impl Driver {
     }
 
     /// Outputs, totals, and everything on disk before the run counts as over.
-    async fn end(mut self, began: Instant) -> Result<RunRecord, Trouble> {
+    async fn end(mut self, began: Instant) -> Result<Over, Trouble> {
         for (name, value) in self.run.outputs() {
             let value = match value {
                 Ok(value) => value,
@@ -689,12 +762,9 @@ impl Driver {
         let (status, totals) = (self.run.status(), self.run.totals().clone());
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
         let Self { run, pen, folder, .. } = self;
-        // What a large run is made of would take as long to take apart as to make; the process
-        // is about to end.
-        std::mem::forget(run);
         let record = pen.recorder.record;
         pen.journal.finish(&record, &RunSummary::from(&record)).map_err(crate::ledger::trouble)?;
         tracing::debug!(folder = %folder.path().display(), "run ended");
-        Ok(record)
+        Ok(Over { record, run })
     }
 }

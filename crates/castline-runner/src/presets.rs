@@ -15,6 +15,7 @@ use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Source, Span, Workflo
 use include_dir::{Dir, include_dir};
 
 use crate::libraries::{Found, Libraries};
+use crate::looked::Looked;
 use crate::project::{Project, clean, parent, read};
 
 mod check;
@@ -155,6 +156,7 @@ pub(crate) fn catalog(
     project: &Project,
     workflow: &Workflow,
     libraries: Libraries,
+    looked: &mut Looked,
 ) -> (Catalog, Diagnostics) {
     let mut loader = Loader::with(project, libraries);
     if let Some(home) = loader.libraries.home_of(project, &workflow.source) {
@@ -162,6 +164,7 @@ pub(crate) fn catalog(
     }
     loader.shadows();
     loader.load_steps(workflow);
+    looked.extend(std::mem::take(&mut loader.looked));
     loader.finish()
 }
 
@@ -186,6 +189,7 @@ struct Loader<'a> {
     libraries: Libraries,
     /// How many workflows deep the document is.
     depth: usize,
+    looked: Looked,
 }
 
 /// Calls of calls of calls deeper than this are a mistake.
@@ -208,6 +212,7 @@ impl<'a> Loader<'a> {
             found: Diagnostics::default(),
             libraries,
             depth: 0,
+            looked: Looked::default(),
         }
     }
 
@@ -268,7 +273,10 @@ impl<'a> Loader<'a> {
             };
         }
         match self.own.iter().find(|(own, _)| own == uses) {
-            Some((_, path)) => Some(Document::of_preset(parse_file(path))),
+            Some((_, path)) => {
+                self.looked.file(path);
+                Some(Document::of_preset(parse_file(path)))
+            }
             None => built_in().or_else(|| self.in_library(uses, None)),
         }
     }
@@ -339,6 +347,7 @@ impl<'a> Loader<'a> {
         let one = |finding| (None, Diagnostics { list: vec![finding] });
         let error = |code, message: String| Diagnostic::error(code, source, span, message);
         let path = shortest(&parent(Path::new(&*source.name)).join(uses));
+        self.looked.file(&path);
         let home = self.catalog.homes.get(&source.name).cloned();
         let library = home.as_ref().and_then(|home| self.libraries.get(home));
         let root = library.as_ref().map_or(self.project.root.as_path(), |library| library.folder());

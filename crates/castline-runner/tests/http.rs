@@ -68,7 +68,7 @@ impl World {
         let job = Job::plan(&self.folder.path().join("boat.yaml"), &Wishes::default()).await?;
         assert!(!job.diagnostics.has_errors(), "{:#?}", job.diagnostics);
         let (_keep, interrupt) = watch::channel(Interrupt::No);
-        job.run(Box::new(|_| ()), interrupt).await
+        job.run(Box::new(|_| ()), interrupt).await.map(|over| over.record)
     }
 }
 
@@ -120,6 +120,6 @@ async fn a_budget_refuses_before_the_first_create() {
     let wishes = Wishes { budget: castline_core::MicroUsd::from_usd(0.001), ..Wishes::default() };
     let job = Job::plan(&world.folder.path().join("boat.yaml"), &wishes).await.unwrap();
     let (_keep, interrupt) = watch::channel(Interrupt::No);
-    let trouble = job.run(Box::new(|_| ()), interrupt).await.unwrap_err();
+    let trouble = job.run(Box::new(|_| ()), interrupt).await.map(|over| over.record).unwrap_err();
     assert_eq!(trouble.exit_code(), 3, "{trouble}");
 }

@@ -36,7 +36,7 @@ async fn run(file: &Path) -> castline_core::record::RunRecord {
     let job = Job::plan(file, &wishes()).await.expect("planned");
     assert!(!job.diagnostics.has_errors(), "{:#?}", job.diagnostics);
     let (_keep, interrupt) = watch::channel(Interrupt::No);
-    job.run(Box::new(|_| ()), interrupt).await.expect("ran")
+    job.run(Box::new(|_| ()), interrupt).await.expect("ran").record
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Plan a workflow, then run it
     Run(Box<Run>),
+    /// Run workflows again whenever something that they are made of changes
+    Watch(Box<Watch>),
     /// Report every mistake in workflows at once
     Check(Check),
     /// Show what a run would do and what it costs, and keep it in a file to be applied
@@ -210,6 +212,44 @@ pub(crate) struct Run {
     pub fail_fast: bool,
     #[command(flatten)]
     pub talk: Talk,
+}
+
+/// `castline watch`
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The workflows; without one the project's only workflow
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Who runs the models: sandbox, replicate, cometapi, or one of the project's
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// A change that costs no more runs at once; above it Enter is waited for
+    #[arg(long, value_name = "USD", value_parser = usd, default_value = "0")]
+    pub auto_spend: MicroUsd,
+    /// The most that all runs of this watch may spend together
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub budget: Option<MicroUsd>,
+    /// Most predictions in flight
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub parallel: Option<usize>,
+    /// The folder of outputs
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub unpriced: Unpriced,
+    /// Look at files several times a second, for network folders that tell of no changes
+    #[arg(long)]
+    pub poll: bool,
+    /// Save files that do not tell how they were made
+    #[arg(long)]
+    pub no_provenance: bool,
+    /// Print one JSON object a line while things happen
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `castline check`
@@ -688,6 +728,23 @@ impl Run {
     }
 }
 
+impl Watch {
+    /// What the flags ask for.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes {
+            provider: self.provider.clone(),
+            parallel: self.parallel,
+            out: self.out.clone(),
+            allow_unpriced: self.unpriced.steps(),
+            no_provenance: self.no_provenance,
+            ..Wishes::default()
+        };
+        self.inputs.put(&mut wishes);
+        self.selection.put(&mut wishes);
+        wishes
+    }
+}
+
 impl Plan {
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
@@ -795,7 +852,6 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 /// Commands of a later version, each with what to do until then. They are refused by name.
 const LATER: &[(&str, &str)] = &[
     ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
-    ("watch", "run the workflow again after each edit: only what changed runs"),
     ("serve", "`castline run` runs a workflow"),
     ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
 ];

@@ -16,11 +16,12 @@ mod library;
 mod plan;
 mod predict;
 mod preset;
-mod run;
+pub(crate) mod run;
 mod runs;
 mod sandbox_server;
 mod schema;
 mod trust;
+mod watch;
 mod why;
 mod workflow_file;
 
@@ -38,6 +39,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
     match command {
         Command::Run(flags) => run::run(&flags),
         Command::Check(flags) => check::check(&flags, verbose),
+        Command::Watch(flags) => watch::watch(&flags),
         Command::Plan(flags) => plan::plan(&flags),
         Command::Apply(flags) => apply::apply(&flags),
         Command::Predict(flags) => predict::predict(&flags),

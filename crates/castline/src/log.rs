@@ -1,6 +1,6 @@
 //! What castline says about itself: `-v`, `-vv`, `CASTLINE_LOG`.
 //!
-//! Lines go to stderr, above the progress display. Values of variables that hold secrets
+//! Lines go to stderr, above the live lines. Values of variables that hold secrets
 //! are taken out of every line, whoever wrote it.
 
 use std::io::{self, Write};
@@ -77,7 +77,7 @@ impl Write for Redacting {
     // One call is one line: the formatter writes a line when it is whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = without_secrets(&String::from_utf8_lossy(line));
-        crate::screen::above_progress(|| io::stderr().write_all(text.as_bytes()))?;
+        crate::screen::above_live(|| io::stderr().write_all(text.as_bytes()))?;
         Ok(line.len())
     }
 

@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod exit;
+mod keys;
 mod log;
 mod report;
 mod screen;
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
 fn own_mistake(panic: &std::panic::PanicHookInfo<'_>) {
     let what = panic.payload_as_str().unwrap_or("something that cannot be");
     let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    screen::end_live();
+    keys::restore();
     screen::complain(
         &format!("castline made a mistake: {what}{place}"),
         Some(

@@ -22,5 +22,6 @@ pub(crate) mod sarif;
 pub(crate) mod terminal;
 #[cfg(test)]
 mod testing;
+pub(crate) mod watch;
 pub(crate) mod why;
 pub(crate) mod words;

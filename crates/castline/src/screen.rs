@@ -1,17 +1,18 @@
 //! Where text goes: data to stdout, talk to stderr.
 //!
 //! Colors are written as escapes and taken out again where nobody sees them, so that no
-//! caller has to ask. While a progress display is up, talk is written above it.
+//! caller has to ask. While there are live lines at the bottom, talk is written above them.
 //!
 //! Start reading at [`data`] and [`say`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 use castline_runner::Trouble;
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 /// Done, found, fine.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -29,8 +30,11 @@ pub(crate) const BOLD: Style = Style::new().bold();
 /// The width that long text is wrapped to where there is no terminal.
 pub(crate) const USUAL_WIDTH: usize = 80;
 
-/// The progress display that is up, if one is.
-static PROGRESS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+/// What changes in place at the bottom of the terminal, while there is something.
+static LIVE: Mutex<Option<Display>> = Mutex::new(None);
+
+/// Times a second that it may change.
+const CALM: u8 = 8;
 
 /// Which colors are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -66,7 +70,7 @@ pub(crate) fn data(text: &str) -> Result<(), Trouble> {
 
 /// Writes a line of talk. When nobody can hear it, nothing is lost that counts.
 pub(crate) fn say(line: &str) {
-    above_progress(|| {
+    above_live(|| {
         let _ = writeln!(anstream::stderr(), "{line}");
     });
 }
@@ -98,20 +102,181 @@ pub(crate) fn confirm(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Writes to stderr while the progress display is out of the way.
-pub(crate) fn above_progress<T>(write: impl FnOnce() -> T) -> T {
-    let progress = PROGRESS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    match progress {
-        Some(progress) => progress.suspend(write),
+/// Writes to stderr while the live lines are out of the way.
+pub(crate) fn above_live<T>(write: impl FnOnce() -> T) -> T {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match live {
+        Some(live) => live.above(write),
         None => write(),
     }
 }
 
-/// Puts a progress display up; none takes it down and leaves no trace of it.
-pub(crate) fn set_progress(progress: Option<MultiProgress>) {
-    let mut slot = PROGRESS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(old) = std::mem::replace(&mut *slot, progress) {
-        let _ = old.clear();
+/// Room for lines that change in place, below all that is said.
+pub(crate) fn live() -> Live {
+    let mut slot = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let on_stderr = || Display::on(Steady(console::Term::buffered_stderr()), CALM, shows_color());
+    slot.get_or_insert_with(on_stderr).room()
+}
+
+/// Takes all live lines down, for good: they leave no trace.
+pub(crate) fn end_live() {
+    let display = LIVE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    display.into_iter().for_each(|display| display.end());
+}
+
+/// True when whoever sees stderr sees colors.
+fn shows_color() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// The bottom of a terminal, which changes in place.
+#[derive(Clone)]
+pub(crate) struct Display {
+    bars: MultiProgress,
+    color: bool,
+    blocks: Arc<Mutex<Blocks>>,
+}
+
+/// What is shown there.
+#[derive(Default)]
+struct Blocks {
+    /// Lines by their place; the first is at the top.
+    lines: BTreeMap<usize, Vec<String>>,
+    next: usize,
+    shown: String,
+    /// There is one while there are lines.
+    bar: Option<ProgressBar>,
+    over: bool,
+}
+
+impl Display {
+    /// On a terminal, changing at most so many times a second.
+    pub(crate) fn on(terminal: impl TermLike + 'static, hertz: u8, color: bool) -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal), hertz);
+        Self { bars: MultiProgress::with_draw_target(target), color, blocks: Arc::default() }
+    }
+
+    /// Room for some more lines, below the others.
+    pub(crate) fn room(&self) -> Live {
+        let mut blocks = self.blocks();
+        blocks.next += 1;
+        Live { display: self.clone(), place: blocks.next }
+    }
+
+    /// Writes while the lines are out of the way.
+    pub(crate) fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bars.suspend(write)
+    }
+
+    fn end(&self) {
+        self.blocks().over = true;
+        self.show(0, Vec::new());
+        let _ = self.bars.clear();
+    }
+
+    fn show(&self, place: usize, lines: Vec<String>) {
+        let mut blocks = self.blocks();
+        match lines.is_empty() {
+            true => drop(blocks.lines.remove(&place)),
+            false => drop(blocks.lines.insert(place, lines)),
+        }
+        let text = match blocks.over {
+            true => String::new(),
+            false => blocks.lines.values().flatten().cloned().collect::<Vec<_>>().join("\n"),
+        };
+        if text == blocks.shown {
+            return;
+        }
+        blocks.shown.clone_from(&text);
+        let text = if self.color { text } else { console::strip_ansi_codes(&text).into_owned() };
+        if text.is_empty() {
+            if let Some(bar) = blocks.bar.take() {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
+            return;
+        }
+        let bar = blocks.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{msg}").expect("a fixed template");
+            self.bars.add(ProgressBar::new_spinner().with_style(style))
+        });
+        bar.set_message(text);
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Blocks> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines that change in place. They are gone when this is.
+pub(crate) struct Live {
+    display: Display,
+    place: usize,
+}
+
+impl Live {
+    /// Shows these lines, in the place of those before.
+    pub(crate) fn show(&self, lines: Vec<String>) {
+        self.display.show(self.place, lines);
+    }
+
+    /// Shows what had to wait, because lines may not change that often.
+    pub(crate) fn tick(&self) {
+        self.display.blocks().bar.iter().for_each(ProgressBar::tick);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.show(Vec::new());
+    }
+}
+
+/// The terminal, with the cursor at the left when it rests. At the right, where the library
+/// leaves it, the echo of Ctrl-C would begin a line that nobody takes away again.
+#[derive(Debug)]
+pub(crate) struct Steady<T>(pub(crate) T);
+
+impl<T: TermLike> TermLike for Steady<T> {
+    fn width(&self) -> u16 {
+        self.0.width()
+    }
+
+    fn height(&self) -> u16 {
+        self.0.height()
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.write_str("\r")?;
+        self.0.flush()
     }
 }
 
@@ -119,6 +284,11 @@ pub(crate) fn set_progress(progress: Option<MultiProgress>) {
 pub(crate) fn is_terminal() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     !is_dumb && console::Term::stderr().features().is_attended()
+}
+
+/// Rows of the terminal that shows talk; none where there is no terminal.
+pub(crate) fn talk_height() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(rows, _)| usize::from(rows))
 }
 
 /// Columns of the terminal that shows talk; none where there is no terminal.

@@ -11,7 +11,7 @@ use castline_runner::Interrupt;
 use tokio::sync::watch;
 
 use crate::exit::Exit;
-use crate::screen;
+use crate::{keys, screen};
 
 /// How long the process may take to leave.
 const PATIENCE: Duration = Duration::from_millis(900);
@@ -57,7 +57,8 @@ async fn follow(tell: watch::Sender<Interrupt>, ended: Ended) {
 fn leave_soon(exit: Exit) {
     std::thread::spawn(move || {
         std::thread::sleep(PATIENCE);
-        screen::set_progress(None);
+        screen::end_live();
+        keys::restore();
         std::process::exit(exit.code().into());
     });
 }

@@ -290,6 +290,9 @@ impl Refusal {
             Self::OverLimit { account: Account::Run(_), .. } => {
                 "raise it with `--budget`, and run again: what is finished is reused"
             }
+            Self::OverLimit { account: Account::Watch(_), .. } => {
+                "begin again with more of a `--budget`: what is finished is reused"
+            }
             Self::OverLimit { account: Account::Day, .. } => {
                 "wait, or raise `limits.budget_usd_per_day`, and run again: what is finished is reused"
             }
@@ -306,6 +309,7 @@ impl Refusal {
 fn named(account: &Account) -> &'static str {
     match account {
         Account::Run(_) => "the budget of this run",
+        Account::Watch(_) => "the budget of this watch",
         Account::Day => "the project's budget of 24 hours",
     }
 }

@@ -66,19 +66,22 @@ impl From<&str> for OwnerId {
 pub enum Account {
     /// A run, its resumes included: the id of the run that opened the account.
     Run(RunId),
+    /// Everything that one `castline watch` runs: the id that it began with.
+    Watch(RunId),
     /// The last 24 hours of the project that owns the store.
     Day,
 }
 
 /// A text that names no account.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not an account: expected `day` or `run:` and an id")]
+#[error("`{0}` is not an account: expected `day`, or `run:` or `watch:` and an id")]
 pub struct BadAccount(String);
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(run) => write!(f, "run:{run}"),
+            Self::Watch(watch) => write!(f, "watch:{watch}"),
             Self::Day => f.write_str("day"),
         }
     }
@@ -88,10 +91,11 @@ impl FromStr for Account {
     type Err = BadAccount;
 
     fn from_str(text: &str) -> Result<Self, BadAccount> {
-        match text.strip_prefix("run:") {
-            Some(run) => Ok(Self::Run(run.into())),
+        match text.split_once(':') {
+            Some(("run", run)) => Ok(Self::Run(run.into())),
+            Some(("watch", watch)) => Ok(Self::Watch(watch.into())),
             None if text == "day" => Ok(Self::Day),
-            None => Err(BadAccount(text.to_owned())),
+            _ => Err(BadAccount(text.to_owned())),
         }
     }
 }

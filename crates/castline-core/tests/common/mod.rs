@@ -199,8 +199,13 @@ impl World {
         let forecast = self.forecast(plan.clone());
         let before: BTreeSet<Key> = self.ledger.keys().copied().collect();
         assert!(!forecast.found.has_errors(), "{}", lines(&forecast.found));
-        let options =
-            Options { run: "run1".into(), castline_version: "0".into(), parallel: 3, fail_fast: false };
+        let options = Options {
+            run: "run1".into(),
+            castline_version: "0".into(),
+            parallel: 3,
+            fail_fast: false,
+            free_but_for: None,
+        };
         let mut run = Run::new(forecast, options);
         let mut events = Vec::new();
         let mut in_flight = Vec::new();

@@ -63,6 +63,7 @@ impl World<'_> {
             castline_version: "0".to_owned(),
             parallel: wanted.parallel,
             fail_fast: wanted.fail_fast && !self.calm,
+            free_but_for: None,
         };
         self.processes[process].since = self.shown();
         self.processes[process].run = Some(Run::new(forecast, options));

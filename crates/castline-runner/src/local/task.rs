@@ -294,7 +294,7 @@ fn said_of(leg: LegId, progress: Progress) -> Said {
             Said::Input(Input::Progress(leg, "processing".to_owned(), Some(fraction)))
         }
         Progress::Logs(_) => word("processing"),
-        Progress::WaitingForOwner => word("another castline is making it"),
+        Progress::WaitingForOwner => word("is being made already"),
         Progress::SentAgain { after, why } => {
             word(&format!("asking again in {:.1} s: {why}", after.as_secs_f64()))
         }

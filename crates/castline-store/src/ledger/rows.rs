@@ -376,7 +376,7 @@ fn amount(micros: i64) -> MicroUsd {
 pub(crate) fn held(db: &Connection, account: &Account, now: Timestamp) -> Result<Held, RowError> {
     let name = account.to_string();
     let since = match account {
-        Account::Run(_) => i64::MIN,
+        Account::Run(_) | Account::Watch(_) => i64::MIN,
         Account::Day => now.as_millisecond() - DAY,
     };
     let mut sum = db.prepare_cached(

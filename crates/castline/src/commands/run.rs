@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
-use castline_core::forecast::Forecast;
+use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
 use castline_runner::{Job, Listener, Project, Trouble, shown};
@@ -29,10 +29,10 @@ use crate::report::{page, reroll};
 use crate::{log, screen, signals};
 
 /// How often what moves by itself is moved.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
 
 /// How long events may wait to be reported together.
-const REST: Duration = Duration::from_millis(1);
+pub(super) const REST: Duration = Duration::from_millis(1);
 
 /// Above this a live run asks first, when the project says nothing else.
 const ASK_ABOVE: MicroUsd = MicroUsd(1_000_000);
@@ -82,11 +82,11 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunReco
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
     let (project, folder) = (job.project.clone(), job.out_folder(forecast));
     let lines = talk.events.as_deref().map(Lines::open).transpose()?;
-    let (listener, reporters) = begin(terminal(&project, forecast), lines);
+    let (listener, reporters) = begin(terminal(&project, &forecast.plan), lines);
     let (interrupt, signal) = signals::listen();
     let record = Box::pin(job.run(listener, interrupt)).await;
     let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
-    let record = record.inspect_err(|_| screen::set_progress(None))?;
+    let record = record.inspect_err(|_| screen::end_live())?.record_at_the_end();
     finish(talk, &record, &project, &folder, &mut terminal)?;
     let exit = exit(&record, signal.get().copied());
     Ok((record, exit))
@@ -100,7 +100,7 @@ fn finish(
     folder: &Path,
     terminal: &mut Terminal,
 ) -> Result<(), Trouble> {
-    let page = page(talk, record, project, folder);
+    let page = page(talk.report || talk.embed || talk.open, talk.embed, record, project, folder);
     terminal.finish(record, page.as_deref().map(shown).as_deref());
     if talk.json {
         json::print(&json::run(record, project))?;
@@ -111,15 +111,13 @@ fn finish(
     }
 }
 
-fn terminal(project: &Project, forecast: &Forecast) -> Terminal {
+/// A reporter of a run of this plan, for whoever sees stderr.
+pub(crate) fn terminal(project: &Project, plan: &Plan) -> Terminal {
     let terminal = Terminal::new(Box::new(screen::say), project.root.clone());
     if !screen::is_terminal() {
         return terminal.with_milestones();
     }
-    let steps = forecast.plan.graph.predicting().map(|(_, step)| step);
-    let typical =
-        |step: &castline_core::graph::Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
-    terminal.with_progress(steps.filter_map(typical).collect::<BTreeMap<_, _>>())
+    terminal.with_progress(screen::live(), plan)
 }
 
 /// A listener, and the thread that reports what it hears until it is dropped. Between looks
@@ -165,13 +163,19 @@ fn may_spend(talk: &Talk, job: &Job) -> Result<bool, Trouble> {
 }
 
 /// Writes `report.html` when there is something new to see, or when it is asked for.
-fn page(talk: &Talk, record: &RunRecord, project: &Project, folder: &Path) -> Option<PathBuf> {
+pub(crate) fn page(
+    wanted: bool,
+    embed: bool,
+    record: &RunRecord,
+    project: &Project,
+    folder: &Path,
+) -> Option<PathBuf> {
     let news = record.legs.iter().any(|leg| !leg.reused && leg.status != LegStatus::NotRun);
     let page = folder.join("report.html");
-    if !(news || talk.report || talk.embed || talk.open) {
+    if !(news || wanted) {
         return page.is_file().then_some(page);
     }
-    match page::write(record, project, folder, talk.embed) {
+    match page::write(record, project, folder, embed) {
         Ok(page) => Some(page),
         Err(e) => {
             screen::warn(&format!("`{}` was not written: {e}", shown(&page)));

@@ -162,7 +162,8 @@ fn without_tail(line: &str) -> String {
     line.strip_suffix(&empty).unwrap_or(line).trim_end().to_owned()
 }
 
-fn leg_json(leg: &Compared) -> Json {
+/// A leg of it, for programs.
+pub(crate) fn leg_json(leg: &Compared) -> Json {
     let price = leg.price.estimate();
     let (changed, was) = match &leg.change {
         Change::Changed(changed) => (changed.as_slice(), None),

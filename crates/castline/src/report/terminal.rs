@@ -9,19 +9,21 @@ mod failures;
 mod progress;
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use castline_core::event::{Entry, Event, LegRef, StepSummary, StopCause};
+use castline_core::graph::Step;
+use castline_core::plan::Plan;
 use castline_core::results::LegStatus;
 use castline_core::{Failure, MicroUsd, PredictionId};
 use castline_spec::Name;
 use indexmap::IndexMap;
 
 use super::plan::{about, counted, duration, headline};
-use crate::screen::{self, BAD, DIM, GOOD, HINT, WARN, printable};
+use crate::screen::{self, BAD, DIM, GOOD, HINT, Live, WARN, printable};
 use failures::Failures;
-use progress::Progress;
+use progress::{Cell, Progress};
 
 /// Steps with more legs get one line for all that need none of their own.
 const MOST_LEGS: usize = 12;
@@ -55,6 +57,10 @@ pub(crate) struct Terminal {
     interrupted: bool,
     /// Why the run stops, when it is not for a signal.
     stops: Option<StopCause>,
+    /// What is as it was is not told: somebody watches.
+    only_news: bool,
+    /// Providers that take no money, as far as that is known.
+    free: BTreeSet<String>,
 }
 
 /// A leg that is under way.
@@ -84,13 +90,18 @@ impl Terminal {
             running: IndexMap::new(),
             interrupted: false,
             stops: None,
+            only_news: false,
+            free: BTreeSet::new(),
         }
     }
 
     /// Draws progress too, and can say how long things take.
-    pub(crate) fn with_progress(mut self, typical: BTreeMap<String, f64>) -> Self {
-        self.progress = Some(Progress::begin());
-        self.typical = typical;
+    pub(crate) fn with_progress(mut self, live: Live, plan: &Plan) -> Self {
+        self.progress = Some(Progress::begin(live));
+        let steps = plan.graph.predicting().map(|(_, step)| step);
+        let typical = |step: &Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
+        self.typical = steps.filter_map(typical).collect();
+        self.free = plan.routing.all().filter(|r| !r.bills).map(|r| r.name.to_string()).collect();
         self
     }
 
@@ -100,12 +111,18 @@ impl Terminal {
         self
     }
 
+    /// Tells only what is new: the run is one of many of the same workflow.
+    pub(crate) fn with_news_only(mut self) -> Self {
+        self.only_news = true;
+        self
+    }
+
     /// Hears what happened.
     pub(crate) fn take(&mut self, entry: &Entry) {
         self.say_interrupted(&entry.event);
         match &entry.event {
             Event::RunStarted { workflow, provider, steps, legs, .. } => {
-                self.begin(workflow, &provider.0, steps, *legs);
+                self.begin(workflow, &provider.0, steps, *legs, entry.at);
             }
             Event::LegsOpened { step, legs } => {
                 self.show_progress(|progress| progress.opened(step, *legs));
@@ -124,7 +141,8 @@ impl Terminal {
                     adopted: false,
                 };
                 self.running.entry(leg.name.clone()).or_insert(started);
-                self.show_progress(|progress| progress.started(leg));
+                let bills = !self.free.contains(&*request.provider.0);
+                self.show_progress(|progress| progress.started(leg, *estimate, bills));
             }
             Event::LegCreated { leg, prediction, adopted } => {
                 if let Some(started) = self.running.get_mut(&leg.name) {
@@ -157,13 +175,23 @@ impl Terminal {
     /// Moves what moves by itself.
     pub(crate) fn tick(&mut self) {
         self.say_waiting();
-        self.show_progress(Progress::tick);
+        self.progress.iter().for_each(|progress| progress.show(jiff::Timestamp::now()));
     }
 
-    fn begin(&mut self, workflow: &Name, provider: &str, steps: &[StepSummary], legs: usize) {
+    fn begin(
+        &mut self,
+        workflow: &Name,
+        provider: &str,
+        steps: &[StepSummary],
+        legs: usize,
+        at: jiff::Timestamp,
+    ) {
         self.names = names(steps);
         self.steps = steps.iter().map(|step| (step.name.clone(), step.legs)).collect();
-        self.show_progress(|progress| progress.know(steps));
+        self.show_progress(|progress| progress.know(steps, at));
+        if self.only_news {
+            return;
+        }
         self.say(&headline(workflow.as_str(), provider, false));
         self.say(&format!("{DIM}{} in {}{DIM:#}", counted(legs, "leg"), counted(steps.len(), "step")));
     }
@@ -171,7 +199,7 @@ impl Terminal {
     fn reused(&mut self, leg: &LegRef) {
         match self.running.contains_key(&leg.name) {
             // It was started and another process had made it first.
-            true => self.ended_leg(leg, "reused", GOOD, "another castline made it"),
+            true => self.ended_leg(leg, "reused", GOOD, "it was being made already", None),
             false => self.count_or_say(leg, "reused", ""),
         }
     }
@@ -179,14 +207,14 @@ impl Terminal {
     fn succeeded(&mut self, leg: &LegRef, cost: Option<MicroUsd>, at: jiff::Timestamp) {
         let started = self.running.get(&leg.name);
         let adopted = started.is_some_and(|s| s.adopted).then(|| "adopted".to_owned());
-        let cost = match cost {
+        let price = match cost {
             Some(MicroUsd::ZERO) => None,
             Some(cost) => Some(cost.to_string()),
             None => Some("price unknown".to_owned()),
         };
         let time = started.map(|s| duration(at.duration_since(s.at).as_secs_f64()));
-        let words: Vec<_> = [adopted, cost, time].into_iter().flatten().collect();
-        self.ended_leg(leg, "ran", GOOD, &words.join(", "));
+        let words: Vec<_> = [adopted, price, time].into_iter().flatten().collect();
+        self.ended_leg(leg, "ran", GOOD, &words.join(", "), cost);
     }
 
     fn failed(&mut self, leg: &LegRef, status: LegStatus, failure: &Failure, handled: bool) {
@@ -199,15 +227,23 @@ impl Terminal {
         };
         let style = if handled { WARN } else { BAD };
         let note = if handled { " (the workflow goes on without it)" } else { "" };
-        self.ended_leg(leg, word, style, &format!("{}{note}", screen::short(&failure.message, 200)));
+        let words = format!("{}{note}", screen::short(&failure.message, 200));
+        self.ended_leg(leg, word, style, &words, None);
         if !handled {
             self.failures.take(&leg.name, status, failure);
         }
     }
 
-    fn ended_leg(&mut self, leg: &LegRef, word: &'static str, style: anstyle::Style, words: &str) {
+    fn ended_leg(
+        &mut self,
+        leg: &LegRef,
+        word: &'static str,
+        style: anstyle::Style,
+        words: &str,
+        cost: Option<MicroUsd>,
+    ) {
         self.running.shift_remove(&leg.name);
-        self.show_progress(|progress| progress.ended(leg));
+        self.show_progress(|progress| progress.ended(leg, Cell::of(word), cost));
         let told = if word == "ran" || word == "reused" { 0 } else { MOST_TOLD };
         if self.has_own_line(leg, word, told) {
             self.line(&leg.name, word, style, words);
@@ -246,7 +282,10 @@ impl Terminal {
 
     /// A leg that did nothing: a line of its own, or one more of many.
     fn count_or_say(&mut self, leg: &LegRef, word: &'static str, words: &str) {
-        self.show_progress(|progress| progress.ended(leg));
+        self.show_progress(|progress| progress.ended(leg, Cell::of(word), None));
+        if self.only_news {
+            return;
+        }
         if self.legs_of(&leg.step) > MOST_LEGS {
             *self.counted.entry((leg.step.clone(), word)).or_default() += 1;
             return;
@@ -323,6 +362,9 @@ impl Terminal {
                 "{WARN}stopping at the first failure{WARN:#}: {under_way}: waiting for the end{time}; \
                  Ctrl-C twice leaves them to the next run"
             ),
+            Some(StopCause::Superseded) => {
+                format!("{DIM}a newer plan takes over: {under_way} for the one before{DIM:#}")
+            }
             None => format!(
                 "{WARN}stopping{WARN:#}: {under_way}: waiting for the end{time}; \
                  Ctrl-C again leaves them to the next run"
@@ -334,9 +376,8 @@ impl Terminal {
 
     fn ended(&mut self) {
         self.say_counted();
-        if let Some(progress) = self.progress.take() {
-            progress.end();
-        }
+        // Nothing of it stays behind.
+        self.progress = None;
     }
 
     fn line(&mut self, leg: &str, word: &str, style: anstyle::Style, words: &str) {
@@ -355,6 +396,7 @@ impl Terminal {
     fn show_progress(&mut self, show: impl FnOnce(&mut Progress)) {
         if let Some(progress) = &mut self.progress {
             show(progress);
+            progress.show(jiff::Timestamp::now());
         }
     }
 }

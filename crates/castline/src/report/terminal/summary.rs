@@ -37,6 +37,23 @@ impl Terminal {
         }
     }
 
+    /// The same of one of many runs of a workflow. Where files are is told once.
+    pub(crate) fn finish_one_of_many(&mut self, record: &RunRecord, report: Option<&str>, first: bool) {
+        if first {
+            return self.finish(record, report);
+        }
+        self.ended();
+        self.say_failures();
+        let summary = summary(record);
+        self.say(&summary);
+        drift(record).iter().for_each(|line| self.say(line));
+    }
+
+    /// Says nothing more: another run takes over, and what became of this one it told leg by leg.
+    pub(crate) fn leave(&mut self) {
+        self.ended();
+    }
+
     fn say_failures(&mut self) {
         for text in std::mem::take(&mut self.failures).draw() {
             self.say("");

@@ -1,0 +1,106 @@
+//! `castline watch`: runs workflows again whenever something that they are made of changes.
+//!
+//! What happens is told on a thread of its own, so that a slow terminal holds up nothing.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use castline_runner::Trouble;
+use castline_runner::watch::{self, Listener, News};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::run::{REST, TICK};
+use super::{runtime, workflow_file};
+use crate::cli::Watch;
+use crate::exit::Exit;
+use crate::report::watch::{Json, Watcher};
+use crate::{keys, log, screen, signals};
+
+/// An edit is over when nothing was written for so long.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// Watches until the user has enough.
+pub(crate) fn watch(flags: &Watch) -> Result<Exit, Trouble> {
+    let runtime = runtime()?;
+    let exit = runtime.block_on(go(flags));
+    screen::end_live();
+    keys::restore();
+    // What hangs in a thread holds up nothing: its results are in the store or will be adopted.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn go(flags: &Watch) -> Result<Exit, Trouble> {
+    let files = match flags.files.as_slice() {
+        [] => vec![workflow_file::or_only_one(None)?],
+        files => files.to_vec(),
+    };
+    let (interrupt, signal) = signals::listen();
+    let (say, words) = unbounded_channel();
+    // Kept, so that nobody seems to have said the last word.
+    let has_keys = !flags.json && keys::listen(say.clone());
+    let (listener, reporter) = begin(match flags.json {
+        true => Reporter::Json(Json::default()),
+        false => Reporter::Person(Box::new(Watcher::new(files.len() > 1, has_keys, flags.auto_spend))),
+    });
+    let options = watch::Options {
+        files,
+        wishes: flags.wishes(),
+        auto_spend: flags.auto_spend,
+        budget: flags.budget,
+        quiet: QUIET,
+        poll: flags.poll,
+    };
+    let watched = Box::pin(watch::watch(options, listener, words, interrupt)).await;
+    drop(say);
+    reporter.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
+    watched?;
+    Ok(signal.get().copied().unwrap_or(Exit::Done))
+}
+
+/// Who is told.
+enum Reporter {
+    Person(Box<Watcher>),
+    Json(Json),
+}
+
+impl Reporter {
+    fn take(&mut self, news: News) {
+        match self {
+            Self::Person(watcher) => watcher.take(news),
+            Self::Json(json) => json.take(&news),
+        }
+    }
+}
+
+/// A listener, and the thread that reports what it hears until it is dropped.
+fn begin(mut reporter: Reporter) -> (Listener, JoinHandle<()>) {
+    let (tell, told) = channel::<News>();
+    let thread = std::thread::spawn(move || {
+        loop {
+            match told.recv_timeout(TICK) {
+                Ok(first) => {
+                    std::thread::sleep(REST);
+                    std::iter::once(first).chain(told.try_iter()).for_each(|news| reporter.take(news));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Reporter::Person(watcher) = &mut reporter {
+                        watcher.tick();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    });
+    (Box::new(move |news| hear(&tell, news)), thread)
+}
+
+/// Before anything of a plan is shown or sent, its secrets are hidden.
+fn hear(tell: &Sender<News>, news: News) {
+    if let News::Planned(planned) = &news {
+        log::hide_tokens_of(&planned.project);
+        log::hide_values_of(&planned.hidden);
+    }
+    drop(tell.send(news));
+}

@@ -165,7 +165,7 @@ pub enum Answer {
 pub type Resolve<'a> = dyn Fn(&Plan, &[LegId], &Arc<Results>) -> Vec<Resolved> + 'a;
 
 /// A forecast under way or finished.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Forecast {
     /// The plan.
     pub plan: Arc<Plan>,

@@ -358,6 +358,12 @@ impl Job {
         }
     }
 
+    /// What the legs of an earlier plan would do by what the ledger knows now: only then can the two
+    /// be compared.
+    pub(crate) async fn forecast_of(&self, plan: &Arc<Plan>) -> Result<Forecast, Trouble> {
+        Ok(forecast(plan.clone(), self.store.as_ref()).await?.forecast)
+    }
+
     /// What the legs that run can cost on live providers, those included whose requests are not
     /// known yet, beyond what is paid for already. Nothing where nobody takes money.
     pub fn bill(&self) -> Bill {

@@ -336,7 +336,11 @@ impl Watch {
             }
             return Ok(());
         }
-        let edit = scene.last.as_ref().map(|last| Comparison::of(&last.forecast, forecast));
+        let edit = match &scene.last {
+            Some(last) => Some(Comparison::of(&job.forecast_of(&last.plan).await?, forecast)),
+            None => None,
+        };
+        let has_free_news = scene::has_free_news(edit.as_ref(), forecast);
         let (bill, legs) = (job.bill(), scene::legs_that_run(forecast));
         let next = match cause {
             Cause::Agreed(seen) if scene::is_within(&bill, &seen) => Next::Runs,
@@ -372,7 +376,7 @@ impl Watch {
             Next::WaitsForMoney | Next::Paused => {
                 let scene = &mut self.scenes[number];
                 scene.waiting = Some(bill);
-                if next == Next::WaitsForMoney && scene::has_free_news(&job, scene) {
+                if next == Next::WaitsForMoney && has_free_news {
                     job.only_free = true;
                     self.begin_when_clear(number, job, None);
                 }
@@ -419,7 +423,7 @@ impl Watch {
         };
         let is_whole = basis.is_some();
         if let Some(basis) = basis {
-            scene.last = Some(scene::Last { forecast: forecast.clone(), basis, done: false });
+            scene.last = Some(scene::Last { plan: forecast.plan.clone(), basis, done: false });
         }
         self.runs += 1;
         let (run, tell) = (self.runs, self.tell.clone());

@@ -144,6 +144,8 @@ struct Blocks {
     lines: BTreeMap<usize, Vec<String>>,
     next: usize,
     shown: String,
+    /// Shown perhaps only in part, because lines may not change that often.
+    late: bool,
     /// There is one while there are lines.
     bar: Option<ProgressBar>,
     over: bool,
@@ -188,6 +190,7 @@ impl Display {
             return;
         }
         blocks.shown.clone_from(&text);
+        blocks.late = true;
         let text = if self.color { text } else { console::strip_ansi_codes(&text).into_owned() };
         if text.is_empty() {
             if let Some(bar) = blocks.bar.take() {
@@ -222,7 +225,10 @@ impl Live {
 
     /// Shows what had to wait, because lines may not change that often.
     pub(crate) fn tick(&self) {
-        self.display.blocks().bar.iter().for_each(ProgressBar::tick);
+        let mut blocks = self.display.blocks();
+        if std::mem::take(&mut blocks.late) {
+            blocks.bar.iter().for_each(ProgressBar::tick);
+        }
     }
 }
 

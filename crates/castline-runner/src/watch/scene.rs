@@ -10,6 +10,7 @@ use castline_core::comparison::{Change, Comparison};
 use castline_core::files::{Broken, FileContent, FileRef};
 use castline_core::forecast::{Fate, Forecast, Word};
 use castline_core::inputs::Given;
+use castline_core::plan::Plan;
 use castline_spec::Source;
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -46,7 +47,7 @@ pub(super) struct Scene {
 
 /// A plan that was begun.
 pub(super) struct Last {
-    pub(super) forecast: Forecast,
+    pub(super) plan: Arc<Plan>,
     pub(super) basis: Basis,
     /// It ended with everything that it should have.
     pub(super) done: bool,
@@ -151,13 +152,12 @@ pub(super) fn is_within(bill: &Bill, seen: &Bill) -> bool {
 }
 
 /// True when a plan that costs has something new that costs nothing.
-pub(super) fn has_free_news(job: &Job, scene: &Scene) -> bool {
-    let Some(now) = &job.forecast else { return false };
+pub(super) fn has_free_news(edit: Option<&Comparison>, now: &Forecast) -> bool {
     let is_free = |word, price| {
         word == Word::Reused || matches!(word, Word::Run | Word::Always) && matches!(price, Price::Free)
     };
-    match &scene.last {
-        Some(last) => Comparison::of(&last.forecast, now)
+    match edit {
+        Some(edit) => edit
             .legs
             .iter()
             .any(|leg| !matches!(leg.change, Change::Kept | Change::Dropped) && is_free(leg.word, leg.price)),

@@ -23,6 +23,7 @@ use indexmap::IndexMap;
 use super::plan::{about, counted, duration, headline};
 use crate::screen::{self, BAD, DIM, GOOD, HINT, Live, WARN, printable};
 use failures::Failures;
+pub(crate) use progress::labels;
 use progress::{Cell, Progress};
 
 /// Steps with more legs get one line for all that need none of their own.
@@ -166,6 +167,7 @@ impl Terminal {
             Event::LegNotRun { leg, reason } => self.count_or_say(leg, "not run", reason),
             Event::Warned { message } => self.say(&format!("{WARN}warning{WARN:#}: {}", printable(message))),
             Event::Interrupted => (self.interrupted, self.stops) = (true, None),
+            Event::Stopping { why: StopCause::Superseded } => self.make_way(),
             Event::Stopping { why } => (self.interrupted, self.stops) = (true, Some(*why)),
             Event::RunEnded { .. } => self.ended(),
             Event::Saved { .. } | Event::OutputReady { .. } => {}
@@ -175,7 +177,7 @@ impl Terminal {
     /// Moves what moves by itself.
     pub(crate) fn tick(&mut self) {
         self.say_waiting();
-        self.progress.iter().for_each(|progress| progress.show(jiff::Timestamp::now()));
+        self.progress.iter().for_each(|progress| progress.tick(jiff::Timestamp::now()));
     }
 
     fn begin(
@@ -194,6 +196,13 @@ impl Terminal {
         }
         self.say(&headline(workflow.as_str(), provider, false));
         self.say(&format!("{DIM}{} in {}{DIM:#}", counted(legs, "leg"), counted(steps.len(), "step")));
+    }
+
+    /// Another run takes over, and tells of what both want. Of the rest only the money is told, at
+    /// the end.
+    fn make_way(&mut self) {
+        self.progress = None;
+        self.sink = Box::new(|_| ());
     }
 
     fn reused(&mut self, leg: &LegRef) {
@@ -362,10 +371,7 @@ impl Terminal {
                 "{WARN}stopping at the first failure{WARN:#}: {under_way}: waiting for the end{time}; \
                  Ctrl-C twice leaves them to the next run"
             ),
-            Some(StopCause::Superseded) => {
-                format!("{DIM}a newer plan takes over: {under_way} for the one before{DIM:#}")
-            }
-            None => format!(
+            Some(StopCause::Superseded) | None => format!(
                 "{WARN}stopping{WARN:#}: {under_way}: waiting for the end{time}; \
                  Ctrl-C again leaves them to the next run"
             ),

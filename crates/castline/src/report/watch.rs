@@ -190,7 +190,9 @@ impl Watcher {
         };
         let record = &over.record;
         if record.status == Some(RunStatus::Interrupted) {
-            return terminal.leave();
+            drop(terminal);
+            let paid = Terminal::paid_on_the_way(record);
+            return paid.into_iter().for_each(|line| screen::say(&self.line(file, &line)));
         }
         let page = page(false, false, record, &project, &folder);
         terminal.finish_one_of_many(record, page.as_deref().map(shown).as_deref(), first);

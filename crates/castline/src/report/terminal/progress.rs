@@ -152,12 +152,17 @@ impl Progress {
         self.spent += cost.unwrap_or_default();
     }
 
+    /// Shows what had to wait.
+    pub(super) fn tick(&self, now: Timestamp) {
+        self.live.tick();
+        self.show(now);
+    }
+
     /// Shows how it stands now.
     pub(super) fn show(&self, now: Timestamp) {
         let width = screen::talk_width().unwrap_or(screen::USUAL_WIDTH);
         let height = screen::talk_height().unwrap_or(24);
         self.live.show(self.draw(now, width, height));
-        self.live.tick();
     }
 
     /// The lines for a terminal of this size; none when nothing is under way.
@@ -296,7 +301,7 @@ impl Step {
 }
 
 /// `linocut, 3` of `styled[style=linocut,n=3]`.
-fn labels(leg: &str) -> String {
+pub(crate) fn labels(leg: &str) -> String {
     let Some((_, rest)) = leg.split_once('[') else { return String::new() };
     let pairs = rest.trim_end_matches(']').split([',', '[', ']', '/']);
     let values = pairs.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use castline_core::MicroUsd;
 use castline_core::event::RunStatus;
 use castline_core::record::{RunRecord, SavedRecord};
 use castline_core::summary::Counts;
@@ -49,9 +50,16 @@ impl Terminal {
         drift(record).iter().for_each(|line| self.say(line));
     }
 
-    /// Says nothing more: another run takes over, and what became of this one it told leg by leg.
-    pub(crate) fn leave(&mut self) {
-        self.ended();
+    /// What a run came to that made way for another one: what it has paid, which that one has not.
+    pub(crate) fn paid_on_the_way(record: &RunRecord) -> Option<String> {
+        let cost = record.totals.cost;
+        let ran = Counts::of(record).ran;
+        (cost > MicroUsd::ZERO).then(|| {
+            format!(
+                "{DIM}the plan before made {} and cost {cost}; all of it is kept{DIM:#}",
+                counted(ran, "leg")
+            )
+        })
     }
 
     fn say_failures(&mut self) {

@@ -11,6 +11,7 @@ use castline_spec::Name;
 use indexmap::IndexMap;
 
 use crate::report::plan::{Seen, bill_text, counted};
+use crate::report::terminal::labels;
 use crate::screen::{BOLD, DIM, printable, short};
 
 /// Words on what changed in a leg are cut here. Columns.
@@ -37,7 +38,8 @@ fn line(step: &Name, legs: &[&Compared], live: bool) -> Option<String> {
         [one] => one.leg.name.clone(),
         _ => step.to_string(),
     };
-    let words: BTreeSet<String> = changed.iter().map(|leg| words(leg)).collect();
+    let one = changed.len() == 1;
+    let words: BTreeSet<String> = changed.iter().map(|leg| words(leg, one)).collect();
     let words = short(&words.into_iter().collect::<Vec<_>>().join(", "), MOST_WORDS);
     let now = legs.iter().filter(|leg| leg.change != Change::Dropped).count();
     let many = match (changed.len(), now) {
@@ -50,11 +52,15 @@ fn line(step: &Name, legs: &[&Compared], live: bool) -> Option<String> {
     Some(format!("{BOLD}{}{BOLD:#}: {words}{what}", printable(&name)))
 }
 
-/// What is different in a leg.
-fn words(leg: &Compared) -> String {
+/// What is different in a leg; `named` where its name stands before it.
+fn words(leg: &Compared, named: bool) -> String {
+    let with_labels = |word: &str| match labels(&leg.leg.name) {
+        labels if named || labels.is_empty() => word.to_owned(),
+        labels => format!("{labels} {word}"),
+    };
     match &leg.change {
-        Change::Added => "new".to_owned(),
-        Change::Dropped => "gone".to_owned(),
+        Change::Added => with_labels("new"),
+        Change::Dropped => with_labels("gone"),
         Change::Changed(changed) => different(changed),
         Change::Switched(_) => match leg.word {
             Word::Skip => "skipped now".to_owned(),

@@ -178,7 +178,7 @@ impl Watch {
     }
 
     async fn go(&mut self) {
-        while !(self.leaving && self.tasks.is_empty()) {
+        while !(self.leaving && self.is_idle()) {
             let input = self.next().await;
             self.handle(input).await;
             while self.tasks.try_join_next().is_some() {}
@@ -187,6 +187,12 @@ impl Watch {
         while let Ok((scene, run, said)) = self.told.try_recv() {
             self.hear(scene, run, said);
         }
+    }
+
+    /// True when every run has said how it ended. Its task may be there for a moment more, and nobody
+    /// would tell when it is gone.
+    fn is_idle(&self) -> bool {
+        self.scenes.iter().all(|scene| scene.going.is_empty())
     }
 
     async fn next(&mut self) -> Input {

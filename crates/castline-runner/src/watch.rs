@@ -9,7 +9,7 @@
 //! Nothing here draws or reads keys: what happens is told to a listener, and what the user wants
 //! comes in as a [`Word`].
 //!
-//! Start reading at [`watch`], then [`Watch::handle`].
+//! Start reading at [`watch()`], then [`Watch::handle`].
 
 mod changes;
 mod news;

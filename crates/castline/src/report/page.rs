@@ -4,7 +4,7 @@
 //! inside it with `--embed`, and nothing comes from the network. What it knows is one JSON document,
 //! the *state*; its scripts draw that, and without scripts there is a plain list of the same.
 //!
-//! Start reading at [`write`]; what the browser does stands in `page/front/`, with a README.
+//! Start reading at [`write()`]; what the browser does stands in `page/front/`, with a README.
 
 mod media;
 mod plain;

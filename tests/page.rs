@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::{Folder, castline};
 
@@ -15,6 +16,7 @@ const QUIET: &[&str] = &[
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -34,17 +36,37 @@ fn browser() -> Option<&'static str> {
     found
 }
 
+/// A browser that takes longer hangs, as it does at times on a busy machine, and is started again.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What a page has become once its scripts ran.
 fn opened(browser: &str, page: &Path, profile: &Path) -> String {
     let address = format!("file://{}", page.display());
-    let output = Command::new(browser)
-        .args(QUIET)
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .args(["--virtual-time-budget=10000", "--dump-dom", &address])
-        .output()
-        .expect("the browser runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
+    for attempt in 0..3 {
+        let own = profile.with_extension(attempt.to_string());
+        fs::create_dir_all(&own).expect("made");
+        let to = |name: &str| File::create(own.join(name)).expect("created");
+        let mut child = Command::new(browser)
+            .args(QUIET)
+            .arg(format!("--user-data-dir={}", own.join("profile").display()))
+            .args(["--virtual-time-budget=10000", "--dump-dom", &address])
+            .stdout(to("dom"))
+            .stderr(to("said"))
+            .spawn()
+            .expect("the browser runs");
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = child.try_wait().expect("asked") {
+                let said = fs::read_to_string(own.join("said")).unwrap_or_default();
+                assert!(status.success(), "{said}");
+                return fs::read_to_string(own.join("dom")).expect("UTF-8");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    panic!("the browser hung three times");
 }
 
 fn run(folder: &Folder, arguments: &[&str]) {

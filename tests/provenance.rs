@@ -9,6 +9,12 @@ use castline_core::provenance::container;
 use common::{Folder, castline};
 use serde_json::Value;
 
+fn project() -> Folder {
+    let folder = Folder::new();
+    folder.write("castline.yaml", "castline: 1\n");
+    folder
+}
+
 /// Runs something that has to end with this code. What it prints, and what it says.
 fn says(folder: &Folder, code: i32, arguments: &[&str]) -> (String, String) {
     let output = castline(&folder.at(""), arguments).env("COLUMNS", "200").output().expect("castline runs");
@@ -78,8 +84,7 @@ outputs:
 
 #[test]
 fn every_kind_of_file_is_made_again() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write("all.yaml", ALL_KINDS);
     run(&folder, "all.yaml");
     let made = files(&folder.at("out/all"));
@@ -98,8 +103,7 @@ fn every_kind_of_file_is_made_again() {
 
 #[test]
 fn prompts_and_draws_come_back_as_they_were() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write(
         "words.yaml",
         r##"castline: 1
@@ -131,8 +135,7 @@ outputs: { pictures: "{{ steps.draw.all.image }}" }
 
 #[test]
 fn a_saved_picture_is_read_as_what_was_piped() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write(
         "piped.yaml",
         "steps:\n  a: { uses: flux-schnell, with: { prompt: A boat. } }\n  b: { uses: real-esrgan, from: a }\n\
@@ -152,8 +155,7 @@ fn a_saved_picture_is_read_as_what_was_piped() {
     };
     assert_eq!(key(&read, "b"), key(&piped, "b"));
     // A copy in another project, where no store knows it.
-    let other = Folder::new();
-    other.write("castline.yaml", "castline: 1\n");
+    let other = project();
     other.write("read.yaml", "steps:\n  b: { uses: real-esrgan, with: { image: ./boat.png } }\n");
     fs::copy(folder.at("out/piped").join(&a), other.at("boat.png")).expect("copied");
     assert_eq!(key(&run(&other, "read.yaml"), "b"), key(&piped, "b"));
@@ -161,8 +163,7 @@ fn a_saved_picture_is_read_as_what_was_piped() {
 
 #[test]
 fn files_stay_as_they_are_until_their_leg_is_another() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     let workflow = "steps:\n  boat: { uses: flux-schnell, with: { prompt: A boat. } }\n";
     folder.write("one.yaml", workflow);
     run(&folder, "one.yaml");
@@ -178,8 +179,7 @@ fn files_stay_as_they_are_until_their_leg_is_another() {
 
 #[test]
 fn what_is_missing_is_named() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     let photo = |color| {
         let picture = image::RgbImage::from_pixel(64, 48, image::Rgb(color));
         picture.save(folder.at("photo.png")).expect("written");
@@ -207,8 +207,7 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn a_file_that_tells_nothing_is_looked_up_in_the_runs() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write(
         "quiet.yaml",
         "steps:\n  boat: { uses: flux-schnell, with: { prompt: A boat., output_format: png } }\n  \
@@ -229,8 +228,7 @@ fn a_file_that_tells_nothing_is_looked_up_in_the_runs() {
 
 #[test]
 fn what_a_stranger_wrote_is_not_believed() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write("secret.txt", "a secret");
     image::RgbImage::new(8, 8).save(folder.at("plain.png")).expect("written");
     let picture = fs::read(folder.at("plain.png")).expect("readable");
@@ -272,8 +270,7 @@ fn what_a_stranger_wrote_is_not_believed() {
 
 #[test]
 fn a_picture_that_was_changed_since_is_said() {
-    let folder = Folder::new();
-    folder.write("castline.yaml", "castline: 1\n");
+    let folder = project();
     folder.write(
         "boat.yaml",
         "steps:\n  boat: { uses: flux-schnell, with: { prompt: A boat., output_format: png } }\n",

@@ -92,7 +92,7 @@ pub struct Read {
 
 /// Where a file came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", untagged)]
+#[serde(untagged)]
 pub enum CameFrom {
     /// Another prediction.
     Leg {
@@ -148,21 +148,12 @@ impl Provenance {
     ) -> Option<Self> {
         let (maker, _) = *makers.0.get(&digest)?;
         let look = Look { record, makers, files };
-        let mut predictions = look.predictions(maker);
-        if predictions.len() > MOST_STEPS {
-            predictions = predictions.split_off(predictions.len() - 1);
-            predictions.iter_mut().flat_map(|made| &mut made.reads).for_each(|read| {
-                if matches!(read.from, CameFrom::Leg { .. }) {
-                    read.from = CameFrom::Unknown {};
-                }
-            });
-        }
         Some(Self {
             schema_version: SCHEMA_VERSION,
             run: run.clone(),
             leg: record.legs[maker].leg.name.clone(),
             digest,
-            predictions,
+            predictions: look.predictions(maker),
         })
     }
 
@@ -196,7 +187,8 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// The predictions that a leg took, the leg last. No recursion: a chain may be long.
+    /// The predictions that a leg took, the leg last; of too many only that. No recursion: a chain may
+    /// be long.
     fn predictions(&self, last: usize) -> Vec<Made> {
         let (mut order, mut known, mut open) = (Vec::new(), BTreeSet::new(), vec![(last, false)]);
         while let Some((leg, is_read)) = open.pop() {
@@ -207,7 +199,8 @@ impl Look<'_> {
                 open.extend(self.needs(leg).map(|need| (need, false)));
             }
         }
-        order.into_iter().filter_map(|leg| self.made(&self.record.legs[leg])).collect()
+        let told = if order.len() > MOST_STEPS { &order[order.len() - 1..] } else { &order };
+        told.iter().filter_map(|leg| self.made(&self.record.legs[*leg], told)).collect()
     }
 
     fn needs(&self, leg: usize) -> impl Iterator<Item = usize> + '_ {
@@ -216,12 +209,13 @@ impl Look<'_> {
         media.filter_map(|artifact| Some(self.maker(&artifact.digest)?.0))
     }
 
-    fn made(&self, leg: &LegRecord) -> Option<Made> {
+    /// A prediction, of which it is told beside these.
+    fn made(&self, leg: &LegRecord, told: &[usize]) -> Option<Made> {
         let request = RequestRecord::clone(leg.request.as_ref()?);
         let mut reads: Vec<Read> = Vec::new();
         for artifact in request.input.values().flat_map(Value::media) {
             if reads.iter().all(|read| read.digest != artifact.digest) {
-                reads.push(Read { digest: artifact.digest, from: self.origin(&artifact.digest) });
+                reads.push(Read { digest: artifact.digest, from: self.origin(&artifact.digest, told) });
             }
         }
         let uses = |step: &Name| self.record.steps.iter().find(|s| s.name == *step).map(|s| s.uses.clone());
@@ -239,11 +233,13 @@ impl Look<'_> {
         self.makers.0.get(digest).copied().filter(|_| !self.files.contains_key(digest))
     }
 
-    fn origin(&self, digest: &Digest) -> CameFrom {
+    fn origin(&self, digest: &Digest, told: &[usize]) -> CameFrom {
         match (self.maker(digest), self.files.get(digest)) {
-            (Some((leg, nth)), _) => CameFrom::Leg { leg: self.record.legs[leg].leg.name.clone(), nth },
+            (Some((leg, nth)), _) if told.contains(&leg) => {
+                CameFrom::Leg { leg: self.record.legs[leg].leg.name.clone(), nth }
+            }
             (None, Some(path)) => CameFrom::File { path: path.clone() },
-            (None, None) => CameFrom::Unknown {},
+            _ => CameFrom::Unknown {},
         }
     }
 }

@@ -6,16 +6,18 @@
 //!
 //! Start reading at [`from`].
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use castline_core::Digest;
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::key::{Difference, differences};
 use castline_core::plan::Ready;
 use castline_core::provenance::{CameFrom, Find, Made, Makers, OfRun, Provenance, Read, Written, container};
 use castline_core::request::Request;
+use castline_core::{Digest, ModelRef};
 use castline_spec::preset::{Body, Preset};
 use castline_spec::{Severity, Source};
 use castline_store::user_file;
@@ -46,18 +48,21 @@ pub struct Recipe {
     pub notes: Vec<String>,
 }
 
+/// Where a workflow that is not written to a file is taken to stand: where the user does.
+const HERE: &str = "again.yaml";
+
 /// Writes the workflow that makes a file again, for a place in a project.
-pub async fn from(picture: &Path, place: &Path) -> Result<Recipe, Trouble> {
-    let place = absolute(place);
+pub async fn from(picture: &Path, place: Option<&Path>) -> Result<Recipe, Trouble> {
+    let place = absolute(place.unwrap_or(Path::new(HERE)));
     let (project, _) = Project::near(&place);
     let (provenance, digest) = provenance(picture, &project)?;
     let mut notes = Vec::new();
     if provenance.digest != digest {
         notes.push(format!("`{}` was changed since it was made; this makes it as it was", shown(picture)));
     }
-    let known = presets::all(&project).0;
+    let known = LazyCell::new(|| presets::all(&project).0);
     let find = Find {
-        preset: &|made| Ok(preset(made, &known)),
+        preset: &|made| preset(made, &project, &known),
         file: &|read| file(read, &project, &parent(&place)),
     };
     let written = provenance.workflow(&find);
@@ -134,18 +139,31 @@ fn recorded(digest: Digest, project: &Project) -> Result<Option<Provenance>, Tro
 
 /// The preset of a model: that of the step, where it is one, else any. Without one the model is
 /// called by its own name, and nothing is checked.
-fn preset(made: &Made, known: &[std::sync::Arc<Preset>]) -> String {
-    let path = made.request.model.split(':').next().unwrap_or_default();
-    if path.starts_with("std/") {
-        return path.to_owned();
+fn preset(
+    made: &Made,
+    project: &Project,
+    known: &LazyCell<Vec<Arc<Preset>>, impl FnOnce() -> Vec<Arc<Preset>>>,
+) -> String {
+    let model = &made.request.model;
+    let path = |text: &str| text.parse().ok().map(|model: ModelRef| model.path());
+    if model.starts_with("std/") {
+        return model.clone();
     }
+    let wanted = path(model);
     let runs = |preset: &Preset| match &preset.body {
-        Body::Model(model) => model.model.value.split(':').next() == Some(path),
+        Body::Model(body) => wanted.is_some() && path(&body.model.value) == wanted,
         Body::Derived(_) => false,
     };
-    let named = known.iter().find(|preset| preset.name == made.uses && runs(preset));
-    let any = || known.iter().find(|preset| runs(preset));
-    named.or_else(any).map_or_else(|| format!("model:{}", made.request.model), |preset| preset.name.clone())
+    // A stranger's path is not opened.
+    let named = Some(&made.uses).filter(|uses| !presets::is_file(uses));
+    if let Some((preset, _)) = named.and_then(|uses| presets::find(project, uses))
+        && preset.name == made.uses
+        && runs(&preset)
+    {
+        return made.uses.clone();
+    }
+    let any = known.iter().find(|preset| runs(preset));
+    any.map_or_else(|| format!("model:{model}"), |preset| preset.name.clone())
 }
 
 /// A file of the user, as a document in a folder names it.
@@ -252,9 +270,4 @@ fn why(made: &Made, now: &Request) -> String {
         true => "its stand-ins or local tools make other pictures by now".to_owned(),
         false => different.iter().map(line).collect::<Vec<_>>().join(", "),
     }
-}
-
-/// Where a workflow that is printed is taken to stand: where the user does.
-pub fn here() -> PathBuf {
-    PathBuf::from("again.yaml")
 }

@@ -23,11 +23,12 @@ pub struct Written {
     pub missing: Vec<String>,
 }
 
-/// What only a project knows; an error says what is missing.
+/// What only a project knows.
 pub struct Find<'a> {
     /// The preset that a step is to use.
-    pub preset: &'a dyn Fn(&Made) -> Result<String, String>,
-    /// The path of a file of the user, as a document names it, by what was said of it.
+    pub preset: &'a dyn Fn(&Made) -> String,
+    /// The path of a file of the user, as a document names it, by what was said of it; an error says
+    /// what is missing.
     pub file: &'a dyn Fn(&Read) -> Result<String, String>,
 }
 
@@ -79,10 +80,7 @@ impl Writer<'_> {
 
     fn step(&mut self, made: &Made) -> Json {
         let mut step = Map::new();
-        match (self.find.preset)(made) {
-            Ok(preset) => drop(step.insert("uses".into(), preset.into())),
-            Err(missing) => self.missing.push(missing),
-        }
+        step.insert("uses".into(), (self.find.preset)(made).into());
         let with = made.request.input.iter().map(|(name, value)| (name.clone(), self.value(value, made)));
         let with: Map<_, _> = with.collect();
         if let Some((last, axes)) = made.request.draw.split_last() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use castline_runner::from::{Recipe, from as recipe, here};
+use castline_runner::from::{Recipe, from as recipe};
 use castline_runner::{Trouble, shown};
 use serde_json::json;
 
@@ -14,9 +14,7 @@ use crate::screen;
 
 /// Asks the picture, else the runs of the project, and the ledger; nobody else.
 pub(crate) fn from(flags: &From) -> Result<Exit, Trouble> {
-    let here = here();
-    let place = flags.output.as_deref().unwrap_or(&here);
-    let found = small_runtime()?.block_on(recipe(&flags.picture, place))?;
+    let found = small_runtime()?.block_on(recipe(&flags.picture, flags.output.as_deref()))?;
     match (&flags.output, flags.json) {
         (Some(to), _) => write(to, &found)?,
         (None, true) => print(&json!({

@@ -61,8 +61,10 @@ pub struct Job {
     pub(crate) session: Option<Session>,
     /// Only what costs nothing is run.
     pub(crate) only_free: bool,
-    /// What was looked at on the way, there or not.
-    pub(crate) looked: Looked,
+    /// The documents that were looked at on the way, there or not.
+    looked: Looked,
+    /// The files that the plan asked for.
+    files: Option<Arc<Files>>,
 }
 
 /// What plans have in common that are made one after the other, as `castline watch` does.
@@ -295,8 +297,8 @@ impl Job {
             _ => {}
         }
         settle(&mut job.diagnostics);
-        looked.files(&files, &job.project);
         job.looked = looked;
+        job.files = Some(files);
         job.store = own;
         Ok(job)
     }
@@ -355,7 +357,15 @@ impl Job {
             session: None,
             only_free: false,
             looked: Looked::default(),
+            files: None,
         }
+    }
+
+    /// What was looked at on the way, there or not. Folders behind patterns are walked again.
+    pub(crate) fn looked(&self) -> Looked {
+        let mut looked = self.looked.clone();
+        self.files.iter().for_each(|files| looked.files(files, &self.project));
+        looked
     }
 
     /// What the legs of an earlier plan would do by what the ledger knows now: only then can the two

@@ -303,7 +303,7 @@ impl Watch {
     /// reason to plan it anew. While it is broken, what was followed before is followed as well.
     fn follow(&mut self, number: usize, job: &Job) -> bool {
         let scene = &mut self.scenes[number];
-        let mut looked = job.looked.clone();
+        let mut looked = job.looked();
         match &job.forecast {
             Some(forecast) => scene.own = Some(job.out_folder(forecast)),
             None => looked.extend(scene.looked.clone()),

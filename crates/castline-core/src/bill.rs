@@ -1,5 +1,7 @@
 //! What the legs of a forecast can cost: one by one, and together.
 
+use std::iter::Sum;
+
 use crate::forecast::{Fate, Forecast, Word};
 use crate::legs::LegId;
 use crate::money::MicroUsd;
@@ -139,6 +141,17 @@ impl Bill {
             Price::Unpriced | Price::Later => self.unpriced += 1,
             Price::Free | Price::None => {}
         }
+    }
+}
+
+impl Sum for Bill {
+    fn sum<I: Iterator<Item = Self>>(bills: I) -> Self {
+        bills.fold(Self::default(), |a, b| Self {
+            min: a.min + b.min,
+            max: a.max + b.max,
+            unpriced: a.unpriced + b.unpriced,
+            unbounded: a.unbounded || b.unbounded,
+        })
     }
 }
 

@@ -166,6 +166,14 @@ struct Words<'a> {
     now: &'a BTreeMap<String, String>,
 }
 
+/// What stands for the output of a leg begins so.
+const GIVEN: &str = "(what `";
+
+/// The leg whose output stands in a value of a [`Difference`]; none where it is known itself.
+pub fn giver(value: &str) -> Option<&str> {
+    value.split_once(GIVEN)?.1.split('`').next()
+}
+
 impl Words<'_> {
     fn of(&self, change: Change) -> Change {
         let Change::Changed(mut changed) = change else { return change };
@@ -183,9 +191,9 @@ impl Words<'_> {
             let end = text.len().min(at + DIGEST.len() + 64);
             let digest = text.get(at..end).unwrap_or_default();
             let words = match (self.before.get(digest), self.now.get(digest)) {
-                (Some(_), Some(leg)) => format!("(what `{leg}` gives)"),
-                (Some(leg), None) => format!("(what `{leg}` would give)"),
-                (None, Some(leg)) => format!("(what `{leg}` gives now)"),
+                (Some(_), Some(leg)) => format!("{GIVEN}{leg}` gives)"),
+                (Some(leg), None) => format!("{GIVEN}{leg}` would give)"),
+                (None, Some(leg)) => format!("{GIVEN}{leg}` gives now)"),
                 (None, None) => {
                     from = at + DIGEST.len();
                     continue;

@@ -113,6 +113,13 @@ pub(crate) struct Overrides {
     /// The run's budget
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub budget: Option<MicroUsd>,
+    #[command(flatten)]
+    pub ways: Ways,
+}
+
+/// How a run is carried out.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Ways {
     /// Most predictions in flight
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub parallel: Option<usize>,
@@ -231,12 +238,8 @@ pub(crate) struct Watch {
     /// The most that all runs of this watch may spend together
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub budget: Option<MicroUsd>,
-    /// Most predictions in flight
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub parallel: Option<usize>,
-    /// The folder of outputs
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub ways: Ways,
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]
@@ -314,12 +317,8 @@ pub(crate) struct Apply {
     /// What `castline plan -o` wrote
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// Most predictions in flight
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub parallel: Option<usize>,
-    /// The folder of outputs
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub ways: Ways,
     #[command(flatten)]
     pub offline: Offline,
     /// Start nothing more after the first failure
@@ -706,6 +705,12 @@ impl Overrides {
     fn put(&self, wishes: &mut Wishes) {
         wishes.provider.clone_from(&self.provider);
         wishes.budget = self.budget;
+        self.ways.put(wishes);
+    }
+}
+
+impl Ways {
+    fn put(&self, wishes: &mut Wishes) {
         wishes.parallel = self.parallel;
         wishes.out.clone_from(&self.out);
     }
@@ -733,12 +738,11 @@ impl Watch {
     pub(crate) fn wishes(&self) -> Wishes {
         let mut wishes = Wishes {
             provider: self.provider.clone(),
-            parallel: self.parallel,
-            out: self.out.clone(),
             allow_unpriced: self.unpriced.steps(),
             no_provenance: self.no_provenance,
             ..Wishes::default()
         };
+        self.ways.put(&mut wishes);
         self.inputs.put(&mut wishes);
         self.selection.put(&mut wishes);
         wishes
@@ -763,14 +767,14 @@ impl Plan {
 impl Apply {
     /// What the flags ask for: how it is run. What is run, the plan says.
     pub(crate) fn wishes(&self) -> Wishes {
-        Wishes {
-            parallel: self.parallel,
-            out: self.out.clone(),
+        let mut wishes = Wishes {
             offline: self.offline.offline,
             fail_fast: self.fail_fast,
             no_provenance: self.talk.no_provenance,
             ..Wishes::default()
-        }
+        };
+        self.ways.put(&mut wishes);
+        wishes
     }
 }
 

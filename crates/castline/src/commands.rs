@@ -16,6 +16,7 @@ mod library;
 mod plan;
 mod predict;
 mod preset;
+mod reporting;
 pub(crate) mod run;
 mod runs;
 mod sandbox_server;

@@ -98,7 +98,7 @@ pub(crate) const ALL: &[Setting] = &[
         flag: Some("--parallel"),
         key: Some("limits.parallel"),
         default: "16",
-        by_flag: |flags| flags.parallel.map(|n| n.to_string()),
+        by_flag: |flags| flags.ways.parallel.map(|n| n.to_string()),
         by_project: |project| Some(project.limits.parallel.as_ref()?.value.to_string()),
         ..NOTHING
     },
@@ -107,7 +107,7 @@ pub(crate) const ALL: &[Setting] = &[
         flag: Some("--out"),
         key: Some("out"),
         default: "out",
-        by_flag: |flags| flags.out.as_ref().map(|out| out.display().to_string()),
+        by_flag: |flags| flags.ways.out.as_ref().map(|out| out.display().to_string()),
         by_project: |project| Some(project.out.as_ref()?.value.clone()),
         ..NOTHING
     },

@@ -1,25 +1,20 @@
 //! `castline run`: plan, ask, run, report.
 //!
-//! Reporters hear events on a thread of their own, so that a slow terminal holds up nothing.
-//!
 //! Start reading at [`run`].
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
 use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
-use castline_runner::{Job, Listener, Project, Trouble, shown};
+use castline_runner::{Job, Project, Trouble, shown};
 
-use super::{runtime, show, workflow_file};
+use super::{reporting, runtime, show, workflow_file};
 use crate::cli::{Run, Talk};
 use crate::exit::Exit;
 use crate::report::json::{self, Lines};
@@ -27,12 +22,6 @@ use crate::report::plan::Table;
 use crate::report::terminal::Terminal;
 use crate::report::{page, reroll};
 use crate::{log, screen, signals};
-
-/// How often what moves by itself is moved.
-pub(super) const TICK: Duration = Duration::from_millis(200);
-
-/// How long events may wait to be reported together.
-pub(super) const REST: Duration = Duration::from_millis(1);
 
 /// Above this a live run asks first, when the project says nothing else.
 const ASK_ABOVE: MicroUsd = MicroUsd(1_000_000);
@@ -82,10 +71,13 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunReco
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
     let (project, folder) = (job.project.clone(), job.out_folder(forecast));
     let lines = talk.events.as_deref().map(Lines::open).transpose()?;
-    let (listener, reporters) = begin(terminal(&project, &forecast.plan), lines);
+    let (tell, reporters) =
+        reporting::begin(Reporters { terminal: terminal(&project, &forecast.plan), lines });
+    let listener = Box::new(move |entry| drop(tell.send(entry)));
     let (interrupt, signal) = signals::listen();
     let record = Box::pin(job.run(listener, interrupt)).await;
-    let mut terminal = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
+    let reporters = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
+    let mut terminal = reporters.terminal;
     let record = record.inspect_err(|_| screen::end_live())?.record_at_the_end();
     finish(talk, &record, &project, &folder, &mut terminal)?;
     let exit = exit(&record, signal.get().copied());
@@ -120,27 +112,25 @@ pub(crate) fn terminal(project: &Project, plan: &Plan) -> Terminal {
     terminal.with_progress(screen::live(), plan)
 }
 
-/// A listener, and the thread that reports what it hears until it is dropped. Between looks
-/// the thread rests, so that a run of many quick legs does not wake it for each of them.
-fn begin(mut terminal: Terminal, mut lines: Option<Lines>) -> (Listener, JoinHandle<Terminal>) {
-    let (tell, told) = channel::<Entry>();
-    let listener = Box::new(move |entry: Entry| drop(tell.send(entry)));
-    let reporters = std::thread::spawn(move || {
-        loop {
-            match told.recv_timeout(TICK) {
-                Ok(first) => {
-                    std::thread::sleep(REST);
-                    for entry in std::iter::once(first).chain(told.try_iter()) {
-                        lines.iter_mut().for_each(|lines| lines.take(&entry));
-                        terminal.take(&entry);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => terminal.tick(),
-                Err(RecvTimeoutError::Disconnected) => return terminal,
-            }
-        }
-    });
-    (listener, reporters)
+/// Who is told of a run.
+struct Reporters {
+    terminal: Terminal,
+    lines: Option<Lines>,
+}
+
+impl reporting::Reporter<Entry> for Reporters {
+    fn take(&mut self, entry: Entry) {
+        self.lines.iter_mut().for_each(|lines| lines.take(&entry));
+        self.terminal.take(&entry);
+    }
+
+    fn draw(&mut self) {
+        self.terminal.draw();
+    }
+
+    fn tick(&mut self) {
+        self.terminal.tick();
+    }
 }
 
 /// On a terminal a live run shows its price and asks, above an amount. Elsewhere nobody could

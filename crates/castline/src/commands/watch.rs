@@ -1,17 +1,13 @@
 //! `castline watch`: runs workflows again whenever something that they are made of changes.
-//!
-//! What happens is told on a thread of its own, so that a slow terminal holds up nothing.
 
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use castline_runner::Trouble;
-use castline_runner::watch::{self, Listener, News};
+use castline_runner::watch::{self, News};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::run::{REST, TICK};
-use super::{runtime, workflow_file};
+use super::{reporting, runtime, workflow_file};
 use crate::cli::Watch;
 use crate::exit::Exit;
 use crate::report::watch::{Json, Watcher};
@@ -40,10 +36,11 @@ async fn go(flags: &Watch) -> Result<Exit, Trouble> {
     let (say, words) = unbounded_channel();
     // Kept, so that nobody seems to have said the last word.
     let has_keys = !flags.json && keys::listen(say.clone());
-    let (listener, reporter) = begin(match flags.json {
-        true => Reporter::Json(Json::default()),
+    let (tell, reporter) = reporting::begin(match flags.json {
+        true => Reporter::Json(Json::new()),
         false => Reporter::Person(Box::new(Watcher::new(files.len() > 1, has_keys, flags.auto_spend))),
     });
+    let listener = Box::new(move |news| hear(&tell, news));
     let options = watch::Options {
         files,
         wishes: flags.wishes(),
@@ -65,35 +62,27 @@ enum Reporter {
     Json(Json),
 }
 
-impl Reporter {
+impl reporting::Reporter<News> for Reporter {
     fn take(&mut self, news: News) {
         match self {
             Self::Person(watcher) => watcher.take(news),
             Self::Json(json) => json.take(&news),
         }
     }
-}
 
-/// A listener, and the thread that reports what it hears until it is dropped.
-fn begin(mut reporter: Reporter) -> (Listener, JoinHandle<()>) {
-    let (tell, told) = channel::<News>();
-    let thread = std::thread::spawn(move || {
-        loop {
-            match told.recv_timeout(TICK) {
-                Ok(first) => {
-                    std::thread::sleep(REST);
-                    std::iter::once(first).chain(told.try_iter()).for_each(|news| reporter.take(news));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Reporter::Person(watcher) = &mut reporter {
-                        watcher.tick();
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
+    fn draw(&mut self) {
+        match self {
+            Self::Person(watcher) => watcher.draw(),
+            Self::Json(_) => {}
         }
-    });
-    (Box::new(move |news| hear(&tell, news)), thread)
+    }
+
+    fn tick(&mut self) {
+        match self {
+            Self::Person(watcher) => watcher.tick(),
+            Self::Json(_) => {}
+        }
+    }
 }
 
 /// Before anything of a plan is shown or sent, its secrets are hidden.

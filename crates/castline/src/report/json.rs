@@ -8,10 +8,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use castline_core::MicroUsd;
-use castline_core::event::Entry;
 use castline_core::record::{Drift, LegRecord, RunRecord};
 use castline_core::summary::RunSummary;
 use castline_runner::{Project, Trouble};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::files::Places;
@@ -113,7 +113,7 @@ pub(crate) fn in_short(run: &RunSummary) -> Json {
     })
 }
 
-/// Writes events, one a line. When it cannot write it says so once and is silent from then on.
+/// Writes JSON, one object a line. When it cannot write it says so once and is silent from then on.
 pub(crate) struct Lines {
     to: Option<Box<dyn Write + Send>>,
 }
@@ -122,7 +122,7 @@ impl Lines {
     /// To a file, or to stdout for `-`.
     pub(crate) fn open(path: &Path) -> Result<Self, Trouble> {
         if path.as_os_str() == "-" {
-            return Ok(Self { to: Some(Box::new(std::io::stdout())) });
+            return Ok(Self::on_stdout());
         }
         let file = File::create(path).map_err(|e| {
             let message = format!("cannot write events to `{}`: {e}", path.display());
@@ -131,10 +131,15 @@ impl Lines {
         Ok(Self { to: Some(Box::new(BufWriter::new(file))) })
     }
 
-    /// Writes one event.
-    pub(crate) fn take(&mut self, entry: &Entry) {
+    /// To stdout.
+    pub(crate) fn on_stdout() -> Self {
+        Self { to: Some(Box::new(std::io::stdout())) }
+    }
+
+    /// Writes one object.
+    pub(crate) fn take(&mut self, object: &impl Serialize) {
         let Some(to) = &mut self.to else { return };
-        let line = serde_json::to_string(entry).expect("an event is valid JSON");
+        let line = serde_json::to_string(object).expect("it is plain data");
         if let Err(e) = writeln!(to, "{line}").and_then(|()| to.flush()) {
             self.to = None;
             screen::warn(&format!("no more events are written: {e}"));
@@ -150,6 +155,8 @@ pub(crate) fn print(object: &Json) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use castline_core::event::Entry;
+
     use super::*;
     use crate::report::testing::{events, project, record};
 

@@ -126,7 +126,7 @@ impl Terminal {
                 self.begin(workflow, &provider.0, steps, *legs, entry.at);
             }
             Event::LegsOpened { step, legs } => {
-                self.show_progress(|progress| progress.opened(step, *legs));
+                self.tell_progress(|progress| progress.opened(step, *legs));
                 self.say(&format!("{DIM}{step} has {}{DIM:#}", counted(*legs, "leg")));
             }
             Event::LegSkipped { leg, reason } => self.count_or_say(leg, "skipped", &reason.reason()),
@@ -143,7 +143,7 @@ impl Terminal {
                 };
                 self.running.entry(leg.name.clone()).or_insert(started);
                 let bills = !self.free.contains(&*request.provider.0);
-                self.show_progress(|progress| progress.started(leg, *estimate, bills));
+                self.tell_progress(|progress| progress.started(leg, *estimate, bills));
             }
             Event::LegCreated { leg, prediction, adopted } => {
                 if let Some(started) = self.running.get_mut(&leg.name) {
@@ -152,7 +152,7 @@ impl Terminal {
                 }
             }
             Event::LegProgress { leg, status, fraction } => {
-                self.show_progress(|progress| progress.heard(leg, status, *fraction));
+                self.tell_progress(|progress| progress.heard(leg, status, *fraction));
             }
             Event::AttemptFailed { leg, attempt, failure, .. } => {
                 if self.has_own_line(leg, "again", MOST_TOLD) {
@@ -174,6 +174,11 @@ impl Terminal {
         }
     }
 
+    /// Draws the progress anew.
+    pub(crate) fn draw(&self) {
+        self.progress.iter().for_each(|progress| progress.show(jiff::Timestamp::now()));
+    }
+
     /// Moves what moves by itself.
     pub(crate) fn tick(&mut self) {
         self.say_waiting();
@@ -190,7 +195,7 @@ impl Terminal {
     ) {
         self.names = names(steps);
         self.steps = steps.iter().map(|step| (step.name.clone(), step.legs)).collect();
-        self.show_progress(|progress| progress.know(steps, at));
+        self.tell_progress(|progress| progress.know(steps, at));
         if self.only_news {
             return;
         }
@@ -252,7 +257,7 @@ impl Terminal {
         cost: Option<MicroUsd>,
     ) {
         self.running.shift_remove(&leg.name);
-        self.show_progress(|progress| progress.ended(leg, Cell::of(word), cost));
+        self.tell_progress(|progress| progress.ended(leg, Cell::of(word), cost));
         let told = if word == "ran" || word == "reused" { 0 } else { MOST_TOLD };
         if self.has_own_line(leg, word, told) {
             self.line(&leg.name, word, style, words);
@@ -291,7 +296,7 @@ impl Terminal {
 
     /// A leg that did nothing: a line of its own, or one more of many.
     fn count_or_say(&mut self, leg: &LegRef, word: &'static str, words: &str) {
-        self.show_progress(|progress| progress.ended(leg, Cell::of(word), None));
+        self.tell_progress(|progress| progress.ended(leg, Cell::of(word), None));
         if self.only_news {
             return;
         }
@@ -399,10 +404,9 @@ impl Terminal {
         (self.sink)(line);
     }
 
-    fn show_progress(&mut self, show: impl FnOnce(&mut Progress)) {
+    fn tell_progress(&mut self, tell: impl FnOnce(&mut Progress)) {
         if let Some(progress) = &mut self.progress {
-            show(progress);
-            progress.show(jiff::Timestamp::now());
+            tell(progress);
         }
     }
 }

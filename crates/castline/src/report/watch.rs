@@ -105,6 +105,11 @@ impl Watcher {
         self.show_status();
     }
 
+    /// Draws anew what changes in place.
+    pub(crate) fn draw(&self) {
+        self.runs.values().for_each(|shown| shown.terminal.draw());
+    }
+
     /// Moves what moves by itself.
     pub(crate) fn tick(&mut self) {
         self.runs.values_mut().for_each(|shown| shown.terminal.tick());
@@ -209,7 +214,6 @@ impl Watcher {
 
     fn show_status(&self) {
         let Some(status) = &self.status else { return };
-        let bills = self.waiting.values();
         let text = match (self.waiting.len(), self.paused) {
             (0, false) => format!(
                 "{DIM}watching {}; r runs again, p pauses, q quits{DIM:#}",
@@ -217,12 +221,7 @@ impl Watcher {
             ),
             (0, true) => format!("{WARN}paused{WARN:#}{DIM}; p goes on, q quits{DIM:#}"),
             (n, paused) => {
-                let bill = bills.fold(Bill::default(), |a, b| Bill {
-                    min: a.min + b.min,
-                    max: a.max + b.max,
-                    unpriced: a.unpriced + b.unpriced,
-                    unbounded: a.unbounded || b.unbounded,
-                });
+                let bill = self.waiting.values().copied().sum();
                 let what = if n == 1 { "a plan waits".to_owned() } else { format!("{n} plans wait") };
                 let keys = if paused { "Enter runs it, p goes on, q quits" } else { KEYS };
                 format!("{HINT}{what}{HINT:#}, {}{DIM}; {keys}{DIM:#}", bill_text(bill))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use castline_core::bill::{Bill, ONE};
-use castline_core::comparison::{Change, Compared, Comparison};
+use castline_core::comparison::{Change, Compared, Comparison, giver};
 use castline_core::forecast::Word;
 use castline_core::key::Difference;
 use castline_spec::Name;
@@ -75,12 +75,10 @@ fn words(leg: &Compared, named: bool) -> String {
 
 /// `prompt, seed changed`, or whose output it reads.
 fn different(changed: &[Difference]) -> String {
-    let is_read = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains("(what `"));
-    let (read, own): (Vec<_>, Vec<_>) = changed.iter().partition(|change| is_read(&change.now));
-    if own.is_empty() && !read.is_empty() {
-        let of = |change: &&Difference| Some(change.now.as_deref()?.split('`').nth(1)?.to_owned());
-        let of: BTreeSet<_> = read.iter().filter_map(of).collect();
-        return format!("follows {}", some(of));
+    let read = |change: &Difference| giver(change.now.as_deref()?).map(str::to_owned);
+    let own: Vec<_> = changed.iter().filter(|change| read(change).is_none()).collect();
+    if own.is_empty() && !changed.is_empty() {
+        return format!("follows {}", some(changed.iter().filter_map(read).collect()));
     }
     let names = own.iter().map(|change| {
         let path = change.path.strip_prefix("input.").unwrap_or(&change.path);

@@ -3,8 +3,6 @@
 //! The shapes are documented in `docs/reference/json.md`; within a version fields are added
 //! and none is taken away.
 
-use std::io::Write;
-
 use castline_core::MicroUsd;
 use castline_core::bill::Bill;
 use castline_core::comparison::Change;
@@ -12,18 +10,21 @@ use castline_runner::watch::{News, Next, Planned};
 use castline_runner::{Over, Trouble};
 use serde_json::{Value, json};
 
-use crate::report::json::SCHEMA_VERSION;
+use crate::report::json::{Lines, SCHEMA_VERSION};
 use crate::report::{comparison, diagnostic};
-use crate::screen;
 
-/// Writes what happens. When it cannot, it says so once and is silent from then on.
-#[derive(Default)]
+/// Writes what happens.
 pub(crate) struct Json {
+    lines: Lines,
     seq: u64,
-    silent: bool,
 }
 
 impl Json {
+    /// To stdout.
+    pub(crate) fn new() -> Self {
+        Self { lines: Lines::on_stdout(), seq: 0 }
+    }
+
     /// Hears what happened.
     pub(crate) fn take(&mut self, news: &News) {
         let mut line =
@@ -32,14 +33,7 @@ impl Json {
             line.extend(news);
         }
         self.seq += 1;
-        let mut out = std::io::stdout();
-        if self.silent {
-            return;
-        }
-        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-            self.silent = true;
-            screen::warn(&format!("no more events are written: {error}"));
-        }
+        self.lines.take(&line);
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! Start reading at [`World::disaster`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use castline_core::forecast::Fate;
 use castline_core::ledger::{Ask, Claim, Entry, OwnerId, Ruling, RunId, State};
 use castline_core::run::Input;
 use jiff::SignedDuration;
 
 use crate::invariants::{Broken, Holds};
+use crate::planted::Bug;
 use crate::provider::{Files, Made, wire};
 use crate::world::{Happening, World};
 
@@ -52,7 +55,10 @@ impl World<'_> {
         if self.processes[process].run.is_none() || self.processes[process].stopping {
             return Ok(());
         }
-        let how = self.chance.below(3);
+        let how = self.chance.below(4);
+        if how == 3 {
+            return self.supersede(process);
+        }
         let owner = self.processes[process].owner.clone();
         self.note("stops", format_args!("{owner} {}", ["gently", "at once", "by a cancel"][how]));
         self.stop_unsent(process);
@@ -60,6 +66,27 @@ impl World<'_> {
             self.clock.after(Duration::from_millis(700), Happening::Quit(process));
         }
         self.take(process, if how == 2 { Input::Cancel } else { Input::Interrupt })
+    }
+
+    /// Another plan takes the place of the one that runs, as after an edit; it may be the same again.
+    fn supersede(&mut self, process: usize) -> Holds {
+        let other = self.chance.below(self.runs.len());
+        let (forecast, _) = self.forecast(other);
+        let key = |leg| match forecast.fate(leg) {
+            Fate::Run(ready, _) | Fate::Same(ready, _) => Some(ready.request.key),
+            _ => None,
+        };
+        let wanted: Arc<BTreeSet<_>> = Arc::new(forecast.plan.predictions().filter_map(key).collect());
+        let as_of = self.shown();
+        let owner = self.processes[process].owner.clone();
+        self.note("makes way", format_args!("{owner} for run {other}, which wants {} keys", wanted.len()));
+        self.processes[process].makes_way = Some(wanted.clone());
+        let told = match self.is_planted(Bug::NothingIsWanted) {
+            true => Arc::default(),
+            false => wanted,
+        };
+        self.clock.after(Duration::from_millis(1), Happening::Run(other));
+        self.take(process, Input::Superseded { wanted: told, as_of })
     }
 
     /// A process ends, whatever it was at.

@@ -32,10 +32,16 @@ impl World<'_> {
 
     /// Asks the ledger what each leg would do. Others go on until the run begins.
     pub fn plan(&mut self, process: usize) {
-        let plan = self.scenario.plans[self.processes[process].wanted].clone();
+        let (forecast, missing) = self.forecast(self.processes[process].wanted);
+        let takes = self.chance.time(Duration::from_millis(5), Duration::from_secs(2));
+        self.clock.after(takes, Happening::Begin(process, Box::new(forecast), missing));
+    }
+
+    /// What the ledger says of a run's legs, and which outputs have lost their files.
+    pub fn forecast(&self, run: usize) -> (Forecast, Vec<(Key, u64)>) {
         let mut missing = vec![];
         let store = &self.store;
-        let forecast = forecast(plan, |key| {
+        let forecast = forecast(self.scenario.plans[run].clone(), |key| {
             let Some(entry) = store.rows.entries.get(&key) else { return Answer::Unknown(None) };
             match &entry.output {
                 Some(output) if entry.state == State::Succeeded && store.has_files(output) => {
@@ -48,8 +54,7 @@ impl World<'_> {
                 _ => Answer::Unknown(Some(format!("it is {}", entry.state))),
             }
         });
-        let takes = self.chance.time(Duration::from_millis(5), Duration::from_secs(2));
-        self.clock.after(takes, Happening::Begin(process, Box::new(forecast), missing));
+        (forecast, missing)
     }
 
     pub fn begin(&mut self, process: usize, forecast: Forecast, missing: Vec<(Key, u64)>) -> Holds {
@@ -74,6 +79,7 @@ impl World<'_> {
     pub fn take(&mut self, process: usize, input: Input) -> Holds {
         let now = self.shown();
         let Some(run) = self.processes[process].run.as_mut() else { return Ok(()) };
+        let takes_place = matches!(input, Input::Superseded { .. });
         let decision = run.handle(input, now);
         for event in decision.events {
             let text = serde_json::to_string(&event).expect("events are JSON");
@@ -89,6 +95,7 @@ impl World<'_> {
         }
         let mut finished = false;
         for effect in effects {
+            self.makes_way(process, &effect, takes_place)?;
             match effect {
                 Effect::Ensure { leg, request } => self.ensure(process, leg, request)?,
                 Effect::Cancel(leg) => self.tell_leg(process, leg, &Told::Stop),
@@ -98,6 +105,23 @@ impl World<'_> {
             }
         }
         if finished { self.finish(process) } else { Ok(()) }
+    }
+
+    /// What a run may do whose place another has taken.
+    fn makes_way(&self, process: usize, effect: &Effect, takes_place: bool) -> Holds {
+        let process = &self.processes[process];
+        let Some(wanted) = &process.makes_way else { return Ok(()) };
+        let writes = matches!(effect, Effect::Save(_) | Effect::Ensure { .. });
+        let stopped = match effect {
+            Effect::Cancel(leg) if takes_place => {
+                let mut tasks = process.tasks.values().filter(|task| task.leg == Some(*leg));
+                tasks.find(|task| wanted.contains(&task.request.key))
+            }
+            _ => None,
+        };
+        must(!writes && stopped.is_none(), Invariant::MakesWay, || {
+            format!("{} makes way, and after that {effect:?}", process.owner)
+        })
     }
 
     fn finish(&mut self, process: usize) -> Holds {
@@ -112,7 +136,10 @@ impl World<'_> {
         let number = ended.wanted;
         let well = status.exit_code() == 0;
         self.store.settle();
-        self.runs[number].ends.push(Final { status, statuses, outputs });
+        // What gives way gives nothing.
+        if self.processes[process].makes_way.is_none() {
+            self.runs[number].ends.push(Final { status, statuses, outputs });
+        }
         self.die(process, &format!("ends: {status:?}"));
         if well {
             self.runs[number].left = self.runs[number].left.min(1);

@@ -44,6 +44,8 @@ pub enum Invariant {
     States,
     /// What somebody else waits for is not stopped.
     NotTakenAway,
+    /// A run whose place another took stops nothing that the other wants, and writes nothing for the user.
+    MakesWay,
     /// A run has no more predictions in flight, and tries no leg more often, than it may.
     Limits,
     /// When nothing is in flight and nothing will happen, every run is over; and it gets there.

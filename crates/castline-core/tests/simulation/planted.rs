@@ -17,6 +17,8 @@ pub enum Bug {
     NoRivals,
     /// The judge is not told that another process waits for what is to be stopped.
     NobodyWaits,
+    /// A run whose place is taken is not told what its successor wants.
+    NothingIsWanted,
     /// A power cut takes intents and ids with it that were flushed.
     LostFlush,
     /// A create is sent when the ledger is asked, not when it has answered.
@@ -82,6 +84,11 @@ fn a_prediction_that_is_taken_twice_is_found() {
 #[test]
 fn a_cancel_of_what_others_wait_for_is_found() {
     is_found(Bug::NobodyWaits, &[Invariant::NotTakenAway]);
+}
+
+#[test]
+fn a_run_that_makes_way_and_stops_what_is_wanted_is_found() {
+    is_found(Bug::NothingIsWanted, &[Invariant::MakesWay]);
 }
 
 #[test]

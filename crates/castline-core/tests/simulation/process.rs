@@ -2,7 +2,7 @@
 //!
 //! What a process holds is gone when it dies. It mirrors the local driver of `castline-runner`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use castline_core::ledger::{Ask, Claim, OwnerId, Verdict};
@@ -11,7 +11,7 @@ use castline_core::prediction::{Do, Finished, Outcome as End, Prediction, Source
 use castline_core::request::FailureKind;
 use castline_core::results::LegStatus;
 use castline_core::run::{Outcome, Run};
-use castline_core::{Failure, Request};
+use castline_core::{Failure, Key, Request};
 use jiff::{SignedDuration, Timestamp};
 
 /// A task of a process.
@@ -60,6 +60,8 @@ pub struct Process {
     /// How often the run asked for each leg.
     pub tries: BTreeMap<LegId, u32>,
     pub stopping: bool,
+    /// What the plan wants that took its place.
+    pub makes_way: Option<Arc<BTreeSet<Key>>>,
     pub alive: bool,
     /// It stands still until then.
     pub frozen: Option<Timestamp>,
@@ -80,6 +82,7 @@ impl Process {
             beyond: BTreeMap::new(),
             tries: BTreeMap::new(),
             stopping: false,
+            makes_way: None,
             alive: true,
             frozen: None,
             written: now,

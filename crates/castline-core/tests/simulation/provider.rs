@@ -353,10 +353,10 @@ impl Provider {
             return Err(fault);
         }
         let clock = self.profile.clock;
-        // Either offset of the clocks may hold at the end of the window.
+        // Either offset of the clocks may hold at both ends of the window.
         let offset = clock - wall;
         let then = search.clock.unwrap_or(offset);
-        let from = search.from + then - MARGIN;
+        let from = search.from + then.min(offset) - MARGIN;
         let until = search.until.max(search.from) + then.max(offset) + MARGIN;
         let doubt = |why: &str| Some(why.to_owned());
         if (now + clock).duration_since(from) > KEPT {

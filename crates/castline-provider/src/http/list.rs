@@ -36,7 +36,7 @@ impl HttpProvider {
         if !self.capabilities.list {
             return Err(crate::none("list of predictions"));
         }
-        if search.clock.is_none() {
+        if search.clock.is_none() || self.clock().is_none() {
             // Only for the date of its answer.
             self.ask(Call::List, &self.base.predictions()).await?;
         }
@@ -74,13 +74,14 @@ struct Window {
 }
 
 impl Window {
-    /// `now` is the offset of the provider's clock that its answers show now. Its offset when
-    /// the create was decided counts, but either may hold at the end of the window.
+    /// `now` is the offset of the provider's clock that its answers show now. That from before the
+    /// create was decided may be an old one by then, where our clock was set in between: either may
+    /// hold, at both ends of the window.
     fn of(search: &Search, now: Option<SignedDuration>) -> Self {
         let margin = if search.clock.is_some() { MARGIN } else { WIDE_MARGIN };
         let then = search.clock.or(now).unwrap_or_default();
-        let last = now.map_or(then, |now| now.max(then));
-        let from = search.from.saturating_add(then - margin).unwrap_or(Timestamp::MIN);
+        let (first, last) = now.map_or((then, then), |now| (now.min(then), now.max(then)));
+        let from = search.from.saturating_add(first - margin).unwrap_or(Timestamp::MIN);
         let until = search.until.max(search.from).saturating_add(last + margin).unwrap_or(Timestamp::MAX);
         Self { from, until }
     }

@@ -174,22 +174,23 @@ async fn a_field_that_was_not_sent_may_be_a_default_unless_another_item_goes_wit
 async fn pitfall_25_the_next_page_is_asked_at_our_own_base() {
     let other = Stub::start(vec![page(None, &[])]).await;
     let next = other.url("/v1/predictions?cursor=c%2B1");
-    let stub = Stub::start(vec![page(Some(&next), &[]), page(None, &[item("p1", &json!({}))])]).await;
+    // The first answer is for its date alone.
+    let first = page(None, &[]);
+    let stub = Stub::start(vec![first, page(Some(&next), &[]), page(None, &[item("p1", &json!({}))])]).await;
     let search = lost();
     assert_eq!(ids(&found_in(&stub, &search).await), [id()]);
     let asked = stub.requests();
-    assert!(asked[0].line.starts_with("GET /replicate/v1/predictions?"), "{}", asked[0].line);
+    assert!(asked[1].line.starts_with("GET /replicate/v1/predictions?"), "{}", asked[1].line);
     let margin = SignedDuration::from_mins(2);
-    assert_eq!(
-        query(&asked[0].line),
-        [
-            ("created_after".to_owned(), (search.from - margin).to_string()),
-            ("created_before".to_owned(), (search.until + margin).to_string())
-        ]
-    );
-    assert_eq!(asked[1].line, "GET /replicate/v1/predictions?cursor=c%2B1");
-    assert_eq!(asked[1].header("authorization"), Some("Bearer a-token-of-some-length"));
-    assert_eq!((asked.len(), other.requests().len()), (2, 0));
+    let wanted = [("created_after", search.from - margin), ("created_before", search.until + margin)];
+    for ((name, asked), (wanted_name, wanted)) in query(&asked[1].line).iter().zip(wanted) {
+        let asked: Timestamp = asked.parse().expect("a time");
+        // A date is written to the second.
+        assert!(name == wanted_name && asked.duration_since(wanted).abs().as_secs() < 5, "{name}: {asked}");
+    }
+    assert_eq!(asked[2].line, "GET /replicate/v1/predictions?cursor=c%2B1");
+    assert_eq!(asked[2].header("authorization"), Some("Bearer a-token-of-some-length"));
+    assert_eq!((asked.len(), other.requests().len()), (3, 0));
 }
 
 #[tokio::test]
@@ -216,30 +217,51 @@ async fn a_list_that_does_not_reach_back_proves_nothing() {
     let circle = Stub::start(vec![page(Some("?cursor=2"), &[])]).await;
     let why = found_in(&circle, &lost()).await.incomplete.unwrap();
     assert!(why.starts_with("it does not lead back to "), "{why}");
-    assert_eq!(circle.requests().len(), 2);
+    assert_eq!(circle.requests().len(), 3);
     let pages = (0..60).map(|n| page(Some(&format!("?cursor={n}")), &[item("p1", &json!({}))]));
     let endless = Stub::start(pages.collect()).await;
     let found = found_in(&endless, &lost()).await;
     assert_eq!(found.incomplete.as_deref(), Some("it is longer than 50 pages"));
-    assert_eq!((ids(&found), endless.requests().len()), (vec![id()], 50));
+    assert_eq!((ids(&found), endless.requests().len()), (vec![id()], 51));
+}
+
+/// A list by a clock of its own.
+fn list(clock: SignedDuration, items: &[Json]) -> Reply {
+    reply("200 OK", &date(clock), json!({ "next": null, "results": items }).to_string())
 }
 
 #[tokio::test]
 async fn pitfall_27_the_window_is_told_by_the_clock_of_the_provider() {
     let ahead = SignedDuration::from_mins(10);
     let search = Search { clock: Some(ahead), ..lost() };
-    let theirs = json!({ "created_at": (ago(50) + ahead).to_string() });
-    assert_eq!(found(&search, &[item("p1", &theirs)]).await.0, ["p1"]);
-    assert_eq!(found(&search, &[item("p1", &json!({}))]).await, nothing());
+    let found_at = async |created: Timestamp| {
+        let items = [item("p1", &json!({ "created_at": created.to_string() }))];
+        ids(&found_in(&Stub::start(vec![list(ahead, &items)]).await, &search).await)
+    };
+    assert_eq!(found_at(ago(50) + ahead).await, [id()]);
+    assert!(found_at(ago(50)).await.is_empty());
+}
+
+/// Our clock may have been set between the last answer and the create: what it was compared with then
+/// is no more than what it is compared with now.
+#[tokio::test]
+async fn pitfall_27_a_clock_that_was_set_before_the_create_is_found_out_by_the_next_answer() {
+    for (then, now) in [(0, -14), (-14, 0), (0, 14), (14, 0)] {
+        let [then, now] = [then, now].map(SignedDuration::from_mins);
+        for real in [then, now] {
+            let created = json!({ "created_at": (ago(50) + real).to_string() });
+            let stub = Stub::start(vec![list(now, &[item("p1", &created)])]).await;
+            let found = found_in(&stub, &Search { clock: Some(then), ..lost() }).await;
+            assert_eq!((ids(&found), found.incomplete), (vec![id()], None), "{then:?}, {now:?}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn pitfall_27_a_clock_that_was_not_known_is_asked_for_and_believed_less() {
     let ahead = SignedDuration::from_mins(10);
-    let answer =
-        |items: &[Json]| reply("200 OK", &date(ahead), json!({ "next": null, "results": items }).to_string());
     let drifted = json!({ "created_at": (ago(50) + ahead + SignedDuration::from_mins(14)).to_string() });
-    let stub = Stub::start(vec![answer(&[]), answer(&[item("p1", &drifted)])]).await;
+    let stub = Stub::start(vec![list(ahead, &[]), list(ahead, &[item("p1", &drifted)])]).await;
     let found = found_in(&stub, &Search { clock: None, ..lost() }).await;
     assert_eq!((ids(&found), found.incomplete), (vec![id()], None));
     assert_eq!(stub.requests()[0].line, "GET /replicate/v1/predictions");

@@ -175,7 +175,7 @@ fn compare(expected_file: &Path, found: &str) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
-    if std::env::var_os("CASTLINE_ACCEPT").is_some() && std::env::var_os("CI").is_none() {
+    if common::accepts() {
         return fs::write(expected_file, found).map_err(|e| e.to_string());
     }
     Err(format!("== {}\n-- expected\n{expected}\n-- found\n{found}", expected_file.display()))

@@ -1,72 +1,19 @@
 //! The page of a run in a real browser. Without one the tests are skipped, which they say.
 
+#[path = "common/browser.rs"]
+mod browser;
 mod common;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
+use browser::Browser;
 use common::{Folder, castline};
 
-const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
-
-/// Flags for a browser that nobody sees, that needs no rights and asks no host of its own.
-const QUIET: &[&str] = &[
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-];
-
-/// The browser that is there. One that is needed has to be.
-fn browser() -> Option<&'static str> {
-    let there = |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
-    let found = BROWSERS.iter().find(there).copied();
-    if found.is_none() {
-        let needed = std::env::var("CASTLINE_NEED_BROWSER").is_ok_and(|need| need == "1");
-        assert!(!needed, "there is no Chromium: run `.ci/debian chromium`");
-        eprintln!("skipped: Chromium is not installed; `.ci/debian chromium` does that");
-    }
-    found
-}
-
-/// A browser that takes longer hangs, as it does at times on a busy machine, and is started again.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// What a page has become once its scripts ran.
-fn opened(browser: &str, page: &Path, profile: &Path) -> String {
-    let address = format!("file://{}", page.display());
-    for attempt in 0..3 {
-        let own = profile.with_extension(attempt.to_string());
-        fs::create_dir_all(&own).expect("made");
-        let to = |name: &str| File::create(own.join(name)).expect("created");
-        let mut child = Command::new(browser)
-            .args(QUIET)
-            .arg(format!("--user-data-dir={}", own.join("profile").display()))
-            .args(["--virtual-time-budget=10000", "--dump-dom", &address])
-            .stdout(to("dom"))
-            .stderr(to("said"))
-            .spawn()
-            .expect("the browser runs");
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if let Some(status) = child.try_wait().expect("asked") {
-                let said = fs::read_to_string(own.join("said")).unwrap_or_default();
-                assert!(status.success(), "{said}");
-                return fs::read_to_string(own.join("dom")).expect("UTF-8");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    panic!("the browser hung three times");
+fn opened(browser: &Browser, page: &Path) -> String {
+    browser.open(&format!("file://{}", page.display()));
+    browser.html()
 }
 
 fn run(folder: &Folder, arguments: &[&str]) {
@@ -92,13 +39,13 @@ steps:
 
 #[test]
 fn the_page_draws_every_leg_and_nothing_that_a_prompt_says() {
-    let Some(browser) = browser() else { return };
+    let Some(browser) = Browser::start() else { return };
     let folder = Folder::new();
     folder.write("castline.yaml", "castline: 1\n");
     folder.write("flow.yaml", FLOW);
     run(&folder, &["run", "flow.yaml"]);
     let page = folder.at("out/flow/report.html");
-    let dom = opened(browser, &page, &folder.at("profile"));
+    let dom = opened(&browser, &page);
     let (_, body) = dom.split_once("<body").expect("a body");
     assert!(dom.contains("<title>flow: succeeded</title>"), "the page's title is its own:\n{body}");
     assert!(!body.contains("id=\"plain\""), "the plain list has gone: the scripts ran to their end");
@@ -120,13 +67,13 @@ fn the_page_draws_every_leg_and_nothing_that_a_prompt_says() {
 
 #[test]
 fn an_embedded_page_stands_alone() {
-    let Some(browser) = browser() else { return };
+    let Some(browser) = Browser::start() else { return };
     let folder = Folder::new();
     folder.write("castline.yaml", "castline: 1\n");
     folder.write("flow.yaml", FLOW);
     run(&folder, &["run", "flow.yaml", "--embed"]);
     fs::rename(folder.at("out/flow/report.html"), folder.at("alone.html")).expect("moved");
-    let dom = opened(browser, &folder.at("alone.html"), &folder.at("profile"));
+    let dom = opened(&browser, &folder.at("alone.html"));
     let drawn =
         dom.split_once("<body").expect("a body").1.split("<script").next().expect("before the scripts");
     let sources: Vec<_> = drawn.split(" src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

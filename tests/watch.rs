@@ -6,19 +6,13 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use serde_json::Value;
 
+use common::Folder;
 use common::server::Server;
-use common::{Folder, castline};
-
-/// Nothing takes that long.
-const DEADLINE: Duration = Duration::from_mins(2);
+use common::watching::{Watch, command};
 
 const PROJECT: &str = "provider: local\nproviders:\n  local: { kind: replicate, base_url: \"URL\", token_env: LOCAL_TOKEN, rate: { create: 100000/min, read: 100000/min } }\n";
 
@@ -33,97 +27,6 @@ fn workflow(prompt: &str) -> String {
     format!(
         "name: flow\nsteps:\n  boat:\n    uses: flux-schnell\n    with: {{ prompt: \"{prompt}\", megapixels: \"0.25\" }}\n    save: boat\n"
     )
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = castline(folder, arguments);
-    command.env("LOCAL_TOKEN", "secret-token-for-loopback");
-    command
-}
-
-/// A watch under way, as `--json` tells of it.
-struct Watch {
-    child: Child,
-    events: Receiver<Value>,
-    seen: Vec<Value>,
-    talk: Option<std::thread::JoinHandle<String>>,
-}
-
-impl Watch {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let arguments: Vec<_> = ["watch", "--json"].iter().chain(arguments).copied().collect();
-        let mut child = command(&folder.at("."), &arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("castline watches");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let (tell, events) = channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-                if tell.send(event).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut stderr = child.stderr.take().expect("piped");
-        let talk = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
-        Self { child, events, seen: Vec::new(), talk: Some(talk) }
-    }
-
-    /// Waits for the next event that is meant.
-    fn until(&mut self, what: &str, is_meant: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        while let Some(left) = DEADLINE.checked_sub(began.elapsed()) {
-            let Ok(event) = self.events.recv_timeout(left) else { break };
-            self.seen.push(event.clone());
-            if is_meant(&event) {
-                return event;
-            }
-        }
-        let _ = self.child.kill();
-        let talk = self.talk.take().map(|talk| talk.join().unwrap_or_default()).unwrap_or_default();
-        let last: Vec<_> = self.seen.iter().rev().take(8).rev().map(Value::to_string).collect();
-        panic!("never: {what}; last seen\n{}\n{talk}", last.join("\n"));
-    }
-
-    fn event(&mut self, kind: &str) -> Value {
-        self.until(kind, |event| event["type"] == kind)
-    }
-
-    /// Waits until a run has ended with everything that it should have.
-    fn done(&mut self) -> Value {
-        self.until("a run that succeeds", |event| {
-            event["type"] == "run-ended" && event["status"] == "succeeded"
-        })
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
-    /// Ends it as Ctrl-C does.
-    fn end(mut self) -> Vec<Value> {
-        self.signal("-INT");
-        assert_eq!(self.child.wait().expect("ends").code(), Some(130));
-        let rest: Vec<_> = self.events.iter().collect();
-        self.seen.extend(rest);
-        std::mem::take(&mut self.seen)
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// The prompts that were created, and how often.
@@ -353,7 +256,7 @@ fn everything_that_a_plan_is_made_of_is_watched_and_what_it_makes_is_not() {
 }
 
 #[test]
-fn above_what_may_be_spent_a_plan_waits_and_what_is_free_runs() {
+fn above_what_may_be_spent_a_plan_waits() {
     let server = Server::start(&[]);
     let folder = project(&server, "");
     folder.write("flow.yaml", &workflow("boat 0"));
@@ -362,6 +265,35 @@ fn above_what_may_be_spent_a_plan_waits_and_what_is_free_runs() {
     assert_eq!(planned["next"], "waits-for-money", "{planned}");
     assert!(planned["max_usd"].as_f64() > Some(0.0), "{planned}");
     watch.event("watching");
+    watch.end();
+    assert_eq!(server.creates(), 0);
+}
+
+#[test]
+fn what_is_free_of_a_plan_that_waits_runs_meanwhile() {
+    let server = Server::start(&[]);
+    let folder = project(&server, "");
+    let mut bytes = Vec::new();
+    let picture = image::RgbImage::from_pixel(64, 64, image::Rgb([200, 30, 30]));
+    picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).expect("a picture");
+    fs::write(folder.at("red.png"), bytes).expect("written");
+    let flow = |width: u32| {
+        format!(
+            "name: flow\nsteps:\n  small: {{ uses: std/resize, with: {{ image: ./red.png, width: {width} }}, save: small }}\n  boat: {{ uses: flux-schnell, with: {{ prompt: a boat }}, save: boat }}\n"
+        )
+    };
+    folder.write("flow.yaml", &flow(16));
+    let mut watch = Watch::start(&folder, &["flow.yaml"]);
+    for width in [16, 32] {
+        let planned = watch.event("planned");
+        assert_eq!(planned["next"], "waits-for-money", "{planned}");
+        assert_eq!(watch.event("run-began")["only_free"], true);
+        watch.event("run-ended");
+        let small = image::open(folder.at("out/flow/small.png")).expect("a picture");
+        assert_eq!(small.width(), width);
+        assert!(!folder.at("out/flow/boat.webp").exists());
+        folder.write("flow.yaml", &flow(32));
+    }
     watch.end();
     assert_eq!(server.creates(), 0);
 }
@@ -422,87 +354,17 @@ fn several_workflows_are_watched_at_once() {
 
 #[cfg(unix)]
 mod terminal {
-    use std::num::NonZero;
-    use std::os::fd::OwnedFd;
-    use std::sync::{Arc, Mutex};
+    use std::process::Command;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-
+    use super::common::terminal::Terminal;
     use super::*;
-
-    /// castline in a terminal, as a person has it.
-    struct Terminal {
-        child: Child,
-        master: fs::File,
-        slave: fs::File,
-        screen: Arc<Mutex<vt100::Parser>>,
-    }
-
-    impl Terminal {
-        fn start(folder: &Folder, arguments: &[&str]) -> Self {
-            let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-            grantpt(&master).and_then(|()| unlockpt(&master)).expect("ours");
-            let name = PathBuf::from(ptsname(&master, Vec::new()).expect("named").to_str().expect("UTF-8"));
-            tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })
-                .expect("sized");
-            let slave = fs::File::options().read(true).write(true).open(name).expect("opened");
-            let side = || Stdio::from(OwnedFd::from(slave.try_clone().expect("another")));
-            let child = command(&folder.at("."), arguments)
-                .env("TERM", "xterm")
-                .stdin(side())
-                .stdout(side())
-                .stderr(side())
-                .spawn()
-                .expect("castline watches");
-            let master = fs::File::from(master);
-            let size = |n| NonZero::new(n).expect("a terminal has a size");
-            let screen = Arc::new(Mutex::new(vt100::Parser::new(size(24), size(80), 1000)));
-            let (to, mut from) = (screen.clone(), master.try_clone().expect("another"));
-            std::thread::spawn(move || {
-                let mut bytes = [0; 4096];
-                while let Ok(n) = from.read(&mut bytes) {
-                    to.lock().expect("whole").process(&bytes[..n]);
-                }
-            });
-            Self { child, master, slave, screen }
-        }
-
-        fn contents(&self) -> String {
-            self.screen.lock().expect("whole").screen().contents()
-        }
-
-        fn until(&self, text: &str) {
-            let began = Instant::now();
-            while !self.contents().contains(text) {
-                assert!(began.elapsed() < DEADLINE, "never `{text}`:\n{}", self.contents());
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-
-        fn press(&mut self, keys: &str) {
-            use std::io::Write;
-            self.master.write_all(keys.as_bytes()).expect("pressed");
-        }
-
-        fn is_raw(&self) -> bool {
-            let modes = tcgetattr(&self.slave).expect("a terminal").local_modes;
-            !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
-        }
-
-        fn ends(&mut self) -> Option<i32> {
-            let code = self.child.wait().expect("ends").code();
-            assert!(!self.is_raw(), "the terminal is given back");
-            code
-        }
-    }
 
     #[test]
     fn enter_runs_what_waits_and_the_terminal_is_given_back() {
         let server = Server::start(&[]);
         let folder = project(&server, "");
         folder.write("flow.yaml", &workflow("boat 0"));
-        let mut terminal = Terminal::start(&folder, &["watch", "flow.yaml"]);
+        let mut terminal = Terminal::start(&mut command(&folder.at("."), &["watch", "flow.yaml"]));
         terminal.until("a plan waits");
         assert!(terminal.is_raw() && server.creates() == 0);
         terminal.press("\r");
@@ -525,7 +387,8 @@ mod terminal {
             let server = Server::start(&["--latency", "30s"]);
             let folder = project(&server, "");
             folder.write("flow.yaml", &workflow("boat 0"));
-            let mut terminal = Terminal::start(&folder, &["watch", "flow.yaml", "--auto-spend", "1"]);
+            let mut terminal =
+                Terminal::start(&mut command(&folder.at("."), &["watch", "flow.yaml", "--auto-spend", "1"]));
             terminal.until("1 running");
             let kill = |signal: &str| {
                 let id = terminal.child.id().to_string();

@@ -3,6 +3,9 @@
 #![allow(dead_code)] // no test of the whole needs all of it
 
 pub mod server;
+#[cfg(unix)]
+pub mod terminal;
+pub mod watching;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,6 +42,25 @@ impl Folder {
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.at(path)).expect("readable")
     }
+}
+
+/// True when expectations are to be written anew.
+pub fn accepts() -> bool {
+    std::env::var_os("CASTLINE_ACCEPT").is_some() && std::env::var_os("CI").is_none()
+}
+
+/// What takes the place of what opens pages, as a PATH, and the file into which it writes what it was asked to open.
+#[cfg(unix)]
+pub fn opener(folder: &Folder) -> (String, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let opened = folder.at("opened");
+    for name in ["xdg-open", "open"] {
+        folder.write(&format!("bin/{name}"), &format!("#!/bin/sh\necho \"$1\" >> '{}'\n", opened.display()));
+        fs::set_permissions(folder.at(&format!("bin/{name}")), fs::Permissions::from_mode(0o755))
+            .expect("executable");
+    }
+    let path = std::env::var("PATH").expect("a path");
+    (format!("{}:{path}", folder.at("bin").display()), opened)
 }
 
 /// Copies a folder, without what is named.

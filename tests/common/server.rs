@@ -37,6 +37,21 @@ impl Server {
         Self { host: rest.split('/').next().expect("never empty").to_owned(), child }
     }
 
+    /// It answers nobody from now on.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It answers again, also whoever asked meanwhile.
+    pub fn goes_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// What a provider is configured with.
     pub fn base_url(&self) -> String {
         format!("http://{}/replicate/v1", self.host)

@@ -146,7 +146,7 @@ pub(crate) fn table(machine: &Machine, outcomes: &[Outcome]) -> Result<(), Wrong
         outcomes.iter().flat_map(|outcome| &outcome.goals).filter(|goal| goal.met).count(),
         outcomes.iter().map(|outcome| outcome.goals.len()).sum::<usize>(),
     );
-    Ok(writeln!(out, "\n{met} of {all} targets met. `watch` does not exist yet, and is not measured.")?)
+    Ok(writeln!(out, "\n{met} of {all} targets met.")?)
 }
 
 impl Outcome {

@@ -289,6 +289,31 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The leg that it is about, if it is about one.
+    pub fn leg(&self) -> Option<&Arc<LegRef>> {
+        match self {
+            Self::LegSkipped { leg, .. }
+            | Self::LegReused { leg, .. }
+            | Self::LegStarted { leg, .. }
+            | Self::LegCreated { leg, .. }
+            | Self::LegProgress { leg, .. }
+            | Self::AttemptFailed { leg, .. }
+            | Self::LegSucceeded { leg, .. }
+            | Self::LegFailed { leg, .. }
+            | Self::LegNotRun { leg, .. } => Some(leg),
+            Self::Saved { leg, .. } => leg.as_ref(),
+            Self::RunStarted { .. }
+            | Self::LegsOpened { .. }
+            | Self::OutputReady { .. }
+            | Self::Warned { .. }
+            | Self::Interrupted
+            | Self::Stopping { .. }
+            | Self::RunEnded { .. } => None,
+        }
+    }
+}
+
 /// What was sent, for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {

@@ -265,6 +265,13 @@ impl Recorder {
         }
     }
 
+    /// Makes room for legs of which nothing is heard yet, in this order.
+    pub fn expect(&mut self, legs: impl IntoIterator<Item = Arc<LegRef>>) {
+        for leg in legs {
+            self.place(&leg);
+        }
+    }
+
     /// Says why a leg ran, in words that the ledger gave before the run.
     pub fn explain(&mut self, leg: &Arc<LegRef>, why: Cow<'static, str>) {
         self.leg(leg).why = Some(why);
@@ -282,7 +289,8 @@ impl Recorder {
         &mut self.record.legs[at]
     }
 
-    fn place(&mut self, leg: &Arc<LegRef>) -> usize {
+    /// Where a leg stands in the record.
+    pub fn place(&mut self, leg: &Arc<LegRef>) -> usize {
         let legs = &mut self.record.legs;
         *self.places.entry(leg.clone()).or_insert_with(|| {
             legs.push(LegRecord::new(leg));

@@ -347,24 +347,13 @@ impl Run {
 
     fn started(&self) -> Event {
         let graph = &self.plan.graph;
-        let steps = graph
-            .predicting()
-            .map(|(i, step)| StepSummary {
-                name: step.name.clone(),
-                uses: step.callee.uses.clone(),
-                model: step.callee.model.reference.to_string(),
-                axes: step.axes.keys().cloned().collect(),
-                legs: self.plan.legs.count(i),
-                reads: graph.sources(i).into_iter().map(|source| graph.steps[source].name.clone()).collect(),
-            })
-            .collect();
         Event::RunStarted {
             run: self.options.run.clone(),
             workflow: graph.name.clone(),
             file: graph.source.name.to_string(),
             provider: self.plan.routing.chosen.name.clone(),
             castline_version: self.options.castline_version.clone(),
-            steps,
+            steps: summaries(&self.plan),
             legs: self.plan.count(),
         }
     }
@@ -818,6 +807,21 @@ impl Run {
         let outputs = self.plan.graph.outputs.iter().filter(|_| !self.superseded);
         outputs.map(|(name, output)| (name.clone(), render(output))).collect()
     }
+}
+
+/// How events tell of a plan's steps.
+pub fn summaries(plan: &Plan) -> Vec<StepSummary> {
+    let graph = &plan.graph;
+    let name = |step: usize| graph.steps[step].name.clone();
+    let summary = |(i, step): (usize, &crate::graph::Step)| StepSummary {
+        name: step.name.clone(),
+        uses: step.callee.uses.clone(),
+        model: step.callee.model.reference.to_string(),
+        axes: step.axes.keys().cloned().collect(),
+        legs: plan.legs.count(i),
+        reads: graph.sources(i).into_iter().map(name).collect(),
+    };
+    graph.predicting().map(summary).collect()
 }
 
 /// How events name a leg.

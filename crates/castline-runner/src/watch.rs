@@ -15,7 +15,7 @@ mod changes;
 mod news;
 mod scene;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -352,6 +352,10 @@ impl Watch {
             Cause::Agreed(seen) if scene::is_within(&bill, &seen) => Next::Runs,
             Cause::Agreed(_) | Cause::Change | Cause::Again => self.decide(number, &job, &bill, &basis),
         };
+        let held = match next {
+            Next::WaitsForMoney => scene::legs_that_cost(forecast),
+            Next::Nothing | Next::Runs | Next::Paused => BTreeSet::new(),
+        };
         let scene = &mut self.scenes[number];
         scene.seen = Some(basis.clone());
         let planned = Planned {
@@ -365,6 +369,7 @@ impl Watch {
             legs,
             live: job.is_live(),
             next,
+            held,
             pinned,
             hidden: job.secret_variables(),
             project: job.project.clone(),

@@ -1,4 +1,4 @@
-//! HTTP routes of castline: the sandbox behind the prediction API.
+//! HTTP routes of castline: the sandbox behind the prediction API, and pages for browsers.
 //!
 //! A [`SandboxServer`] answers like Replicate on loopback and draws with the embedded
 //! stand-ins, so that castline's HTTP provider can be rehearsed and tested without a
@@ -18,7 +18,9 @@
 //! # }
 //! ```
 //!
-//! Start reading at [`SandboxServer::run`], then in `api.rs`.
+//! A [`PageServer`] shows on loopback what happens in this process.
+//!
+//! Start reading at [`SandboxServer::run`], then in `api.rs`; the pages are in `page_server.rs`.
 
 mod api;
 mod create;
@@ -29,6 +31,7 @@ mod list;
 mod odd;
 mod options;
 mod outputs;
+mod page_server;
 mod prediction;
 mod predictions;
 mod problem;
@@ -38,4 +41,5 @@ mod sandbox_server;
 pub use fault::{BadFault, Fault};
 pub use limit::{BadLimit, Limit};
 pub use options::{ModelInfo, ServerOptions};
+pub use page_server::{News, Page, PageServer};
 pub use sandbox_server::SandboxServer;

@@ -183,7 +183,7 @@ pub(crate) struct Talk {
     /// Put the pictures into report.html itself
     #[arg(long)]
     pub embed: bool,
-    /// Open report.html at the end
+    /// Show it in a browser: while it goes on, or when it is over soon its report.html
     #[arg(long)]
     pub open: bool,
     /// Save files that do not tell how they were made
@@ -244,6 +244,9 @@ pub(crate) struct Watch {
     pub selection: Selection,
     #[command(flatten)]
     pub unpriced: Unpriced,
+    /// Show it in a browser, in which pictures change as they are made anew
+    #[arg(long)]
+    pub open: bool,
     /// Look at files several times a second, for network folders that tell of no changes
     #[arg(long)]
     pub poll: bool,

@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`commands::perform`]; how things look is in `report/`.
 
+mod browser;
 mod cli;
 mod commands;
 mod exit;

@@ -1,6 +1,6 @@
 //! What a watch tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,6 +73,22 @@ pub enum News {
     },
 }
 
+impl News {
+    /// The workflow that it is about; none when it is about all of them.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Planned(planned) => Some(&planned.file),
+            Self::Began(begun) => Some(&begun.file),
+            Self::Broken { file, .. }
+            | Self::Repaired { file }
+            | Self::Refused { file, .. }
+            | Self::Happened { file, .. }
+            | Self::Ended { file, .. } => Some(file),
+            Self::Watching { .. } | Self::Paused(_) | Self::Warned { .. } => None,
+        }
+    }
+}
+
 /// A plan after a change, or the first one.
 pub struct Planned {
     /// The workflow.
@@ -95,6 +111,8 @@ pub struct Planned {
     pub live: bool,
     /// What becomes of it.
     pub next: Next,
+    /// Legs that wait for the user's word, by name.
+    pub held: BTreeSet<String>,
     /// Versions that were pinned for it.
     pub pinned: BTreeMap<String, String>,
     /// Variables whose values must be shown nowhere.

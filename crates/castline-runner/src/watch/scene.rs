@@ -146,6 +146,13 @@ pub(super) fn legs_that_run(forecast: &Forecast) -> usize {
     forecast.plan.predictions().filter(runs).count() + forecast.plan.deferred().count()
 }
 
+/// The legs that cost something, or may, by name.
+pub(super) fn legs_that_cost(forecast: &Forecast) -> BTreeSet<String> {
+    let costs =
+        |leg: &_| forecast.fate(*leg).word().may_run() && !matches!(Price::of(forecast, *leg), Price::Free);
+    forecast.plan.predictions().filter(costs).map(|leg| forecast.plan.leg_name(leg)).collect()
+}
+
 /// True when a plan costs no more than what somebody agreed to.
 pub(super) fn is_within(bill: &Bill, seen: &Bill) -> bool {
     bill.max <= seen.max && bill.unpriced <= seen.unpriced && bill.unbounded <= seen.unbounded

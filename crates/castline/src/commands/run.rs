@@ -5,19 +5,25 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
 use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
-use castline_runner::{Job, Project, Trouble, shown};
+use castline_runner::{Interrupt, Job, Project, Trouble, shown};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::{reporting, runtime, show, workflow_file};
+use crate::browser::{self, Served};
 use crate::cli::{Run, Talk};
 use crate::exit::Exit;
 use crate::report::json::{self, Lines};
+use crate::report::page::Board;
 use crate::report::plan::Table;
 use crate::report::terminal::Terminal;
 use crate::report::{page, reroll};
@@ -71,15 +77,22 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunReco
     reroll::lines(&forecast.plan).iter().for_each(|line| screen::say(line));
     let (project, folder) = (job.project.clone(), job.out_folder(forecast));
     let lines = talk.events.as_deref().map(Lines::open).transpose()?;
-    let (tell, reporters) =
-        reporting::begin(Reporters { terminal: terminal(&project, &forecast.plan), lines });
+    let live = talk.open.then(|| LivePage::begin(&forecast.plan, &project)).transpose()?;
+    let (tell, reporters) = reporting::begin(Reporters {
+        terminal: terminal(&project, &forecast.plan),
+        lines,
+        board: live.as_ref().map(|live| live.board.clone()),
+    });
     let listener = Box::new(move |entry| drop(tell.send(entry)));
     let (interrupt, signal) = signals::listen();
-    let record = Box::pin(job.run(listener, interrupt)).await;
+    let record = Box::pin(job.run(listener, interrupt.clone())).await;
     let reporters = reporters.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
     let mut terminal = reporters.terminal;
     let record = record.inspect_err(|_| screen::end_live())?.record_at_the_end();
-    finish(talk, &record, &project, &folder, &mut terminal)?;
+    let page = finish(talk, &record, &project, &folder, &mut terminal)?;
+    if let Some(live) = live {
+        live.end(&record, page.as_deref(), interrupt).await?;
+    }
     let exit = exit(&record, signal.get().copied());
     Ok((record, exit))
 }
@@ -91,15 +104,65 @@ fn finish(
     project: &Project,
     folder: &Path,
     terminal: &mut Terminal,
-) -> Result<(), Trouble> {
+) -> Result<Option<PathBuf>, Trouble> {
     let page = page(talk.report || talk.embed || talk.open, talk.embed, record, project, folder);
     terminal.finish(record, page.as_deref().map(shown).as_deref());
     if talk.json {
         json::print(&json::run(record, project))?;
     }
-    match page.filter(|_| talk.open) {
-        Some(page) => open(&page),
-        None => Ok(()),
+    Ok(page)
+}
+
+/// Who cannot wait for so long sees a run while it goes on.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The page of a run that somebody wants to see in a browser. A run that is over soon is shown when it
+/// is over.
+struct LivePage {
+    board: Arc<Board>,
+    served: Served,
+    opens: JoinHandle<Result<(), Trouble>>,
+}
+
+impl LivePage {
+    fn begin(plan: &Plan, project: &Project) -> Result<Self, Trouble> {
+        let board = Board::of_run(plan.graph.name.to_string());
+        board.begins(plan, project);
+        let served = Served::begin(vec![board.clone()])?;
+        let url = served.urls()[0].clone();
+        let opens = tokio::spawn(async move {
+            sleep(SOON).await;
+            browser::open(url)
+        });
+        Ok(Self { board, served, opens })
+    }
+
+    /// Whoever looks at it keeps all that there is to see; else the report is opened.
+    async fn end(
+        self,
+        record: &RunRecord,
+        report: Option<&Path>,
+        mut interrupt: watch::Receiver<Interrupt>,
+    ) -> Result<(), Trouble> {
+        self.opens.abort();
+        let opened = match self.opens.await {
+            Ok(opened) => opened.map(|()| true)?,
+            Err(_) => false,
+        };
+        self.board.ended(record);
+        let before = *interrupt.borrow_and_update() != Interrupt::No;
+        let served = self.served;
+        let show = async {
+            if opened && served.is_seen().await {
+                served.end().await;
+                return Ok(());
+            }
+            report.map_or(Ok(()), browser::open)
+        };
+        tokio::select! {
+            shown = show => shown,
+            Ok(()) = interrupt.changed(), if !before => Ok(()),
+        }
     }
 }
 
@@ -116,11 +179,13 @@ pub(crate) fn terminal(project: &Project, plan: &Plan) -> Terminal {
 struct Reporters {
     terminal: Terminal,
     lines: Option<Lines>,
+    board: Option<Arc<Board>>,
 }
 
 impl reporting::Reporter<Entry> for Reporters {
     fn take(&mut self, entry: Entry) {
         self.lines.iter_mut().for_each(|lines| lines.take(&entry));
+        self.board.iter().for_each(|board| board.heard(&entry));
         self.terminal.take(&entry);
     }
 
@@ -172,23 +237,6 @@ pub(crate) fn page(
             None
         }
     }
-}
-
-/// Opens the page with whatever opens pages here.
-fn open(page: &Path) -> Result<(), Trouble> {
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else if cfg!(windows) {
-        "explorer"
-    } else {
-        "xdg-open"
-    };
-    let mut command = Command::new(opener);
-    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().map(drop).map_err(|e| {
-        let message = format!("cannot open `{}` with `{opener}`: {e}", shown(page));
-        Trouble::usage(message, "open the file in a browser yourself")
-    })
 }
 
 /// The signal decides when one stopped the run, else how the run ended.

@@ -1,15 +1,20 @@
 //! `castline watch`: runs workflows again whenever something that they are made of changes.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use castline_runner::Trouble;
 use castline_runner::watch::{self, News};
+use castline_runner::{Trouble, shown};
+use indexmap::IndexMap;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{reporting, runtime, workflow_file};
+use crate::browser::{self, Served};
 use crate::cli::Watch;
 use crate::exit::Exit;
+use crate::report::page::{Board, Other};
 use crate::report::watch::{Json, Watcher};
 use crate::{keys, log, screen, signals};
 
@@ -36,10 +41,16 @@ async fn go(flags: &Watch) -> Result<Exit, Trouble> {
     let (say, words) = unbounded_channel();
     // Kept, so that nobody seems to have said the last word.
     let has_keys = !flags.json && keys::listen(say.clone());
-    let (tell, reporter) = reporting::begin(match flags.json {
-        true => Reporter::Json(Json::new()),
-        false => Reporter::Person(Box::new(Watcher::new(files.len() > 1, has_keys, flags.auto_spend))),
-    });
+    let boards = if flags.open { boards(&files) } else { IndexMap::new() };
+    let served = flags.open.then(|| Served::begin(boards.values().cloned().collect())).transpose()?;
+    let urls = served.as_ref().map(|served| served.urls().to_vec()).unwrap_or_default();
+    let face = if flags.json {
+        Face::Json(Json::new(boards.keys().cloned().zip(urls.clone()).collect()))
+    } else {
+        let one = Watcher::new(files.len() > 1, has_keys, flags.auto_spend, urls.first().cloned());
+        Face::Person(Box::new(one))
+    };
+    let (tell, reporter) = reporting::begin(Reporter { face, boards, opens: urls.into_iter().next() });
     let listener = Box::new(move |news| hear(&tell, news));
     let options = watch::Options {
         files,
@@ -52,35 +63,63 @@ async fn go(flags: &Watch) -> Result<Exit, Trouble> {
     let watched = Box::pin(watch::watch(options, listener, words, interrupt)).await;
     drop(say);
     reporter.join().map_err(|_| Trouble::Bug("the reporter ended early".to_owned()))?;
+    if let Some(served) = served {
+        served.end().await;
+    }
     watched?;
     Ok(signal.get().copied().unwrap_or(Exit::Done))
 }
 
+/// A page for each workflow, by the name that the user gave it.
+fn boards(files: &[PathBuf]) -> IndexMap<String, Arc<Board>> {
+    let title = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let others = |own: usize| {
+        let others = files.iter().enumerate().filter(|(n, _)| *n != own);
+        others.map(|(n, file)| Other { name: title(file), href: browser::href(n) }).collect()
+    };
+    let board = |(n, file): (usize, &PathBuf)| (shown(file), Board::of_watch(title(file), others(n)));
+    files.iter().enumerate().map(board).collect()
+}
+
 /// Who is told.
-enum Reporter {
+struct Reporter {
+    face: Face,
+    boards: IndexMap<String, Arc<Board>>,
+    /// The page that is opened once everything was read.
+    opens: Option<String>,
+}
+
+/// Who reads it.
+enum Face {
     Person(Box<Watcher>),
     Json(Json),
 }
 
 impl reporting::Reporter<News> for Reporter {
     fn take(&mut self, news: News) {
-        match self {
-            Self::Person(watcher) => watcher.take(news),
-            Self::Json(json) => json.take(&news),
+        match news.file() {
+            Some(file) => self.boards.get(file).into_iter().for_each(|board| board.watched(&news)),
+            None => self.boards.values().for_each(|board| board.watched(&news)),
+        }
+        let page = self.opens.take_if(|_| matches!(news, News::Watching { .. }));
+        match &mut self.face {
+            Face::Person(watcher) => watcher.take(news),
+            Face::Json(json) => json.take(&news),
+        }
+        if let Some(Err(trouble)) = page.map(browser::open) {
+            screen::warn(&trouble.to_string());
         }
     }
 
     fn draw(&mut self) {
-        match self {
-            Self::Person(watcher) => watcher.draw(),
-            Self::Json(_) => {}
+        if let Face::Person(watcher) = &self.face {
+            watcher.draw();
         }
     }
 
     fn tick(&mut self) {
-        match self {
-            Self::Person(watcher) => watcher.tick(),
-            Self::Json(_) => {}
+        if let Face::Person(watcher) = &mut self.face {
+            watcher.tick();
         }
     }
 }

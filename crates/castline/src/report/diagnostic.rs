@@ -76,6 +76,12 @@ fn draw_one(finding: &Diagnostic) -> String {
     Renderer::styled().term_width(screen::talk_width().unwrap_or(DEFAULT_TERM_WIDTH).max(60)).render(&[group])
 }
 
+/// The lines of the file that a finding is about, with what is said beside them; none for a whole file.
+pub(crate) fn excerpt(finding: &Diagnostic) -> Option<String> {
+    let group = Group::with_level(Level::NOTE).elements(snippets(finding, finding.span?));
+    Some(Renderer::plain().render(&[group]))
+}
+
 /// A cure in words.
 pub(crate) struct Cure {
     /// `fix` when it is certain, `try` when a person decides.
@@ -243,7 +249,7 @@ fn change_json(change: &Change) -> Json {
     })
 }
 
-fn one_json(finding: &Diagnostic) -> Json {
+pub(crate) fn one_json(finding: &Diagnostic) -> Json {
     let label = |label: &castline_spec::Label| {
         let span = span_json(label.span);
         json!({ "file": &*label.source.name, "span": span, "message": label.message })

@@ -98,7 +98,7 @@ pub(crate) fn digest_of(map: &Map<String, Json>) -> Option<&str> {
 }
 
 /// Where the store of a project keeps the bytes of a digest.
-fn blob(store: &Path, digest: &Digest) -> PathBuf {
+pub(crate) fn blob(store: &Path, digest: &Digest) -> PathBuf {
     let hex = digest.hex();
     store.join("blobs").join("sha256").join(&hex[..2]).join(hex)
 }

@@ -1,5 +1,7 @@
 //! What a run cost, in words.
 
+use std::collections::BTreeSet;
+
 use castline_core::MicroUsd;
 use castline_core::event::Totals;
 use castline_core::price::Estimate;
@@ -27,6 +29,25 @@ pub(crate) fn bill(record: &RunRecord) -> String {
         saved => format!(", {saved} saved by reuse"),
     };
     format!("cost {}{unpriced}{saved}", totals.cost)
+}
+
+/// What a run has cost that goes on: `0.12 USD so far`.
+pub(crate) fn so_far(record: &RunRecord) -> String {
+    let spent: MicroUsd = record.legs.iter().map(|leg| leg.cost.unwrap_or_default() + leg.lost).sum();
+    match spent {
+        MicroUsd::ZERO => "nothing to pay so far".to_owned(),
+        spent => format!("{spent} so far"),
+    }
+}
+
+/// What the legs that run now may cost, but for providers that take no money.
+pub(crate) fn reserved(record: &RunRecord, free: &BTreeSet<String>) -> MicroUsd {
+    let runs = |leg: &&LegRecord| leg.status == LegStatus::NotRun && leg.finished.is_none();
+    let reserved = |leg: &LegRecord| {
+        let costs = !free.contains(&*leg.request.as_ref()?.provider.0);
+        leg.estimate.filter(|_| costs).map(|estimate| estimate.max)
+    };
+    record.legs.iter().filter(runs).filter_map(reserved).sum()
 }
 
 /// A line for each model whose price was not what its rules say, and what to do.

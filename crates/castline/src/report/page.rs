@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`write()`]; what the browser does stands in `page/front/`, with a README.
 
+mod board;
 mod media;
 mod plain;
 mod state;
@@ -24,6 +25,9 @@ use super::files::Places;
 use media::Shelf;
 use plain::escape;
 use state::State;
+
+pub(crate) use board::Board;
+pub(crate) use state::Other;
 
 const FRAME: &str = include_str!("page/front/page.html");
 const STYLE: &str = include_str!("page/front/page.css");
@@ -95,7 +99,8 @@ fn render(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> 
 fn page_of(record: &RunRecord, shelf: &Shelf) -> String {
     let plain = plain::draw(record, shelf);
     let state = serde_json::to_string(&State::of(record, shelf)).expect("it is plain data");
-    join(&Parts { title: &record.workflow, plain: &plain, state: &state })
+    let policy = policy(&script(), "'none'");
+    join(&Parts { title: &record.workflow, plain: &plain, state: &state, policy: &policy })
 }
 
 /// What is another one in each page.
@@ -106,18 +111,25 @@ struct Parts<'a> {
     plain: &'a str,
     /// JSON.
     state: &'a str,
+    /// See [`policy`].
+    policy: &'a str,
+}
+
+/// The page's one script.
+fn script() -> String {
+    SCRIPTS.join("\n")
 }
 
 /// Puts a page together. Each mark of the frame is met once: what is put in may hold others.
 fn join(parts: &Parts<'_>) -> String {
-    let script = SCRIPTS.join("\n");
+    let script = script();
     let mut page = String::with_capacity(
         FRAME.len() + STYLE.len() + script.len() + parts.plain.len() + parts.state.len(),
     );
     for (n, part) in FRAME.split('@').enumerate() {
         match (n % 2, part) {
             (1, "generator") => page.push_str(concat!("castline ", env!("CARGO_PKG_VERSION"))),
-            (1, "policy") => page.push_str(&policy(&script, "'none'")),
+            (1, "policy") => page.push_str(parts.policy),
             (1, "title") => page.push_str(&escape(parts.title)),
             (1, "style") => page.push_str(STYLE),
             (1, "script") => page.push_str(&script),

@@ -126,6 +126,7 @@ pub(crate) fn file(c: char, media_type: &str) -> Json {
     json!({ "digest": digest(c), "media_type": media_type, "bytes": 48213, "width": 1024, "height": 768 })
 }
 
-fn digest(c: char) -> String {
+/// A digest that is one character all over.
+pub(crate) fn digest(c: char) -> String {
     format!("sha256:{}", c.to_string().repeat(64))
 }

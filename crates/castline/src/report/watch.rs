@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`Watcher::take`]; [`Json`] is its other face.
 
-mod edit;
+pub(crate) mod edit;
 mod json;
 
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub(crate) struct Watcher {
     many: bool,
     has_keys: bool,
     auto_spend: MicroUsd,
+    /// Where its page is, when one is served.
+    page: Option<String>,
     runs: IndexMap<String, Shown>,
     /// What waits, by its workflow.
     waiting: IndexMap<String, Bill>,
@@ -53,11 +55,12 @@ struct Shown {
 
 impl Watcher {
     /// Of one workflow or many. Without keys nobody can say yes.
-    pub(crate) fn new(many: bool, has_keys: bool, auto_spend: MicroUsd) -> Self {
+    pub(crate) fn new(many: bool, has_keys: bool, auto_spend: MicroUsd, page: Option<String>) -> Self {
         Self {
             many,
             has_keys,
             auto_spend,
+            page,
             runs: IndexMap::new(),
             waiting: IndexMap::new(),
             files: 0,
@@ -71,7 +74,8 @@ impl Watcher {
         match news {
             News::Watching { files } => {
                 self.files = files;
-                screen::say(&format!("{DIM}watching {}{DIM:#}", counted(files, "file")));
+                let page = self.page.as_ref().map(|url| format!("; the page is {url}")).unwrap_or_default();
+                screen::say(&format!("{DIM}watching {}{page}{DIM:#}", counted(files, "file")));
                 self.status = (self.has_keys && screen::is_terminal()).then(screen::live);
             }
             News::Planned(planned) => self.planned(&planned),

@@ -11,7 +11,7 @@ use castline_core::record::{RunRecord, SavedRecord};
 use castline_spec::schema::MediaKind;
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::report::files::{Own, Places, digest_of};
 
@@ -42,10 +42,18 @@ pub(super) struct Place {
     /// None where its bytes stand in the plain list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) url: Option<String>,
-    media_type: String,
+    pub(super) media_type: String,
     /// Its name for downloads, where it was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+}
+
+impl Place {
+    /// On a page that is served.
+    pub(super) fn live(digest: &str, media_type: &str, name: Option<String>) -> Self {
+        let hex = digest.rsplit(':').next().unwrap_or_default();
+        Self { url: Some(format!("file/{hex}")), media_type: media_type.to_owned(), name }
+    }
 }
 
 /// Finds files for the page.
@@ -101,7 +109,7 @@ impl Shelf {
         found
     }
 
-    fn one(&self, digest: &str, file: &serde_json::Map<String, Json>, own: &Own<'_>) -> Media {
+    fn one(&self, digest: &str, file: &Map<String, Json>, own: &Own<'_>) -> Media {
         let text = |key: &str| file.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
         let number = |key: &str| file.get(key).and_then(Json::as_u64);
         let media_type = MediaType::new(text("media_type"));
@@ -145,7 +153,7 @@ impl Shelf {
     }
 }
 
-fn each_file(value: &Json, visit: &mut dyn FnMut(&str, &serde_json::Map<String, Json>)) {
+pub(super) fn each_file(value: &Json, visit: &mut dyn FnMut(&str, &Map<String, Json>)) {
     match value {
         Json::Array(items) => items.iter().for_each(|item| each_file(item, visit)),
         Json::Object(map) => match digest_of(map) {

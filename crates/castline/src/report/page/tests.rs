@@ -62,7 +62,8 @@ fn the_page_needs_no_network_and_may_do_nothing_else() {
 
 #[test]
 fn what_is_put_in_holds_marks_of_its_own() {
-    let parts = super::Parts { title: "@state@ & co", plain: "@script@ @", state: "\"@plain@\"" };
+    let parts =
+        super::Parts { title: "@state@ & co", plain: "@script@ @", state: "\"@plain@\"", policy: "@title@" };
     let page = super::join(&parts);
     assert!(page.contains("<title>@state@ &amp; co</title>") && page.contains(">@script@ @</div>"));
     assert_eq!(state(&page), "@plain@");

@@ -20,7 +20,7 @@ const MOST_WORDS: usize = 60;
 const MOST_NAMES: usize = 3;
 
 /// The lines; one that says so when no leg is another one.
-pub(super) fn lines(edit: &Comparison, live: bool) -> Vec<String> {
+pub(crate) fn lines(edit: &Comparison, live: bool) -> Vec<String> {
     let mut steps: IndexMap<&Name, Vec<&Compared>> = IndexMap::new();
     edit.legs.iter().for_each(|leg| steps.entry(&leg.leg.step).or_default().push(leg));
     let lines: Vec<_> = steps.iter().filter_map(|(step, legs)| line(step, legs, live)).collect();
@@ -50,6 +50,12 @@ fn line(step: &Name, legs: &[&Compared], live: bool) -> Option<String> {
     let what = [many, does(&changed, live)].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
     let what = if what.is_empty() { String::new() } else { format!("; {}", what.join(", ")) };
     Some(format!("{BOLD}{}{BOLD:#}: {words}{what}", printable(&name)))
+}
+
+/// Why a leg that runs is another one.
+pub(crate) fn why(leg: &Compared) -> Option<String> {
+    let is_other = matches!(leg.change, Change::Changed(_) | Change::Switched(_) | Change::Renamed(_));
+    is_other.then(|| words(leg, true))
 }
 
 /// What is different in a leg; `named` where its name stands before it.
@@ -112,3 +118,6 @@ fn does(legs: &[&Compared], live: bool) -> String {
         false => words.into_iter().filter(|word| *word == "reused").collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

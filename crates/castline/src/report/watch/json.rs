@@ -8,6 +8,7 @@ use castline_core::bill::Bill;
 use castline_core::comparison::Change;
 use castline_runner::watch::{News, Next, Planned};
 use castline_runner::{Over, Trouble};
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::report::json::{Lines, SCHEMA_VERSION};
@@ -17,50 +18,52 @@ use crate::report::{comparison, diagnostic};
 pub(crate) struct Json {
     lines: Lines,
     seq: u64,
+    /// Where the page of each workflow is, when pages are served.
+    pages: IndexMap<String, String>,
 }
 
 impl Json {
     /// To stdout.
-    pub(crate) fn new() -> Self {
-        Self { lines: Lines::on_stdout(), seq: 0 }
+    pub(crate) fn new(pages: IndexMap<String, String>) -> Self {
+        Self { lines: Lines::on_stdout(), seq: 0, pages }
     }
 
     /// Hears what happened.
     pub(crate) fn take(&mut self, news: &News) {
         let mut line =
             json!({ "schema_version": SCHEMA_VERSION, "seq": self.seq, "at": jiff::Timestamp::now() });
-        if let (Value::Object(line), Value::Object(news)) = (&mut line, object(news)) {
+        if let (Value::Object(line), Value::Object(news)) = (&mut line, self.object(news)) {
             line.extend(news);
         }
         self.seq += 1;
         self.lines.take(&line);
     }
-}
 
-fn object(news: &News) -> Value {
-    match news {
-        News::Watching { files } => json!({ "type": "watching", "files": files }),
-        News::Planned(planned) => self::planned(planned),
-        News::Broken { file, found, goes_on } => json!({
-            "type": "broken",
-            "file": file,
-            "diagnostics": diagnostic::json(found, None)["diagnostics"],
-            "goes_on": goes_on,
-        }),
-        News::Repaired { file } => json!({ "type": "repaired", "file": file }),
-        News::Refused { file, trouble } => refused("refused", file, trouble),
-        News::Began(begun) => json!({
-            "type": "run-began",
-            "file": begun.file,
-            "run": begun.run,
-            "only_free": begun.only_free,
-        }),
-        News::Happened { file, run, entry } => {
-            json!({ "type": "run-event", "file": file, "run": run, "event": entry })
+    fn object(&self, news: &News) -> Value {
+        match news {
+            News::Watching { files } => json!({ "type": "watching", "files": files, "pages": self.pages }),
+            News::Planned(planned) => self::planned(planned),
+            News::Broken { file, found, goes_on } => json!({
+                "type": "broken",
+                "file": file,
+                "diagnostics": diagnostic::json(found, None)["diagnostics"],
+                "goes_on": goes_on,
+            }),
+            News::Repaired { file } => json!({ "type": "repaired", "file": file }),
+            News::Refused { file, trouble } => refused("refused", file, trouble),
+            News::Began(begun) => json!({
+                "type": "run-began",
+                "file": begun.file,
+                "run": begun.run,
+                "only_free": begun.only_free,
+            }),
+            News::Happened { file, run, entry } => {
+                json!({ "type": "run-event", "file": file, "run": run, "event": entry })
+            }
+            News::Ended { file, run, over } => ended(file, run, over),
+            News::Paused(paused) => json!({ "type": "paused", "paused": paused }),
+            News::Warned { message } => json!({ "type": "warned", "message": message }),
         }
-        News::Ended { file, run, over } => ended(file, run, over),
-        News::Paused(paused) => json!({ "type": "paused", "paused": paused }),
-        News::Warned { message } => json!({ "type": "warned", "message": message }),
     }
 }
 

@@ -51,8 +51,8 @@ function countsOf(legs) {
   return Object.keys(WORDS).filter((state) => counts[state]).map((state) => `${counts[state]} ${wordOf(state)}`).join(', ') || 'nothing to do';
 }
 
-function limitsOf({ reserved_usd: reserved, budget_usd: budget }) {
-  return [reserved > 0 && `${usd(reserved)} reserved`, typeof budget === 'number' && `budget ${usd(budget)}`].filter(Boolean).join(', ');
+function limitsOf({ reserved_usd: reserved }) {
+  return reserved > 0 ? `${usd(reserved)} reserved` : '';
 }
 
 /** How long it takes so far; written again every second while it runs. */
@@ -60,7 +60,7 @@ function drawTime() {
   const { run } = store.state;
   const isRunning = run.status === 'running' && store.state.live;
   const now = isRunning && run.started ? Math.max(0, (Date.now() - Date.parse(run.started)) / 1000) : run.elapsed_seconds;
-  write(head.time, [typeof now === 'number' && (isRunning ? `${Math.round(now)} s` : seconds(now)), run.started && clock(run.started)].filter(Boolean).join(' · '));
+  write(head.time, [run.started && typeof now === 'number' && (isRunning ? `${Math.round(now)} s` : seconds(now)), run.started && clock(run.started)].filter(Boolean).join(' · '));
 }
 
 const COLORS = { good: '#2c7a4b', bad: '#b3372b', warn: '#b98300', busy: '#2f73ad', calm: '#8a857c' };
@@ -107,20 +107,22 @@ function diagnosticOf(found) {
     'div',
     { class: 'note diagnostic', 'data-tone': found.severity === 'warning' ? 'warn' : 'bad' },
     el('p', {}, el('strong', {}, `${found.severity}[${found.code}]`), ': ', ticked(found.message)),
-    place && el('p', { class: 'soft' }, el('code', {}, place)),
+    // The lines of the file begin with the same.
+    place && !found.text && el('p', { class: 'soft' }, el('code', {}, place)),
     found.text && el('pre', { tabindex: 0 }, found.text),
     found.hint && el('p', { class: 'cure' }, ticked(found.hint)),
   );
 }
 
-const WATCH_WORDS = { idle: 'Waiting for the next edit.', planning: 'Planning.', running: 'Running.', waiting: 'It waits for Enter on the terminal.', paused: 'Paused.', broken: '' };
+const WATCH_WORDS = { idle: 'Waiting for the next edit.', running: 'Running.', paused: 'Paused: edits are planned and not run.', broken: '' };
+const WATCH_TONES = { waiting: 'warn', paused: 'warn', refused: 'bad' };
 
 function watchNote({ state, message, changes = [] }) {
   const words = message ?? WATCH_WORDS[state];
   if (!words && changes.length === 0) return null;
   return el(
     'div',
-    { class: 'note', 'data-tone': state === 'waiting' || state === 'paused' ? 'warn' : 'calm', 'data-watch': state },
+    { class: 'note', 'data-tone': WATCH_TONES[state] ?? 'calm', 'data-watch': state },
     words && el('p', {}, ticked(words)),
     changes.length > 0 && el('ul', {}, changes.slice(0, 6).map((change) => el('li', {}, ticked(change))), changes.length > 6 && el('li', {}, `and ${changes.length - 6} more`)),
   );

@@ -21,8 +21,11 @@ function listen() {
     // One was missed: only a whole document helps.
     if (!news(JSON.parse(data), false)) listen();
   });
-  on('end', () => {
+  on('end', async () => {
     live.over = true;
+    drawLink('castline ends', 'calm');
+    await fetchRest();
+    // Castline waits for this.
     source.close();
     drawLink('castline has ended', 'calm');
   });
@@ -31,6 +34,24 @@ function listen() {
     drawLink('not connected', 'warn');
     if (source.readyState === EventSource.CLOSED) live.again = setTimeout(listen, AGAIN_MS);
   });
+}
+
+/** So many files are fetched at once: browsers allow six connections to one host, and the news have one. */
+const AT_ONCE = 4;
+
+/** Fetches what was not shown yet: the browser keeps it, and soon there is nobody to ask. */
+async function fetchRest() {
+  const rest = Object.values(store.state.files).map((file) => file.url).values();
+  const some = async () => {
+    for (const url of rest) {
+      try {
+        await (await fetch(url, { cache: 'force-cache' })).arrayBuffer();
+      } catch {
+        // It stays a gap in the page.
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, some));
 }
 
 function watchVisibility() {

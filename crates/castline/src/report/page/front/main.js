@@ -50,7 +50,7 @@ function draw(changed) {
 
 function drawFoot() {
   const { run, workflow, made_by: maker } = store.state;
-  write(page.foot, `run ${run.id} of ${workflow.file}, made by ${maker}`);
+  write(page.foot, `${run.id ? `run ${run.id} of ` : ''}${workflow.file}, made by ${maker}`);
 }
 
 function drawKinds() {

@@ -18,8 +18,8 @@ function picture(file, alt, lazy = true) {
 }
 
 /** Shows another file in the same element: the browser keeps the old one until the new one is there. */
-function aim(media, file, small = false) {
-  const url = safeUrl((small && file.thumb) || file.url);
+function aim(media, file) {
+  const url = safeUrl(file.url);
   if (!url) {
     media.removeAttribute('src');
     media.classList.add('lost');
@@ -42,7 +42,6 @@ function showFile(file, name) {
   if (file.kind === 'image') return picture(file, name, false);
   if (file.kind === 'video') return film(file, name);
   if (file.kind === 'audio') return sound(file, name);
-  if (typeof file.text === 'string') return el('pre', { class: 'answer', tabindex: 0 }, file.text);
   return el('p', { class: 'file' }, noteOf(file));
 }
 
@@ -73,7 +72,7 @@ function smallFilm(file, name) {
 
 /** A file on a card. */
 function smallFile(file, name) {
-  if (file.kind === 'image') return picture({ ...file, url: file.thumb || file.url }, name);
+  if (file.kind === 'image') return picture(file, name);
   if (file.kind === 'video') return smallFilm(file, name);
   const sign = file.kind === 'audio' ? '♪' : '▤';
   return el('span', { class: 'sign', role: 'img', 'aria-label': name }, sign, el('small', {}, noteOf(file)));

@@ -184,6 +184,13 @@ impl<'a> Project<'a> {
         Program { file: self.castline, folder: self.folder.path() }.run(arguments)
     }
 
+    /// Another comment in the workflow of independent predictions.
+    pub(crate) fn comment(&self) -> Result<(), Wrong> {
+        let file = self.folder.path().join("independent.yaml");
+        let text = fs::read_to_string(&file)?;
+        Ok(fs::write(file, format!("{text}# Another comment.\n"))?)
+    }
+
     /// Watches a workflow of one step while it is saved again and again; answers what each save took
     /// to its first request.
     pub(crate) fn watch(&self, server: &Server, saves: usize) -> Result<Vec<Taken>, Wrong> {

@@ -3,6 +3,7 @@
 //! Start reading at [`ALL`].
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::Wrong;
 use crate::measure::Taken;
@@ -37,6 +38,12 @@ pub(crate) const ALL: &[Row] = &[
         name: "idle-10000",
         what: "nothing to do, 10,000 legs",
         measure: |bench| idle(bench, 10_000, 150.0),
+    },
+    Row { name: "reuse-1000", what: "the same after another comment", measure: |bench| reuse(bench, 1_000) },
+    Row {
+        name: "reuse-10000",
+        what: "the same after another comment",
+        measure: |bench| reuse(bench, 10_000),
     },
     Row { name: "plan-10000", what: "a plan of 10,000 legs", measure: |bench| plan(bench, 10_000, 100.0) },
     Row {
@@ -270,19 +277,38 @@ fn chain(bench: &Bench) -> Result<Measured, Wrong> {
     Ok(all)
 }
 
+/// Runs again of which nothing has changed.
 fn idle(bench: &Bench, legs: u32, millis: f64) -> Result<Measured, Wrong> {
+    let mut all = again(bench, legs, true)?;
+    all.aim_millis(millis)?;
+    Ok(all)
+}
+
+/// Runs again of which everything is looked at, and nothing is another one.
+fn reuse(bench: &Bench, legs: u32) -> Result<Measured, Wrong> {
+    again(bench, legs, false)
+}
+
+fn again(bench: &Bench, legs: u32, unchanged: bool) -> Result<Measured, Wrong> {
     let server = Server::start(Play::millis(0))?;
     let project = bench.project(&server.base_url())?;
     let given = format!("legs={legs}");
     let run = ["run", "independent.yaml", "-i", &given];
     project.castline(&run)?;
     counted(server.take_counts(), legs.into(), 0)?;
+    if unchanged {
+        // What is new is not vouched for, and after that one run writes down how everything stands.
+        std::thread::sleep(Duration::from_millis(300));
+        project.castline(&run)?;
+    }
     let mut all = Measured::default();
     for _ in 0..bench.runs {
+        if !unchanged {
+            project.comment()?;
+        }
         all.castline.push(project.castline(&run)?);
     }
     counted(server.take_counts(), 0, 0)?;
-    all.aim_millis(millis)?;
     Ok(all)
 }
 

@@ -201,7 +201,7 @@ impl Plan {
     }
 
     /// The same with the legs that calls and their outputs are.
-    pub(crate) fn order_of_all(&self) -> Vec<LegId> {
+    pub fn order_of_all(&self) -> Vec<LegId> {
         self.graph.order.iter().flat_map(|step| self.legs.of_step(*step)).collect()
     }
 

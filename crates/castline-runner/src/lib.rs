@@ -36,6 +36,8 @@ mod provenance;
 pub mod providers;
 mod revision;
 mod secrets;
+pub mod settled;
+mod stamp;
 mod trouble;
 pub mod trust;
 mod uploads;

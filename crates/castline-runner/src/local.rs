@@ -142,7 +142,8 @@ impl Job {
         self.forget_missing(&store).await?;
         let used = used_providers(&forecast, runs_something);
         let providers = Providers::new(&self.project);
-        let accounts = self.open_accounts(&store, &forecast).await?;
+        // What runs nothing pays nothing, and writes nothing into the ledger.
+        let accounts = if runs_something { self.open_accounts(&store, &forecast).await? } else { Vec::new() };
         let run_id = RunId::from(self.run.as_str());
         let world = Arc::new(World {
             claim: Claim::new(store.owner().clone(), run_id, accounts),

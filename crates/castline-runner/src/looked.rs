@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use castline_core::files::{Files, Want};
 
 use crate::files::{path_of, roots};
 use crate::listing;
 use crate::project::{self, Project, clean};
+use crate::stamp::Stamp;
 use crate::wishes::Wishes;
 
 /// Links that lead to links are followed so far.
@@ -103,10 +103,14 @@ impl Looked {
         trail.watched
     }
 
+    /// Every path.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().chain(&self.folders)
+    }
+
     /// How each of it is now.
     pub(crate) fn stamps(&self) -> Stamps {
-        let paths = self.files.iter().chain(&self.folders);
-        Stamps(paths.map(|path| (path.clone(), Stamp::of(path))).collect())
+        Stamps(self.paths().map(|path| (path.clone(), Stamp::of(path))).collect())
     }
 
     /// Without what is in a folder.
@@ -121,27 +125,6 @@ impl Looked {
 /// How files are at a moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Stamps(BTreeMap<PathBuf, Option<Stamp>>);
-
-/// What tells that a file is another one than before, or has been written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    /// Its number on its disk, where files have one.
-    number: u64,
-}
-
-impl Stamp {
-    /// None when it is not there. Links are followed.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok()?;
-        #[cfg(unix)]
-        let number = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let number = 0;
-        Some(Self { modified: meta.modified().ok(), bytes: meta.len(), number })
-    }
-}
 
 impl Watched {
     /// True when something that happened at a path may change what was looked at.

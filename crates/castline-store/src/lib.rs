@@ -38,7 +38,7 @@ pub use owner::{LockProbe, is_held};
 pub use rates::{SharedBucket, SharedSlots, Slot};
 pub use runs::{Journal, Runs};
 pub use shares::in_shares;
-pub use space::Place;
+pub use space::{Place, tells_changes};
 use uses::{Stay, Uses};
 
 /// A project's store: everything under `.castline/`.

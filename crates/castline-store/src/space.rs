@@ -95,20 +95,47 @@ fn magic(folder: &Path) -> Option<u32> {
 #[cfg(target_os = "linux")]
 fn kind(folder: &Path) -> Option<String> {
     let magic = magic(folder)?;
-    let local = || match magic {
-        0xef53 => Some("ext4"),
-        0x5846_5342 => Some("XFS"),
-        0x9123_683e => Some("Btrfs"),
-        0x0102_1994 => Some("tmpfs"),
-        0x794c_7630 => Some("overlay"),
-        0x2fc1_2fc1 => Some("ZFS"),
-        0xf2f5_2010 => Some("F2FS"),
-        0xca45_1a4e => Some("bcachefs"),
+    let coarse = || match magic {
         0x4d44 => Some("FAT"),
         0x2011_bab0 => Some("exFAT"),
         _ => None,
     };
-    Some(kind_of(magic).or_else(local).map_or_else(|| format!("kind {magic:#x}"), str::to_owned))
+    Some(
+        kind_of(magic)
+            .or_else(|| local_kind(magic))
+            .or_else(coarse)
+            .map_or_else(|| format!("kind {magic:#x}"), str::to_owned),
+    )
+}
+
+/// File systems of one machine that write down every change of a file, to a small part of a second.
+#[cfg(target_os = "linux")]
+fn local_kind(magic: u32) -> Option<&'static str> {
+    Some(match magic {
+        0xef53 => "ext4",
+        0x5846_5342 => "XFS",
+        0x9123_683e => "Btrfs",
+        0x0102_1994 => "tmpfs",
+        0x794c_7630 => "overlay",
+        0x2fc1_2fc1 => "ZFS",
+        0xf2f5_2010 => "F2FS",
+        0xca45_1a4e => "bcachefs",
+        _ => return None,
+    })
+}
+
+/// True where the disk writes down every change of a file in a way that can be relied on: one of this
+/// machine, of a known kind.
+#[cfg(target_os = "linux")]
+pub fn tells_changes(folder: &Path) -> bool {
+    magic(folder).and_then(local_kind).is_some()
+}
+
+/// True where the disk writes down every change of a file in a way that can be relied on. Nobody asked
+/// other systems than Linux yet.
+#[cfg(not(target_os = "linux"))]
+pub fn tells_changes(_: &Path) -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -197,6 +197,13 @@ pub(crate) struct Talk {
     pub events: Option<PathBuf>,
 }
 
+impl Talk {
+    /// True when more is asked for than lines for a person.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.report || self.embed || self.open || self.json || self.events.is_some()
+    }
+}
+
 /// `castline run`
 #[derive(Debug, Args)]
 pub(crate) struct Run {

@@ -77,9 +77,13 @@ fn project_here() -> Result<Project, Trouble> {
 
 /// Draws findings as talk, with how many there are.
 pub(crate) fn show(found: &Diagnostics) {
-    if let Some(summary) = diagnostic::summary(found) {
-        screen::say(&format!("{}\n\n{summary}", diagnostic::draw(found)));
-    }
+    drawn(found).iter().for_each(|text| screen::say(text));
+}
+
+/// Findings with how many there are; none when there are none.
+fn drawn(found: &Diagnostics) -> Option<String> {
+    let summary = diagnostic::summary(found)?;
+    Some(format!("{}\n\n{summary}", diagnostic::draw(found)))
 }
 
 /// A runtime for a command that asks the ledger and nobody else.

@@ -27,11 +27,11 @@ async fn go(flags: &Predict, call: &Call) -> Result<Exit, Trouble> {
     let (job, pinned) = Job::plan_text_to_run(&call.source, &wishes).await?;
     run::say_pinned(&pinned);
     let project = job.project.clone();
-    let (record, exit) = run::carry_out_recorded(job, &flags.talk).await?;
-    if !flags.talk.json && record.status == Some(RunStatus::Succeeded) {
-        screen::data(&words(&record, &project))?;
+    let over = run::carry_out_recorded(job, &flags.talk).await?;
+    if !flags.talk.json && over.record.status == Some(RunStatus::Succeeded) {
+        screen::data(&words(&over.record, &project))?;
     }
-    Ok(exit)
+    Ok(over.exit())
 }
 
 fn words(record: &RunRecord, project: &Project) -> String {

@@ -6,26 +6,28 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use castline_core::MicroUsd;
 use castline_core::event::Entry;
 use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
+use castline_runner::settled::{Idle, Said, Settled};
 use castline_runner::{Interrupt, Job, Project, Trouble, shown};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{reporting, runtime, show, workflow_file};
+use super::{drawn, reporting, runtime, workflow_file};
 use crate::browser::{self, Served};
 use crate::cli::{Run, Talk};
 use crate::exit::Exit;
 use crate::report::json::{self, Lines};
 use crate::report::page::Board;
 use crate::report::plan::Table;
-use crate::report::terminal::Terminal;
+use crate::report::terminal::{Terminal, say_settled};
 use crate::report::{page, reroll};
 use crate::{log, screen, signals};
 
@@ -43,9 +45,21 @@ pub(crate) fn run(flags: &Run) -> Result<Exit, Trouble> {
 }
 
 async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
-    let (job, pinned) = Job::plan_to_run(file, &flags.wishes()).await?;
+    let (began, clock, wishes) = (Timestamp::now(), Instant::now(), flags.wishes());
+    if !flags.talk.wants_more()
+        && let Some(settled) = Settled::still(file, &wishes)
+    {
+        say_settled(&settled.said, clock.elapsed());
+        return Ok(Exit::Done);
+    }
+    let (job, pinned) = Job::plan_to_run(file, &wishes).await?;
     say_pinned(&pinned);
-    carry_out(job, &flags.talk).await
+    let idle = if flags.talk.wants_more() { None } else { Idle::of(&job, file, began) };
+    let over = carry_out_recorded(job, &flags.talk).await?;
+    if let Some(idle) = idle {
+        idle.keep(&over.record, over.report.as_deref(), over.said.clone());
+    }
+    Ok(over.exit())
 }
 
 /// Says which versions were pinned.
@@ -57,18 +71,34 @@ pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
 
 /// Asks where money is spent, runs, and reports.
 pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
-    let (record, exit) = carry_out_recorded(job, talk).await?;
-    // The record of a large run would take as long to take apart as to make.
-    std::mem::forget(record);
-    Ok(exit)
+    Ok(carry_out_recorded(job, talk).await?.exit())
+}
+
+/// A run that is over.
+pub(super) struct Over {
+    pub(super) record: RunRecord,
+    exit: Exit,
+    /// What was said of it.
+    said: Said,
+    report: Option<PathBuf>,
+}
+
+impl Over {
+    /// The exit code, for a process that is about to end: the record of a large run would take as long
+    /// to take apart as to make.
+    pub(super) fn exit(self) -> Exit {
+        std::mem::forget(self.record);
+        self.exit
+    }
 }
 
 /// The same, with what happened.
-pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunRecord, Exit), Trouble> {
+pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Trouble> {
     log::hide_tokens_of(&job.project);
     log::hide_values_of(&job.secret_variables());
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
-    show(&job.diagnostics);
+    let found = drawn(&job.diagnostics);
+    found.iter().for_each(|text| screen::say(text));
     job.check_money().await?;
     job.check_secrets()?;
     if !may_spend(talk, &job)? {
@@ -94,7 +124,9 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<(RunReco
         live.end(&record, page.as_deref(), interrupt).await?;
     }
     let exit = exit(&record, signal.get().copied());
-    Ok((record, exit))
+    let mut said = terminal.said();
+    said.before.splice(0..0, found);
+    Ok(Over { record, exit, said, report: page })
 }
 
 /// Everything that is said and written when the run is over.

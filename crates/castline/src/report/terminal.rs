@@ -17,6 +17,7 @@ use castline_core::graph::Step;
 use castline_core::plan::Plan;
 use castline_core::results::LegStatus;
 use castline_core::{Failure, MicroUsd, PredictionId};
+use castline_runner::settled::Said;
 use castline_spec::Name;
 use indexmap::IndexMap;
 
@@ -25,6 +26,7 @@ use crate::screen::{self, BAD, DIM, GOOD, HINT, Live, WARN, printable};
 use failures::Failures;
 pub(crate) use progress::labels;
 use progress::{Cell, Progress};
+pub(crate) use summary::say_settled;
 
 /// Steps with more legs get one line for all that need none of their own.
 const MOST_LEGS: usize = 12;
@@ -62,6 +64,7 @@ pub(crate) struct Terminal {
     only_news: bool,
     /// Providers that take no money, as far as that is known.
     free: BTreeSet<String>,
+    said: Said,
 }
 
 /// A leg that is under way.
@@ -93,6 +96,7 @@ impl Terminal {
             stops: None,
             only_news: false,
             free: BTreeSet::new(),
+            said: Said::default(),
         }
     }
 
@@ -402,6 +406,14 @@ impl Terminal {
 
     fn say(&mut self, line: &str) {
         (self.sink)(line);
+        // The sum has been said between the two.
+        let lines = if self.said.counts.is_empty() { &mut self.said.before } else { &mut self.said.after };
+        lines.push(line.to_owned());
+    }
+
+    /// What was said of a run that is over.
+    pub(crate) fn said(self) -> Said {
+        self.said
     }
 
     fn tell_progress(&mut self, tell: impl FnOnce(&mut Progress)) {

@@ -1,11 +1,13 @@
 //! What a run came to: failures with what to do, counts, money, and where the files are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use castline_core::MicroUsd;
 use castline_core::event::RunStatus;
 use castline_core::record::{RunRecord, SavedRecord};
 use castline_core::summary::Counts;
+use castline_runner::settled::Said;
 use castline_spec::Name;
 use serde_json::Value as Json;
 
@@ -21,7 +23,8 @@ impl Terminal {
         self.say_failures();
         self.say("");
         let summary = summary(record);
-        self.say(&summary);
+        (self.sink)(&summary);
+        self.said.counts = counts(record);
         for line in drift(record) {
             self.say(&line);
         }
@@ -121,8 +124,18 @@ fn summary(record: &RunRecord) -> String {
         Some(RunStatus::Interrupted) => ("interrupted after", WARN),
         None => ("never ended, after", WARN),
     };
-    let time = duration(record.elapsed_seconds);
-    format!("{style}{word}{style:#} {time}: {}; {}", Counts::of(record), bill(record))
+    format!("{style}{word}{style:#} {}: {}", duration(record.elapsed_seconds), counts(record))
+}
+
+fn counts(record: &RunRecord) -> String {
+    format!("{}; {}", Counts::of(record), bill(record))
+}
+
+/// Says again what was said of a run that had nothing to do, because it has nothing to do now either.
+pub(crate) fn say_settled(said: &Said, took: Duration) {
+    said.before.iter().for_each(|line| screen::say(line));
+    screen::say(&format!("{GOOD}done in{GOOD:#} {}: {}", duration(took.as_secs_f64()), said.counts));
+    said.after.iter().for_each(|line| screen::say(line));
 }
 
 /// An output that is no file.

@@ -153,6 +153,17 @@ fn a_plan_that_costs_waits_on_the_page_until_somebody_agrees() {
     let held = "const cards = [...document.querySelectorAll('.steps [data-leg]')];
                 return cards.length === 2 && cards.every((card) => card.innerText.includes('waits for Enter'))";
     browser.until("legs that wait", held);
+    // What no plan has any more is gone.
+    let two = workflow("a boat").replace("  house:", "  ship:");
+    folder.write("flow.yaml", &two);
+    let names =
+        "const cards = [...document.querySelectorAll('.steps [data-leg]')].map((card) => card.dataset.leg);
+                 return cards.includes('ship') && cards.join()";
+    assert_eq!(browser.until("another leg", names), "boat,ship");
+    // A window of a telephone has no need to be scrolled sideways, whatever is found.
+    browser.resize(500, 800);
+    let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+    assert_eq!(browser.ask(fits), true);
     assert_eq!(server.creates(), 0);
     watch.end();
 }

@@ -271,10 +271,14 @@ impl Job {
         if cost.min > budget && !self.wishes.partial && self.account.is_none() {
             return Err(Trouble::Refused {
                 message: format!("this run costs at least {}, and its budget is {budget}", cost.min),
-                hint: Some(format!(
-                    "raise it with `--budget {}`, or go as far as it does with `--partial`",
-                    cost.min.usd()
-                )),
+                hint: Some(match &self.session {
+                    None => format!(
+                        "raise it with `--budget {}`, or go as far as it does with `--partial`",
+                        cost.min.usd()
+                    ),
+                    // The flag of a watch is for all its runs together.
+                    Some(_) => format!("raise `limits.budget_usd` in castline.yaml to {}", cost.min.usd()),
+                }),
             });
         }
         Ok(())

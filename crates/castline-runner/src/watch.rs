@@ -353,7 +353,7 @@ impl Watch {
             Cause::Agreed(_) | Cause::Change | Cause::Again => self.decide(number, &job, &bill, &basis),
         };
         let held = match next {
-            Next::WaitsForMoney => scene::legs_that_cost(forecast),
+            Next::WaitsForMoney => scene::legs_that_cost(&job, forecast),
             Next::Nothing | Next::Runs | Next::Paused => BTreeSet::new(),
         };
         let scene = &mut self.scenes[number];

@@ -82,6 +82,11 @@ impl Served {
         timeout(BEGINS_WITHIN, self.boards[0].first_follower()).await.is_ok()
     }
 
+    /// True while somebody looks at a page.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.boards.iter().any(|board| board.is_followed())
+    }
+
     /// Says that nothing more happens, and ends when everybody who looks has all that there is.
     pub(crate) async fn end(self) {
         self.boards.iter().for_each(|board| board.end());

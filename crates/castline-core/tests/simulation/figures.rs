@@ -35,6 +35,7 @@ const ALL: &[&str] = &[
     "it ended",
     "it is taken",
     "look for it",
+    "makes way",
     "power cut",
     "refused",
     "reuse it",

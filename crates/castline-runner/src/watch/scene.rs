@@ -146,10 +146,13 @@ pub(super) fn legs_that_run(forecast: &Forecast) -> usize {
     forecast.plan.predictions().filter(runs).count() + forecast.plan.deferred().count()
 }
 
-/// The legs that cost something, or may, by name.
-pub(super) fn legs_that_cost(forecast: &Forecast) -> BTreeSet<String> {
-    let costs =
-        |leg: &_| forecast.fate(*leg).word().may_run() && !matches!(Price::of(forecast, *leg), Price::Free);
+/// The legs that cost something more, or may, by name.
+pub(super) fn legs_that_cost(job: &Job, forecast: &Forecast) -> BTreeSet<String> {
+    let costs = |leg: &_| {
+        let fate = forecast.fate(*leg);
+        let is_paid = matches!(fate, Fate::Run(ready, _) if job.paid.contains(&ready.request.key));
+        fate.word().may_run() && !is_paid && !matches!(Price::of(forecast, *leg), Price::Free)
+    };
     forecast.plan.predictions().filter(costs).map(|leg| forecast.plan.leg_name(leg)).collect()
 }
 

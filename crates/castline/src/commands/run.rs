@@ -158,7 +158,7 @@ struct LivePage {
 
 impl LivePage {
     fn begin(plan: &Plan, project: &Project) -> Result<Self, Trouble> {
-        let board = Board::of_run(plan.graph.name.to_string());
+        let board = Board::of_run(&plan.graph.source.name);
         board.begins(plan, project);
         let served = Served::begin(vec![board.clone()])?;
         let url = served.urls()[0].clone();
@@ -185,7 +185,8 @@ impl LivePage {
         let before = *interrupt.borrow_and_update() != Interrupt::No;
         let served = self.served;
         let show = async {
-            if opened && served.is_seen().await {
+            // Whoever has looked may have left, or sleep in the background.
+            if opened && served.is_seen().await && served.is_followed() {
                 served.end().await;
                 return Ok(());
             }

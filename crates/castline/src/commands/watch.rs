@@ -1,6 +1,7 @@
 //! `castline watch`: runs workflows again whenever something that they are made of changes.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -33,10 +34,12 @@ pub(crate) fn watch(flags: &Watch) -> Result<Exit, Trouble> {
 }
 
 async fn go(flags: &Watch) -> Result<Exit, Trouble> {
-    let files = match flags.files.as_slice() {
+    let mut files = match flags.files.as_slice() {
         [] => vec![workflow_file::or_only_one(None)?],
         files => files.to_vec(),
     };
+    let mut named = BTreeSet::new();
+    files.retain(|file| named.insert(shown(file)));
     let (interrupt, signal) = signals::listen();
     let (say, words) = unbounded_channel();
     // Kept, so that nobody seems to have said the last word.
@@ -72,12 +75,11 @@ async fn go(flags: &Watch) -> Result<Exit, Trouble> {
 
 /// A page for each workflow, by the name that the user gave it.
 fn boards(files: &[PathBuf]) -> IndexMap<String, Arc<Board>> {
-    let title = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let others = |own: usize| {
         let others = files.iter().enumerate().filter(|(n, _)| *n != own);
-        others.map(|(n, file)| Other { name: title(file), href: browser::href(n) }).collect()
+        others.map(|(n, file)| Other { name: shown(file), href: browser::href(n) }).collect()
     };
-    let board = |(n, file): (usize, &PathBuf)| (shown(file), Board::of_watch(title(file), others(n)));
+    let board = |(n, file): (usize, &PathBuf)| (shown(file), Board::of_watch(&shown(file), others(n)));
     files.iter().enumerate().map(board).collect()
 }
 

@@ -33,8 +33,8 @@ const TOGETHER: Duration = Duration::from_millis(30);
 
 /// One workflow on a live page.
 pub(crate) struct Board {
-    /// Its name, until it is known better.
-    title: String,
+    /// Its file, as the user named it; stands for its name until that is known.
+    file: String,
     /// Pages of other workflows that are watched at once.
     others: Vec<Other>,
     scene: Mutex<Scene>,
@@ -47,20 +47,20 @@ pub(crate) struct Board {
 
 impl Board {
     /// An empty page of a run.
-    pub(crate) fn of_run(title: String) -> Arc<Self> {
-        Self::new(title, Vec::new(), None)
+    pub(crate) fn of_run(file: &str) -> Arc<Self> {
+        Self::new(file, Vec::new(), None)
     }
 
     /// An empty page of a workflow that is watched.
-    pub(crate) fn of_watch(title: String, others: Vec<Other>) -> Arc<Self> {
-        Self::new(title, others, Some(Watched::default()))
+    pub(crate) fn of_watch(file: &str, others: Vec<Other>) -> Arc<Self> {
+        Self::new(file, others, Some(Watched::default()))
     }
 
-    fn new(title: String, others: Vec<Other>, watched: Option<Watched>) -> Arc<Self> {
+    fn new(file: &str, others: Vec<Other>, watched: Option<Watched>) -> Arc<Self> {
         Arc::new(Self {
-            title,
+            file: file.to_owned(),
             others,
-            scene: Mutex::new(Scene::new(watched)),
+            scene: Mutex::new(Scene::new(file, watched)),
             bell: Notify::new(),
             tell: broadcast::channel(BEHIND).0,
             followers: watch::Sender::new(0),
@@ -109,13 +109,18 @@ impl Board {
 
     /// Everything, to tell it to somebody.
     fn whole(&self, scene: &Scene) -> Arc<str> {
-        scene.whole(&self.title, &self.others).to_string().into()
+        scene.whole(&self.file, &self.others).to_string().into()
     }
 
     /// Tells that there will be no more.
     pub(crate) fn end(&self) {
         self.tell();
         let _ = self.tell.send(News::End);
+    }
+
+    /// True while somebody looks at it.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.tell.receiver_count() > 0
     }
 
     /// Waits until nobody looks at it any more.
@@ -134,7 +139,7 @@ impl Page for Board {
         let state = self.whole(&self.scene());
         let plain = "<p>This page needs scripts: it shows what happens while it happens.</p>";
         let policy = policy(&script(), "'self'");
-        (join(&Parts { title: &self.title, plain, state: &state, policy: &policy }), policy)
+        (join(&Parts { title: &self.file, plain, state: &state, policy: &policy }), policy)
     }
 
     fn follow(&self) -> (Arc<str>, Receiver<News>) {

@@ -69,8 +69,10 @@ pub(super) enum Fresh {
 
 impl Scene {
     /// Nothing is known yet.
-    pub(super) fn new(watched: Option<Watched>) -> Self {
-        Self { watched, ..Self::default() }
+    pub(super) fn new(file: &str, watched: Option<Watched>) -> Self {
+        let mut scene = Self { watched, ..Self::default() };
+        file.clone_into(&mut scene.run.record.file);
+        scene
     }
 
     /// A run begins; what the legs gave in the one before is still shown until they give something.
@@ -86,16 +88,27 @@ impl Scene {
         self.fresh = News { all: true, ..News::default() };
     }
 
-    /// Learns which legs a plan has. Those that are known stay as they are.
+    /// Learns which legs a plan has. Those that are known stay as they are, and the others are gone.
     pub(super) fn know(&mut self, plan: &Plan, store: PathBuf) {
         self.store = store;
         self.free = plan.routing.all().filter(|r| !r.bills).map(|r| r.name.to_string()).collect();
-        let record = &mut self.run.record;
+        let Recorder { mut record, .. } = std::mem::take(&mut self.run);
+        let known = std::mem::take(&mut record.legs);
         record.workflow = plan.graph.name.to_string();
         record.file = plan.graph.source.name.to_string();
         record.provider = plan.routing.chosen.name.to_string();
         record.steps = summaries(plan);
+        self.run.record = record;
         self.run.expect(plan.predictions().map(|leg| Arc::new(leg_ref(plan, leg))));
+        let planned: BTreeSet<_> = self.run.record.legs.iter().map(|leg| leg.leg.name.clone()).collect();
+        // Which legs a step has may be known in a run only.
+        let later: BTreeSet<_> = plan.legs.deferred().map(|step| &plan.graph.steps[step].name).collect();
+        for leg in known {
+            if planned.contains(&leg.leg.name) || later.contains(&leg.leg.step) {
+                let at = self.run.place(&leg.leg);
+                self.run.record.legs[at] = leg;
+            }
+        }
         self.fresh.all = true;
     }
 
@@ -207,9 +220,11 @@ impl Scene {
     fn beside(&self, leg: &LegRecord) -> Beside<'_> {
         let name = leg.leg.name.as_str();
         let under_way = match leg.status {
+            LegStatus::NotRun if leg.request.is_some() && leg.finished.is_none() && !self.is_over => {
+                Some(UnderWay::Running)
+            }
             _ if self.held.contains(name) => Some(UnderWay::Held),
             LegStatus::NotRun if self.is_over || leg.finished.is_some() => None,
-            LegStatus::NotRun if leg.request.is_some() => Some(UnderWay::Running),
             LegStatus::NotRun => Some(UnderWay::Waiting),
             _ => None,
         };

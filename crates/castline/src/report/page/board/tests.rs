@@ -34,7 +34,7 @@ fn take(state: &mut Json, patch: &str) {
 #[test]
 fn whoever_takes_every_patch_knows_as_much_as_whoever_asks_at_the_end() {
     for together in 1..6 {
-        let board = Board::of_run("boat".to_owned());
+        let board = Board::of_run("boat.yaml");
         let (first, mut news) = board.follow();
         let mut state: Json = serde_json::from_str(&first).expect("JSON");
         for some in events().chunks(together) {
@@ -56,7 +56,7 @@ fn whoever_takes_every_patch_knows_as_much_as_whoever_asks_at_the_end() {
 
 #[test]
 fn nothing_is_told_when_nothing_is_new() {
-    let board = Board::of_run("boat".to_owned());
+    let board = Board::of_run("boat.yaml");
     let (_, mut news) = board.follow();
     board.tell();
     assert!(news.try_recv().is_err());
@@ -64,7 +64,7 @@ fn nothing_is_told_when_nothing_is_new() {
 
 #[test]
 fn what_a_leg_gave_before_stays_beside_what_it_gives_now() {
-    let board = Board::of_run("boat".to_owned());
+    let board = Board::of_run("boat.yaml");
     let gives = |seq: usize, c: char| {
         let succeeded = json!({
             "type": "leg-succeeded", "leg": leg("draft", &json!({})), "output": file(c, "image/png"),
@@ -89,7 +89,7 @@ fn what_a_leg_gave_before_stays_beside_what_it_gives_now() {
 
 #[test]
 fn only_files_that_are_shown_are_served_and_under_the_name_that_they_were_saved_by() {
-    let board = Board::of_run("boat".to_owned());
+    let board = Board::of_run("boat.yaml");
     events().iter().for_each(|entry| board.heard(entry));
     let state = whole(&board);
     assert_eq!(state["files"][digest('b')]["name"], "ukiyo e.png");
@@ -101,7 +101,7 @@ fn only_files_that_are_shown_are_served_and_under_the_name_that_they_were_saved_
 
 #[test]
 fn a_run_says_what_it_costs_while_it_goes_on() {
-    let board = Board::of_run("boat".to_owned());
+    let board = Board::of_run("boat.yaml");
     let stands = |n: usize| {
         events()[..n].iter().for_each(|entry| board.heard(entry));
         let run = whole(&board)["run"].clone();

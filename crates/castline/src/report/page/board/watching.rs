@@ -1,5 +1,7 @@
 //! What a watch tells, on the page of its workflow.
 
+use std::collections::BTreeSet;
+
 use castline_runner::Trouble;
 use castline_runner::watch::{Begun, News, Next, Planned};
 use castline_spec::{Diagnostic, Diagnostics};
@@ -81,12 +83,20 @@ impl Scene {
 
     fn broken(&mut self, found: &Diagnostics) {
         self.find(found);
-        self.watch(|watched| watched.is_broken = true);
+        self.watch(|watched| {
+            watched.is_broken = true;
+            // Those are of an edit before.
+            watched.changes.clear();
+        });
     }
 
     fn refused(&mut self, trouble: &Trouble) {
         let hint = trouble.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        self.watch(|watched| watched.refused = Some(format!("{trouble}{hint}")));
+        self.watch(|watched| {
+            watched.refused = Some(format!("{trouble}{hint}"));
+            watched.waits = None;
+        });
+        self.hold(BTreeSet::new());
     }
 
     /// What was found takes the place of what was found before, and of what was refused.

@@ -31,11 +31,13 @@ function drawHead() {
   write(head.file, workflow.file);
   write(head.status, word);
   head.status.dataset.tone = tone;
-  write(head.counts, run.status === 'running' ? `${done} of ${counted(total, 'leg')}` : `${counted(total, 'leg')}: ${countsOf(legs)}`);
+  write(head.counts, countsWords(run, done, total, legs));
   write(head.money, run.money ?? '');
   write(head.limits, limitsOf(run));
-  write(head.provider, run.sandbox ? 'on the sandbox: stand-ins, no model was asked' : `on ${run.provider}`);
-  head.provider.dataset.live = !run.sandbox;
+  // Nothing is known before the first plan.
+  const on = run.provider ? `on ${run.provider}` : '';
+  write(head.provider, run.sandbox ? 'on the sandbox: stand-ins, no model was asked' : on);
+  head.provider.dataset.live = Boolean(on) && !run.sandbox;
   head.meter.max = Math.max(1, total);
   head.meter.value = done;
   toggle(head.meter, 'hidden', run.status !== 'running');
@@ -44,6 +46,11 @@ function drawHead() {
   const title = `${run.status === 'running' ? `${done}/${total} ` : ''}${workflow.name}: ${word}`;
   if (document.title !== title) document.title = title;
   drawIcon(watch?.state === 'broken' ? 'bad' : tone);
+}
+
+function countsWords(run, done, total, legs) {
+  if (!run.provider) return '';
+  return run.status === 'running' ? `${done} of ${counted(total, 'leg')}` : `${counted(total, 'leg')}: ${countsOf(legs)}`;
 }
 
 function countsOf(legs) {
@@ -94,7 +101,7 @@ function drawNotes(into) {
   const broken = watch?.state === 'broken';
   put(
     into,
-    broken && el('p', { class: 'note', 'data-tone': 'bad' }, 'The file has mistakes. What is below is of the last good one.'),
+    broken && el('p', { class: 'note', 'data-tone': 'bad' }, store.legs.size > 0 ? 'The file has mistakes. What is below is of the last good one.' : 'The file has mistakes.'),
     diagnostics.map(diagnosticOf),
     watch && watchNote(watch),
     (run.warnings ?? []).map((text) => el('p', { class: 'note', 'data-tone': 'warn' }, ticked(text))),

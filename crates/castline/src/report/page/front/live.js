@@ -3,8 +3,10 @@
 /** After so long in the background the connection is given up: browsers allow few of them to one host. */
 const HIDDEN_MS = 60_000;
 const AGAIN_MS = 1_000;
+/** Who does not answer for so long is gone. */
+const GONE_MS = 8_000;
 
-const live = { source: null, hidden: null, again: null, over: false };
+const live = { source: null, hidden: null, again: null, lost: null, over: false };
 
 /** Listens to `events`. Every connection begins with a whole document. */
 function listen() {
@@ -14,6 +16,7 @@ function listen() {
   live.source = source;
   const on = (type, take) => source.addEventListener(type, (event) => live.source === source && take(event.data));
   on('state', (data) => {
+    live.lost = null;
     drawLink('live', 'good');
     news(JSON.parse(data), true);
   });
@@ -31,6 +34,14 @@ function listen() {
   });
   source.addEventListener('error', () => {
     if (live.source !== source || live.over) return;
+    live.lost ??= Date.now();
+    if (Date.now() - live.lost > GONE_MS) {
+      // Another one has another address.
+      live.over = true;
+      source.close();
+      drawLink('castline is gone: this is what was known', 'bad');
+      return;
+    }
     drawLink('not connected', 'warn');
     if (source.readyState === EventSource.CLOSED) live.again = setTimeout(listen, AGAIN_MS);
   });
@@ -54,15 +65,22 @@ async function fetchRest() {
   await Promise.all(Array.from({ length: AT_ONCE }, some));
 }
 
+/** Gives up the connection, but not while something runs: its end must not be missed. */
+function giveUp() {
+  if (store.state.run.status === 'running') {
+    live.hidden = setTimeout(giveUp, HIDDEN_MS);
+    return;
+  }
+  live.source?.close();
+  live.source = null;
+  clearTimeout(live.again);
+}
+
 function watchVisibility() {
   document.addEventListener('visibilitychange', () => {
     clearTimeout(live.hidden);
     if (document.hidden) {
-      live.hidden = setTimeout(() => {
-        live.source?.close();
-        live.source = null;
-        clearTimeout(live.again);
-      }, HIDDEN_MS);
+      live.hidden = setTimeout(giveUp, HIDDEN_MS);
     } else if (!live.source && !live.over) {
       listen();
     }

@@ -167,7 +167,7 @@ function start() {
   if (store.state.live) {
     listen();
     watchVisibility();
-    setInterval(drawTime, 1_000);
+    setInterval(() => live.over || drawTime(), 1_000);
   }
 }
 

@@ -202,6 +202,31 @@ fn a_run_is_seen_while_it_goes_on_and_stays_when_castline_is_gone() {
     assert!(text.trim().ends_with("report.html") && !text.starts_with("http"), "{text}");
 }
 
+#[test]
+fn whoever_has_left_the_page_gets_the_report() {
+    let Some(browser) = Browser::start() else { return };
+    let server = Server::start(&[]);
+    let folder = project(&server);
+    folder.write("flow.yaml", &workflow("a boat"));
+    let (path, opened) = opener(&folder);
+    server.pause();
+    let mut started = command(&folder.at("."), &["run", "flow.yaml", "--yes", "--open"]);
+    let mut child = started.env("PATH", path).spawn().expect("castline runs");
+    browser.open(first_line(&opened).trim());
+    browser
+        .until("that it runs", "return document.querySelector('[data-part=status]').innerText === 'running'");
+    browser.open("about:blank");
+    server.goes_on();
+    assert!(child.wait().expect("ends").success());
+    // What opens pages may be a moment behind.
+    let began = Instant::now();
+    while first_line(&opened).lines().count() < 2 {
+        assert!(began.elapsed() < DEADLINE, "no report is opened");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(first_line(&opened).trim().ends_with("report.html"));
+}
+
 /// Milliseconds from the end of a prediction until its picture is in the page and decoded. Not asserted:
 /// `cargo test --profile profiling -p castline --test live -- --ignored --nocapture` prints it.
 #[test]

@@ -175,6 +175,60 @@ fn another_command_is_looked_at() {
     }
 }
 
+/// Nothing else keeps its results from being removed.
+#[test]
+fn without_the_record_of_its_run_it_is_looked_at() {
+    let folder = project();
+    settle(&folder);
+    let list = castline(&folder.at("."), &["runs", "list", "--json"]).output().expect("castline runs");
+    let list: Value = serde_json::from_slice(&list.stdout).expect("JSON");
+    for run in list["runs"].as_array().expect("a list") {
+        let id = run["run"].as_str().expect("an id");
+        assert!(castline(&folder.at("."), &["runs", "rm", id]).status().expect("castline runs").success());
+    }
+    assert!(looked(&folder, command(&folder, &[])).0);
+}
+
+#[test]
+fn links_are_followed_or_not_vouched_for() {
+    use std::os::unix::fs::symlink;
+    // A link that leads nowhere yet.
+    let folder = project();
+    let nested = FLOW.replace("photos/*.png", "photos/**/*.png");
+    folder.write("flow.yaml", &nested);
+    symlink("../later/sub", folder.at("photos/sub")).expect("linked");
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(looked(&folder, command(&folder, &[])).0, "what comes there would not be seen");
+    }
+    // A folder on the way that becomes one.
+    let folder = project();
+    folder.write("deep/er/words.md", "a boat");
+    folder.write("flow.yaml", &FLOW.replace("./words.md", "./deep/er/words.md"));
+    settle(&folder);
+    fs::rename(folder.at("deep"), folder.at("elsewhere")).expect("moved");
+    symlink("elsewhere", folder.at("deep")).expect("linked");
+    assert!(looked(&folder, command(&folder, &[])).0, "it leads elsewhere");
+}
+
+#[test]
+fn a_folder_whose_name_is_no_text_is_looked_at_every_time() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = project();
+    let odd = folder.at(".").join(std::ffi::OsStr::from_bytes(b"od\xffd"));
+    fs::create_dir(&odd).expect("made");
+    for file in ["castline.yaml", "words.md"] {
+        fs::copy(folder.at(file), odd.join(file)).expect("copied");
+    }
+    let text = "name: flow\nsteps:\n  boat: { uses: flux-schnell, with: { prompt: \"{{ read('./words.md') }}\" }, save: boat }\n";
+    fs::write(odd.join("flow.yaml"), text).expect("written");
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(150));
+        let output = castline(&odd, &["run", "flow.yaml"]).env("PWD", &odd).output().expect("castline runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 /// Where money is spent there are accounts, of which such a run needs none.
 #[test]
 fn what_was_paid_for_is_settled_too() {

@@ -108,6 +108,14 @@ impl Looked {
         self.files.iter().chain(&self.folders)
     }
 
+    /// True when a folder of which it counts what is in it has a link in it. Where that leads is not looked
+    /// at before something is there.
+    pub(crate) fn has_links(&self) -> bool {
+        let is_link = |entry: std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let entries = |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        self.folders.iter().flat_map(entries).any(is_link)
+    }
+
     /// How each of it is now.
     pub(crate) fn stamps(&self) -> Stamps {
         Stamps(self.paths().map(|path| (path.clone(), Stamp::of(path))).collect())

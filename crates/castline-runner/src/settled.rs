@@ -6,12 +6,11 @@
 //!
 //! It is told by what the disk says of each, above all by the time of its last change, which nobody can
 //! set. What changed while the run went on, or right before, is not vouched for; nor is anything on a
-//! network, with libraries, or after a day.
+//! network, with libraries, or after an hour.
 //!
 //! Start reading at [`Settled::still`].
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::Job;
 use crate::looked::Looked;
 use crate::project::{Project, absolute, parent};
-use crate::stamp::Stamp;
+use crate::stamp::{Identity, Stamp};
 use crate::wishes::Wishes;
 
 const SCHEMA_VERSION: u32 = 1;
@@ -36,7 +35,10 @@ const COARSE: SignedDuration = SignedDuration::from_millis(100);
 
 /// After that it is looked again, and the run is recorded: what is kept of former runs depends on when
 /// they were.
-const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many are kept in a store.
+const MOST: usize = 16;
 
 /// Variables that say nothing about what a run does, and are other ones all the time.
 const IDLE: &[&str] = &["_", "OLDPWD", "PWD", "SHLVL", "COLUMNS", "LINES"];
@@ -48,7 +50,12 @@ pub struct Settled {
     at: Timestamp,
     /// What was said of it.
     pub said: Said,
-    stamps: Vec<(PathBuf, Option<Stamp>)>,
+    /// How everything stood.
+    stamps: Vec<(String, Option<Stamp>)>,
+    /// What the folders on the way were, which may become links.
+    ways: Vec<(String, Option<Identity>)>,
+    /// What has to be there, whatever became of it: the record of the run.
+    record: String,
 }
 
 /// What was said of a run, line by line.
@@ -70,9 +77,15 @@ impl Settled {
         let found: Self = serde_json::from_str(&text).ok()?;
         let age = Timestamp::now().duration_since(found.at);
         let is_fresh = age >= SignedDuration::ZERO && age < LONGEST;
-        let stands = |(path, stamp): &(PathBuf, Option<Stamp>)| Stamp::of(path) == *stamp;
-        (found.schema_version == SCHEMA_VERSION && is_fresh && found.stamps.iter().all(stands))
-            .then_some(found)
+        let stands = |(path, stamp): &(String, Option<Stamp>)| Stamp::of(Path::new(path)) == *stamp;
+        let leads =
+            |(path, identity): &(String, Option<Identity>)| Identity::of(Path::new(path)) == *identity;
+        let all = || {
+            Path::new(&found.record).is_dir()
+                && found.ways.iter().all(leads)
+                && found.stamps.iter().all(stands)
+        };
+        (found.schema_version == SCHEMA_VERSION && is_fresh && all()).then_some(found)
     }
 }
 
@@ -82,6 +95,8 @@ pub struct Idle {
     project: Project,
     /// What its plan was made from.
     looked: Looked,
+    /// Where its report is, if it has one.
+    report: PathBuf,
     /// Nothing was read before that.
     began: Timestamp,
 }
@@ -98,88 +113,122 @@ impl Idle {
             && job.missing.is_empty();
         let is_alone = job.account.is_none() && job.session.is_none() && job.project.libraries().is_empty();
         let project = job.project.clone();
-        let is_told = tells_changes(&project.root) && tells_changes(&project.store());
-        if !(has_nothing_to_do && is_alone && is_told) {
+        if !(has_nothing_to_do && is_alone) {
             return None;
         }
-        Some(Self { place: place(&project, file, &job.wishes)?, looked: job.looked(), project, began })
+        let looked = job.looked();
+        let report = job.out_folder(forecast).join("report.html");
+        (!looked.has_links()).then_some(())?;
+        Some(Self { place: place(&project, file, &job.wishes)?, looked, project, report, began })
     }
 
     /// Writes down how everything stands, unless something of it has changed since the run began. Failing
     /// to do so loses nothing.
-    pub fn keep(self, record: &RunRecord, report: Option<&Path>, said: Said) {
+    pub fn keep(self, record: &RunRecord, said: Said) {
         if record.status != Some(RunStatus::Succeeded) || !record.warnings.is_empty() {
             return;
         }
-        let stamps: Vec<_> =
-            self.paths(record, report).into_iter().map(|path| (Stamp::of(&path), path)).collect();
-        let before = self.began - COARSE;
-        let is_sure = |(stamp, _): &(Option<Stamp>, PathBuf)| {
-            stamp.is_none_or(|stamp| stamp.changed < before && !stamp.is_coarse())
-        };
-        if !stamps.iter().all(is_sure) {
-            return;
-        }
-        let stamps = stamps.into_iter().map(|(stamp, path)| (path, stamp)).collect();
-        let settled = Settled { schema_version: SCHEMA_VERSION, at: self.began, said, stamps };
+        let Some(settled) = self.settled(record, said) else { return };
         let text = serde_json::to_string(&settled).expect("it is plain data");
         if let Err(e) = write(&self.place, &text) {
             tracing::debug!("{} was not written: {e}", self.place.display());
         }
     }
 
-    /// Everything that it stands on.
-    fn paths(&self, record: &RunRecord, report: Option<&Path>) -> BTreeSet<PathBuf> {
+    /// None where it cannot be vouched for.
+    fn settled(&self, record: &RunRecord, said: Said) -> Option<Settled> {
+        let (needed, others) = self.paths(record);
+        let before = self.began - COARSE;
+        let is_sure = |stamp: &Stamp| stamp.changed < before && !stamp.is_coarse();
+        let (mut stamps, mut ways, mut disks) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for path in needed.iter().chain(&others) {
+            let stamp = Stamp::of(path);
+            // What is gone by now was there when the run looked.
+            if !stamp.as_ref().is_none_or(is_sure) || stamp.is_none() && needed.contains(path) {
+                return None;
+            }
+            if let Some(stamp) = &stamp {
+                disks.entry(stamp.disk()).or_insert_with(|| path.clone());
+            }
+            for folder in path.ancestors().skip(1) {
+                if ways.contains_key(folder) {
+                    break;
+                }
+                ways.insert(folder.to_owned(), Identity::of(folder));
+            }
+            stamps.push((path.to_str()?.to_owned(), stamp));
+        }
+        if !disks.values().all(|path| tells_changes(path)) {
+            return None;
+        }
+        let ways = ways.into_iter().map(|(path, identity)| Some((path.to_str()?.to_owned(), identity)));
+        let run = self.project.store().join("runs").join(&record.run);
+        Some(Settled {
+            schema_version: SCHEMA_VERSION,
+            at: self.began,
+            said,
+            stamps,
+            ways: ways.collect::<Option<_>>()?,
+            record: run.to_str()?.to_owned(),
+        })
+    }
+
+    /// Everything that it stands on: what has to be there, and what may be missing.
+    fn paths(&self, record: &RunRecord) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
         let store = self.project.store();
-        let mut paths: BTreeSet<_> = self.looked.paths().cloned().collect();
-        // What comes and goes while it is read shows in its folder.
-        paths.extend(self.looked.paths().map(|path| parent(path)).collect::<Vec<_>>());
-        paths.extend([store.join(LEDGER_FILE), store.join(format!("{LEDGER_FILE}-wal"))]);
         let blobs = store.join("blobs/sha256");
         let folders = fs::read_dir(&blobs).into_iter().flatten().flatten().map(|entry| entry.path());
-        paths.extend(folders.chain([blobs]));
+        let mut needed: BTreeSet<_> = folders.chain([blobs, store.join(LEDGER_FILE)]).collect();
         let of_legs = record.legs.iter().flat_map(|leg| &leg.saved);
         let saved = of_legs.chain(record.output_files.values().flatten());
-        paths.extend(saved.map(|saved| self.project.root.join(&saved.path)));
-        paths.extend(report.map(absolute));
-        paths.extend(std::env::current_exe().ok());
-        paths
+        needed.extend(saved.map(|saved| self.project.root.join(&saved.path)));
+        needed.extend(std::env::current_exe().ok());
+        let mut others: BTreeSet<_> = self.looked.paths().cloned().collect();
+        // What comes and goes while it is read shows in its folder.
+        others.extend(self.looked.paths().map(|path| parent(path)).collect::<Vec<_>>());
+        others.extend([store.join(format!("{LEDGER_FILE}-wal")), self.report.clone()]);
+        others.retain(|path| !needed.contains(path));
+        (needed, others)
     }
 }
 
 /// Where it is written for this very command: the file, what is wished, from where, and in which
 /// environment. Of that only names count, but for what castline itself reads: values may be secrets.
 fn place(project: &Project, file: &Path, wishes: &Wishes) -> Option<PathBuf> {
-    let mut text = format!("{} {wishes:?}", env!("CARGO_PKG_VERSION"));
-    for path in [absolute(file), std::env::current_dir().ok()?] {
-        write!(text, "\n{}", path.display()).ok()?;
+    let mut text = format!("{} {wishes:?}", env!("CARGO_PKG_VERSION")).into_bytes();
+    for path in [&absolute(file), &std::env::current_dir().ok()?, &project.root] {
+        text.push(b'\n');
+        text.extend(path.as_os_str().as_encoded_bytes());
     }
     let variables: BTreeSet<_> = std::env::vars_os().collect();
     for (name, value) in &variables {
-        let name = name.to_string_lossy();
-        let is_ours = ["CASTLINE_", "XDG_"].iter().any(|ours| name.starts_with(ours)) || name == "HOME";
-        if is_ours {
-            write!(text, "\n{name}={}", value.display()).ok()?;
-        } else if !IDLE.contains(&&*name) {
-            write!(text, "\n{name} {}", value.is_empty()).ok()?;
+        let is_ours = name.to_str().is_some_and(|name| {
+            ["CASTLINE_", "XDG_"].iter().any(|ours| name.starts_with(ours)) || name == "HOME"
+        });
+        if name.to_str().is_some_and(|name| IDLE.contains(&name)) {
+            continue;
+        }
+        text.push(b'\n');
+        text.extend(name.as_encoded_bytes());
+        match is_ours {
+            true => text.extend(value.as_encoded_bytes()),
+            false => text.push(u8::from(value.is_empty())),
         }
     }
-    let digest = Digest::of(text.as_bytes());
+    let digest = Digest::of(&text);
     Some(project.store().join("settled").join(format!("{}.json", &digest.hex()[..32])))
 }
 
 fn write(place: &Path, text: &str) -> std::io::Result<()> {
     let folder = parent(place);
     fs::create_dir_all(&folder)?;
-    // Those that count no more.
-    for entry in fs::read_dir(&folder)?.flatten() {
-        let is_old = Stamp::of(&entry.path()).is_some_and(|stamp| stamp.changed + LONGEST < Timestamp::now());
-        if is_old {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
     let mut new = tempfile::NamedTempFile::new_in(&folder)?;
     std::io::Write::write_all(&mut new, text.as_bytes())?;
     new.persist(place)?;
+    let mut all: Vec<_> = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
+    all.sort_by_key(|path| std::cmp::Reverse(Stamp::of(path).map(|stamp| stamp.changed)));
+    for old in all.iter().skip(MOST) {
+        let _ = fs::remove_file(old);
+    }
     Ok(())
 }

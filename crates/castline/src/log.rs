@@ -22,7 +22,10 @@ static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Begins to log. `verbose` counts the `-v`s; `CASTLINE_LOG` wins over them.
 pub(crate) fn begin(verbose: u8) {
-    std::env::vars().filter(|(name, _)| holds_a_secret(name)).for_each(|(_, value)| hide(&value));
+    // One that is no UTF-8 is shown nowhere as it is.
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables.filter(|(name, _)| holds_a_secret(name)).for_each(|(_, value)| hide(&value));
     let builder = tracing_subscriber::fmt().with_writer(Redacting).with_target(true).with_ansi(false);
     let own = std::env::var("CASTLINE_LOG").ok().filter(|text| !text.is_empty());
     let wanted = match (own, verbose) {

@@ -57,7 +57,7 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
     let idle = if flags.talk.wants_more() { None } else { Idle::of(&job, file, began) };
     let over = carry_out_recorded(job, &flags.talk).await?;
     if let Some(idle) = idle {
-        idle.keep(&over.record, over.report.as_deref(), over.said.clone());
+        idle.keep(&over.record, over.said.clone());
     }
     Ok(over.exit())
 }
@@ -80,7 +80,6 @@ pub(super) struct Over {
     exit: Exit,
     /// What was said of it.
     said: Said,
-    report: Option<PathBuf>,
 }
 
 impl Over {
@@ -126,7 +125,7 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Tr
     let exit = exit(&record, signal.get().copied());
     let mut said = terminal.said();
     said.before.splice(0..0, found);
-    Ok(Over { record, exit, said, report: page })
+    Ok(Over { record, exit, said })
 }
 
 /// Everything that is said and written when the run is over.

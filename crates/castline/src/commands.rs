@@ -13,6 +13,7 @@ mod graph;
 mod init;
 mod ledger;
 mod library;
+mod manual;
 mod plan;
 mod predict;
 mod preset;
@@ -59,6 +60,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Trust(flags) => trust::trust(&flags),
         Command::Doctor(flags) => doctor::doctor(&flags),
         Command::Completions(flags) => completions::completions(flags.shell),
+        Command::Manual(flags) => manual::manual(flags.dir.as_deref()),
         Command::SandboxServer(flags) => sandbox_server::serve(flags),
         Command::LockProbe { file } => doctor::lock_probe(&file),
     }

@@ -8,7 +8,9 @@ use castline_runner::predict::Call;
 use castline_runner::presets::{Import, New, Query, Refresh};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
-use super::{Format, Offline, Overrides, Talk, usd};
+use super::look::Format;
+use super::shared::{Offline, Overrides, Talk};
+use super::values::usd;
 
 /// `castline preset`
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use castline_runner::{Trouble, shown};
 
+use crate::commands::workflow_file;
 use crate::exit::Exit;
 use crate::screen::{self, BOLD, DIM};
 
@@ -68,12 +69,20 @@ fn ignore(path: &Path) -> io::Result<()> {
 
 /// What to type next.
 fn next(dir: &Path) -> String {
-    let file = shown(&dir.join("workflows").join("hello.yaml"));
-    let file = screen::printable(&file);
+    let file = match workflow_file::workflows(dir).len() {
+        1 => String::new(),
+        _ => " workflows/hello.yaml".to_owned(),
+    };
+    let enter = match dir.canonicalize().ok() == Path::new(".").canonicalize().ok() {
+        true => String::new(),
+        false => format!("    {BOLD}cd {}{BOLD:#}\n", screen::printable(&shown(dir))),
+    };
     format!(
-        "\nRun it, offline and free of charge:\n\n    {BOLD}castline run {file}{BOLD:#}\n\n\
-         Run it live, with a token in REPLICATE_API_TOKEN:\n\n    \
-         {BOLD}castline run {file} --provider replicate --budget 0.50{BOLD:#}"
+        "\nRun it, offline and free of charge. Then edit, and run it again:\n\n{enter}    {BOLD}castline run{file}{BOLD:#}\n\n\
+         Or see the pictures change whenever you save:\n\n    {BOLD}castline watch{file} --open{BOLD:#}\n\n\
+         What it costs live, and the one line that goes live, with a token in REPLICATE_API_TOKEN:\n\n    \
+         {BOLD}castline plan{file} --provider replicate{BOLD:#}\n    \
+         {BOLD}castline run{file} --provider replicate --budget 0.50{BOLD:#}"
     )
 }
 

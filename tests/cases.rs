@@ -15,9 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::copy;
+use common::{copy, stable};
 use libtest_mimic::{Arguments, Failed, Trial};
-use regex::Regex;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -151,37 +150,6 @@ fn split(arguments: &str) -> Vec<String> {
     }
     words.retain(|w| !w.is_empty());
     words
-}
-
-/// What varies from run to run becomes a word in brackets.
-fn stable(text: &str, folder: &Path) -> String {
-    let filters = [
-        (r"sha256:[0-9a-f]{64}", "[DIGEST]"),
-        (r"sha256:[0-9a-f]{12}\b", "[DIGEST]"),
-        (r"\b[0-9a-f]{64}\b", "[HEX]"),
-        (r"\b\d+(\.\d)? (bytes|KiB|MiB)\b", "[SIZE]"),
-        (r"SSIM -?\d\.\d+, colors \d+\.\d %", "SSIM [ALIKE], colors [ALIKE] %"),
-        (r#"("(?:ssim|color_difference)": )[0-9.-]+"#, "$1[ALIKE]"),
-        (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[RUN]"),
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-        (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "[TIME]"),
-        (r#"("(?:(?:elapsed|predict)_)?seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
-        (r"\b\d+(\.\d+)? ?(ms|s|min)\b", "[DURATION]"),
-        (r#"("bytes(?:_kept)?": )\d+"#, "$1[BYTES]"),
-        (r#"("castline": )"[^"]*""#, "$1[VERSION]"),
-        (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
-        (r#"draw: "[0-9a-z]{6}""#, r#"draw: "[DRAW]""#),
-        (r"sandbox-\d+", "[PREDICTION]"),
-        (r"std-\d+", "[PREDICTION]"),
-    ];
-    let mut text = text.replace(&*folder.to_string_lossy(), "[FOLDER]");
-    if let Ok(real) = folder.canonicalize() {
-        text = text.replace(&*real.to_string_lossy(), "[FOLDER]");
-    }
-    for (pattern, by) in filters {
-        text = Regex::new(pattern).expect("a fixed pattern").replace_all(&text, by).into_owned();
-    }
-    text
 }
 
 /// The files under `out/`, pictures with their size.

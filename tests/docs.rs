@@ -38,7 +38,9 @@ fn pages() -> Vec<PathBuf> {
             }
         }
     }
-    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let outside = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    let mut pages: Vec<_> =
+        outside.map(|page| root().join(page)).into_iter().filter(|p| p.is_file()).collect();
     walk(&root().join("docs"), &mut pages);
     pages.sort();
     pages
@@ -274,37 +276,115 @@ fn every_code_has_a_page_and_every_page_a_code() {
     assert_eq!(pages, codes);
 }
 
-#[test]
-fn every_command_on_a_page_runs() {
-    let world = tempfile::tempdir().expect("a folder");
-    copy(&root().join("workflows"), &world.path().join("workflows"), &["out", ".castline"]);
-    let bin = Path::new(CASTLINE).parent().expect("a folder").to_owned();
-    let path = std::env::join_paths(
-        std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    )
-    .expect("a path");
-    each_block("sh", |page, block, _| {
-        for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
-            let command = line
-                .replace("cargo run --release --", "castline")
-                .replace("cargo run --release -q --", "castline");
-            let output = Command::new("sh")
-                .args(["-c", &command])
-                .current_dir(world.path())
-                .env("PATH", &path)
-                .env_remove("CASTLINE_PROVIDER")
-                .output()
-                .expect("a shell");
-            let expected: &[i32] = if command.contains("castline check") { &[0, 2] } else { &[0] };
-            assert!(
-                output.status.code().is_some_and(|c| expected.contains(&c)),
-                "{}: `{command}` ended with {:?}\n{}",
-                shown(page, block),
-                output.status.code(),
-                String::from_utf8_lossy(&output.stderr)
-            );
+/// Pages whose commands go on from each other, in the order in which they are read: the tutorial. Every
+/// other page begins anew.
+fn tours() -> Vec<Vec<PathBuf>> {
+    let tutorial = root().join("docs/tutorial");
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("readable");
+    let place = |page: &Path| {
+        let name = page.strip_prefix(root().join("docs")).unwrap_or(page).to_string_lossy().into_owned();
+        summary.find(&format!("]({name})"))
+    };
+    let (mut tour, others): (Vec<_>, Vec<_>) =
+        pages().into_iter().partition(|page| page.starts_with(&tutorial));
+    tour.sort_by_key(|page| place(page));
+    std::iter::once(tour).chain(others.into_iter().map(|page| vec![page])).collect()
+}
+
+/// Where the commands of a page run: `workflows/` is there, and what ran before.
+struct World {
+    folder: tempfile::TempDir,
+    stands_in: PathBuf,
+    path: std::ffi::OsString,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&root().join("workflows"), &folder.path().join("workflows"), &["out", ".castline"]);
+        let bin = Path::new(CASTLINE).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)));
+        let stands_in = folder.path().to_owned();
+        Self { folder, stands_in, path: path.expect("a path") }
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.stands_in.join(file);
+        fs::create_dir_all(path.parent().expect("in the folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    /// What a line of a shell prints, and its exit code.
+    fn perform(&mut self, line: &str) -> (String, Option<i32>) {
+        if let Some(folder) = line.strip_prefix("cd ") {
+            self.stands_in = self.stands_in.join(folder).canonicalize().expect("a folder");
+            return (String::new(), Some(0));
         }
-    });
+        let command = line
+            .replace("cargo run --release --", "castline")
+            .replace("cargo run --release -q --", "castline");
+        let output = Command::new("sh")
+            .args(["-c", &format!("{command} 2>&1")])
+            .current_dir(&self.stands_in)
+            .env("PATH", &self.path)
+            .env("HOME", self.folder.path())
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100")
+            .env_remove("CASTLINE_PROVIDER")
+            .output()
+            .expect("a shell");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+    }
+}
+
+#[test]
+fn every_command_on_a_page_runs_and_prints_what_is_shown() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for tour in tours() {
+        let mut world = World::new();
+        for page in tour {
+            let mut new = Vec::new();
+            for block in blocks(&page) {
+                if let Some((_, file)) = block.info.split_once(" file=") {
+                    world.write(file, &block.text);
+                }
+                if block.info == "sh" {
+                    for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
+                        let (printed, code) = world.perform(line);
+                        let expected: &[i32] = if line.contains("castline check") { &[0, 2] } else { &[0] };
+                        let runs = code.is_some_and(|code| expected.contains(&code));
+                        assert!(runs, "{}: `{line}` ended with {code:?}\n{printed}", shown(&page, &block));
+                    }
+                }
+                let Some(command) = block.info.strip_prefix("text prints=") else { continue };
+                compared += 1;
+                let printed = world.perform(command).0.trim_end().to_owned() + "\n";
+                let stable = |text: &str| common::stable(text, world.folder.path());
+                if stable(&printed) != stable(&block.text) {
+                    wrong.push(format!("{}: `{command}` prints\n{printed}", shown(&page, &block)));
+                    new.push((block, printed));
+                }
+            }
+            if common::accepts() {
+                accept(&page, &new);
+            }
+        }
+    }
+    assert!(compared > 0, "no block is `text prints=COMMAND`");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Puts what is printed now in the place of blocks that show something else.
+fn accept(page: &Path, new: &[(Block, String)]) {
+    let text = fs::read_to_string(page).expect("readable");
+    let mut lines: Vec<&str> = text.lines().collect();
+    for (block, printed) in new.iter().rev() {
+        let old = block.text.lines().count();
+        lines.splice(block.line..block.line + old, printed.lines());
+    }
+    fs::write(page, lines.join("\n") + "\n").expect("written");
 }
 
 #[test]
@@ -319,16 +399,45 @@ fn every_drawing_on_a_page_is_what_castline_draws() {
     }
 }
 
+/// What a heading is called in a link, as mdBook and GitHub do it.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut in_block = false;
+    for line in fs::read_to_string(page).expect("readable").lines() {
+        in_block ^= line.starts_with("```");
+        let Some(heading) = line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#'))
+        else {
+            continue;
+        };
+        if in_block {
+            continue;
+        }
+        let kept = heading.trim().chars().filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || matches!(c, '-' | '_') => Some(c.to_ascii_lowercase()),
+            _ => None,
+        });
+        found.insert(kept.collect());
+    }
+    found
+}
+
 #[test]
-fn every_link_leads_to_a_file() {
-    let link = regex::Regex::new(r"\]\(([^)#: ]+)(#[^)]*)?\)").expect("a fixed pattern");
+fn every_link_leads_to_a_file_and_a_heading_of_it() {
+    let link = regex::Regex::new(r"\]\(([^)#: ]*)(?:#([^) ]*))?\)").expect("a fixed pattern");
     let mut broken = Vec::new();
     for page in pages() {
         let text = fs::read_to_string(&page).expect("readable");
         for found in link.captures_iter(&text) {
-            let target = page.parent().expect("in a folder").join(&found[1]);
-            if !target.exists() {
-                broken.push(format!("{} -> {}", page.display(), &found[1]));
+            let target = match &found[1] {
+                "" => page.clone(),
+                path => page.parent().expect("in a folder").join(path),
+            };
+            let heading = found.get(2).map(|heading| heading.as_str());
+            let there = target.exists()
+                && heading.is_none_or(|heading| target.is_dir() || anchors(&target).contains(heading));
+            if !there {
+                broken.push(format!("{} -> {}", page.display(), &found[0]));
             }
         }
     }

@@ -56,6 +56,21 @@ fn put(name: &str, bytes: Vec<u8>) {
     assert!(file.is_file(), "{} is missing: run this test with CASTLINE_ACCEPT=1", file.display());
 }
 
+/// The same on every machine, so what is shown is what castline draws.
+#[test]
+fn the_contact_sheet_of_the_readme() {
+    let folder = project();
+    let run = castline(&folder.at("."), &["run", "--no-provenance"]).output().expect("castline runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let drawn = fs::read(folder.at("out/paper-boat/sheet.png")).expect("a sheet");
+    let pixels = |png: &[u8]| image::load_from_memory(png).expect("a picture").to_rgba8();
+    let sheet = pixels(&drawn);
+    put("paper-boat.png", drawn);
+    let shown = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images/paper-boat.png");
+    let same = sheet == pixels(&fs::read(shown).expect("readable"));
+    assert!(same, "docs/images/paper-boat.png is old: run this test with CASTLINE_ACCEPT=1");
+}
+
 #[test]
 fn the_report_of_a_run() {
     let Some(browser) = Browser::start() else { return };

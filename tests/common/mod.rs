@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use regex::Regex;
 use tempfile::TempDir;
 
 /// castline in a folder, with nothing chosen by the environment and without colors.
@@ -61,6 +62,37 @@ pub fn opener(folder: &Folder) -> (String, PathBuf) {
     }
     let path = std::env::var("PATH").expect("a path");
     (format!("{}:{path}", folder.at("bin").display()), opened)
+}
+
+/// What varies from run to run becomes a word in brackets.
+pub fn stable(text: &str, folder: &Path) -> String {
+    let filters = [
+        (r"sha256:[0-9a-f]{64}", "[DIGEST]"),
+        (r"sha256:[0-9a-f]{12}\b", "[DIGEST]"),
+        (r"\b[0-9a-f]{64}\b", "[HEX]"),
+        (r"\b\d+(\.\d)? (bytes|KiB|MiB)\b", "[SIZE]"),
+        (r"SSIM -?\d\.\d+, colors \d+\.\d %", "SSIM [ALIKE], colors [ALIKE] %"),
+        (r#"("(?:ssim|color_difference)": )[0-9.-]+"#, "$1[ALIKE]"),
+        (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "[RUN]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "[TIME]"),
+        (r#"("(?:(?:elapsed|predict)_)?seconds": )[0-9.e-]+"#, "$1[SECONDS]"),
+        (r"\b\d+(\.\d+)? ?(ms|s|min)\b", "[DURATION]"),
+        (r#"("bytes(?:_kept)?": )\d+"#, "$1[BYTES]"),
+        (r#"("castline": )"[^"]*""#, "$1[VERSION]"),
+        (r"'[0-9a-z]{6}' if", "'[DRAW]' if"),
+        (r#"draw: "[0-9a-z]{6}""#, r#"draw: "[DRAW]""#),
+        (r"sandbox-\d+", "[PREDICTION]"),
+        (r"std-\d+", "[PREDICTION]"),
+    ];
+    let mut text = text.replace(&*folder.to_string_lossy(), "[FOLDER]");
+    if let Ok(real) = folder.canonicalize() {
+        text = text.replace(&*real.to_string_lossy(), "[FOLDER]");
+    }
+    for (pattern, by) in filters {
+        text = Regex::new(pattern).expect("a fixed pattern").replace_all(&text, by).into_owned();
+    }
+    text
 }
 
 /// Copies a folder, without what is named.

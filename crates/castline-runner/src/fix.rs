@@ -66,8 +66,16 @@ pub struct Left {
     pub why: String,
 }
 
-/// True for a cure that `check --fix` would write.
-pub fn is_fixable(finding: &Diagnostic) -> bool {
+/// The findings whose cures `check --fix` would write. What looks wrong in a document of a later
+/// language may be right there.
+pub fn fixable(found: &Diagnostics) -> impl Iterator<Item = &Diagnostic> {
+    let newer = found.list.iter().filter(|finding| finding.code == Code::NewerLanguage);
+    let newer: BTreeSet<&str> = newer.map(|finding| &*finding.source.name).collect();
+    let is_known = move |finding: &Diagnostic| !newer.contains(&*finding.source.name);
+    found.list.iter().filter(move |finding| is_fixable(finding) && is_known(finding))
+}
+
+fn is_fixable(finding: &Diagnostic) -> bool {
     finding.fix.as_ref().is_some_and(|fix| fix.certain) && !presets::is_built_in(&finding.source)
 }
 
@@ -168,7 +176,7 @@ impl Files {
     /// One pass over all files.
     fn write(&mut self, checked: &Look) -> Vec<Written> {
         let mut by_file: BTreeMap<PathBuf, Vec<&Diagnostic>> = BTreeMap::new();
-        for finding in checked.found.list.iter().filter(|finding| is_fixable(finding)) {
+        for finding in fixable(&checked.found) {
             // A text without a file has nothing that could be written.
             if let Some(path) = real(&finding.source) {
                 by_file.entry(path).or_default().push(finding);
@@ -468,6 +476,16 @@ mod tests {
         });
         assert_eq!(fs::read_to_string(&file).expect("readable"), "a: bad # mine\n");
         assert_eq!(fixed.left[0].why, "it was changed meanwhile");
+    }
+
+    #[test]
+    fn a_document_of_a_later_language_is_left_alone() {
+        let words =
+            &[(Code::UnknownKey, "var:", "vars:"), (Code::NewerLanguage, "castline: 2", "castline: 1")];
+        let (text, fixed) = fixed("castline: 2\nvar: a\n", words);
+        assert_eq!(text, "castline: 2\nvar: a\n");
+        assert!(fixed.changes.is_empty() && fixed.left.is_empty());
+        assert_eq!(fixable(&fixed.now.found).count(), 0);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn human(
             let _ = writeln!(text, "{of}, nothing found");
         }
     }
-    let fixable = found.list.iter().filter(|finding| fix::is_fixable(finding)).count();
+    let fixable = fix::fixable(found).count();
     if changes.is_none() && fixable > 0 {
         let _ = writeln!(text, "{fixable} can be cured by `castline check --fix`");
     }

@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
                 let message =
                     format!("this document is of language {version}, this castline knows {LANGUAGE}");
                 let finding = self.error(Code::NewerLanguage, node.span, message);
-                self.push(finding.hint("a later castline reads it"));
+                self.push(finding.hint("update castline: a later one reads it"));
             }
             _ if node.kind == NodeKind::Broken => {}
             _ => {

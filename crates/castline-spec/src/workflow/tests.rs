@@ -239,7 +239,7 @@ outputs:
 "#;
     insta::assert_snapshot!(found(text), @r#"
     error[newer-language] 1:11-12 <2>: this document is of language 2, this castline knows 1
-      hint: a later castline reads it
+      hint: update castline: a later one reads it
     error[unknown-key] 2:1-5 <nmae>: a workflow has no key `nmae`
       hint: there is a key `name`
       fix 2:1-5: nmae -> name

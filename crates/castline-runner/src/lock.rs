@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use castline_core::ModelRef;
 use castline_library::Pin;
@@ -32,6 +32,12 @@ pub struct Lock {
     pub libraries: BTreeMap<String, Pin>,
 }
 
+/// The version alone.
+#[derive(Deserialize)]
+struct Written {
+    castline: u32,
+}
+
 impl Default for Lock {
     fn default() -> Self {
         Self { castline: LANGUAGE, models: BTreeMap::new(), libraries: BTreeMap::new() }
@@ -47,13 +53,22 @@ impl Lock {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(unusable(&path, &error.to_string())),
         };
-        let lock: Self = serde_yaml::from_str(&text).map_err(|error| unusable(&path, &error.to_string()))?;
-        if lock.castline > LANGUAGE {
-            return Err(unusable(&path, "it was written by a newer castline"));
+        Self::parse(&path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Trouble> {
+        let wrong = |error: serde_yaml::Error| unusable(path, &error.to_string());
+        // First of all: what else stands in a newer one may be anything.
+        let written: Written = serde_yaml::from_str(text).map_err(wrong)?;
+        match written.castline {
+            LANGUAGE => {}
+            0 => return Err(unusable(path, "`castline` in it is the number of a language, from 1 on")),
+            newer => return Err(Trouble::newer(path, newer, LANGUAGE)),
         }
+        let lock: Self = serde_yaml::from_str(text).map_err(wrong)?;
         // A name and a digest become a path.
         if let Some(why) = lock.libraries.iter().find_map(|(name, pin)| pin.problem(name)) {
-            return Err(unusable(&path, &why));
+            return Err(unusable(path, &why));
         }
         Ok(lock)
     }
@@ -112,9 +127,31 @@ pub(crate) fn path(project: &Project) -> PathBuf {
     project.root.join(FILE)
 }
 
-fn unusable(path: &std::path::Path, why: &str) -> Trouble {
+fn unusable(path: &Path, why: &str) -> Trouble {
     Trouble::usage(
         format!("`{}` cannot be used: {why}", path.display()),
         "correct it, or remove it to pin anew",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_lock_is_called_newer_whatever_stands_in_it() {
+        let says = |text: &str| {
+            let trouble = Lock::parse(Path::new("castline.lock"), text).unwrap_err();
+            format!("{trouble}; {}", trouble.hint().unwrap())
+        };
+        let newer = "`castline.lock` has version 2, and this castline knows versions up to 1; \
+                     a newer castline wrote it: update castline";
+        assert_eq!(says("castline: 2\nmodels: {}\n"), newer);
+        assert_eq!(says("castline: 2\nmodels: [a]\npinned: {}\n"), newer);
+        assert!(says("castline: 1\npinned: {}\n").contains("unknown field `pinned`"));
+        for text in ["castline: 0\n", "castline: '1'\n", "models: {}\n", "castline: [", ""] {
+            assert!(says(text).ends_with("remove it to pin anew"), "{text}");
+        }
+        assert!(Lock::parse(Path::new("castline.lock"), "castline: 1\n").is_ok());
+    }
 }

@@ -1,5 +1,7 @@
 //! Why castline cannot go on, and what to do about it.
 
+use std::path::Path;
+
 use castline_spec::{Diagnostics, Severity};
 
 /// Why castline cannot go on.
@@ -46,6 +48,15 @@ impl Trouble {
     /// A wrong argument or setting, with what to do.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A file of a form that is to come.
+    pub(crate) fn newer(file: &Path, found: u32, known: u32) -> Self {
+        let file = file.display();
+        Self::usage(
+            format!("`{file}` has version {found}, and this castline knows versions up to {known}"),
+            "a newer castline wrote it: update castline",
+        )
     }
 
     /// The same of the store, with what it leaves behind.

@@ -288,6 +288,15 @@ fn configuration() -> Option<PathBuf> {
     })
 }
 
+/// The version of the file.
+const VERSION: u32 = 1;
+
+/// It alone.
+#[derive(Deserialize)]
+struct Written {
+    castline: u32,
+}
+
 /// What the file holds.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -303,11 +312,15 @@ fn read(path: &Path) -> Result<BTreeSet<Pair>, Trouble> {
         Err(e) => return Err(unusable(path, &format!("cannot be read: {e}"))),
     };
     check_owner(path)?;
-    let recorded: Recorded =
-        serde_yaml::from_str(&text).map_err(|e| unusable(path, &format!("is not understood: {e}")))?;
-    if recorded.castline != 1 {
-        return Err(unusable(path, "was written by a newer castline"));
+    let wrong = |e: serde_yaml::Error| unusable(path, &format!("is not understood: {e}"));
+    // First of all: what else stands in a newer one may be anything.
+    let written: Written = serde_yaml::from_str(&text).map_err(wrong)?;
+    match written.castline {
+        VERSION => {}
+        0 => return Err(unusable(path, "is not understood: `castline` in it is a number from 1 on")),
+        newer => return Err(Trouble::newer(path, newer, VERSION)),
     }
+    let recorded: Recorded = serde_yaml::from_str(&text).map_err(wrong)?;
     let pairs = recorded.trust.iter().map(|pair| pair.parse()).collect::<Result<_, BadPair>>();
     pairs.map_err(|e| unusable(path, &format!("is not understood: {e}")))
 }
@@ -341,7 +354,7 @@ fn check_owner(_: &Path) -> Result<(), Trouble> {
 
 /// Writes the file in one step, for nobody else to read.
 fn write(path: &Path, pairs: &BTreeSet<Pair>) -> Result<(), Trouble> {
-    let recorded = Recorded { castline: 1, trust: pairs.iter().map(Pair::to_string).collect() };
+    let recorded = Recorded { castline: VERSION, trust: pairs.iter().map(Pair::to_string).collect() };
     let written = serde_yaml::to_string(&recorded).map_err(std::io::Error::other).and_then(|text| {
         let folder = crate::project::parent(path);
         private_folder(&folder)?;
@@ -475,9 +488,22 @@ mod tests {
             "castline: 2\ntrust: []",
             "castline: 1\ntrust: [nothing]",
             "castline: 1\ntrusted: []",
+            "castline: 0\ntrust: []",
         ] {
             fs::write(&path, text).unwrap();
             assert!(read(&path).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_newer_file_is_called_newer_whatever_stands_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trust.yaml");
+        for text in ["castline: 2\ntrust: []", "castline: 2\ntrust: { a: b }\nfresh: 1"] {
+            fs::write(&path, text).unwrap();
+            let trouble = read(&path).unwrap_err();
+            assert!(trouble.to_string().ends_with("has version 2, and this castline knows versions up to 1"));
+            assert_eq!(trouble.hint(), Some("a newer castline wrote it: update castline"));
         }
     }
 }

@@ -183,9 +183,9 @@ pub enum BadPlan {
     /// It is something else.
     #[error("is no plan")]
     NoPlan,
-    /// Another castline wrote it in another shape.
-    #[error("has the form {0} of plans, and this castline reads the form {SCHEMA_VERSION}")]
-    Version(String),
+    /// It has a version that is to come.
+    #[error("has version {0}, and this castline knows versions up to {SCHEMA_VERSION}")]
+    Newer(u64),
     /// Its content is not what was written.
     #[error("was changed by hand: its content does not have the digest that stands in it")]
     Edited,
@@ -216,11 +216,13 @@ impl Frozen {
             if e.is_eof() && !text.trim().is_empty() { BadPlan::CutOff } else { BadPlan::NoPlan }
         })?;
         let fields = json.as_object_mut().ok_or(BadPlan::NoPlan)?;
-        let digest = fields.shift_remove("digest").ok_or(BadPlan::NoPlan)?;
-        let version = fields.get("schema_version").ok_or(BadPlan::NoPlan)?;
-        if *version != SCHEMA_VERSION {
-            return Err(BadPlan::Version(version.to_string()));
+        // First of all: what else stands in a newer one may be anything.
+        match fields.get("schema_version").and_then(Json::as_u64) {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) if version > u64::from(SCHEMA_VERSION) => return Err(BadPlan::Newer(version)),
+            _ => return Err(BadPlan::NoPlan),
         }
+        let digest = fields.shift_remove("digest").ok_or(BadPlan::NoPlan)?;
         if digest_of(&json).to_string() != digest {
             return Err(BadPlan::Edited);
         }

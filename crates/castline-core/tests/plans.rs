@@ -203,7 +203,10 @@ fn what_is_no_plan_says_so() {
     assert_eq!(Frozen::parse("steps: {}"), Err(BadPlan::NoPlan));
     assert_eq!(Frozen::parse("{\"schema_version\": 1}"), Err(BadPlan::NoPlan));
     let newer = text.replace("\"schema_version\": 1", "\"schema_version\": 2");
-    assert_eq!(Frozen::parse(&newer), Err(BadPlan::Version("2".to_owned())));
+    assert_eq!(Frozen::parse(&newer), Err(BadPlan::Newer(2)));
+    assert_eq!(Frozen::parse("{\"schema_version\": 2, \"seal\": []}"), Err(BadPlan::Newer(2)));
+    let older = text.replace("\"schema_version\": 1", "\"schema_version\": 0");
+    assert_eq!(Frozen::parse(&older), Err(BadPlan::NoPlan), "there never was one");
     let edited = text.replace("A paper boat.", "A tin boat.");
     assert_eq!(Frozen::parse(&edited), Err(BadPlan::Edited));
 }

@@ -98,7 +98,10 @@ pub fn read(from: &Path) -> Result<Frozen, Trouble> {
             BadPlan::NoPlan => "`castline plan FILE -o PLAN` writes one, `plan --json` does not",
             BadPlan::CutOff => "get the whole file, or make a new plan with `castline plan -o`",
             BadPlan::Edited => "make a new plan with `castline plan -o` and the flags that you want",
-            BadPlan::Version(_) | BadPlan::Shape { .. } => {
+            BadPlan::Newer(_) => {
+                "a newer castline wrote it: update castline, or make a new plan with `castline plan -o`"
+            }
+            BadPlan::Shape { .. } => {
                 "apply it with the castline that made it, or make a new plan with `castline plan -o`"
             }
         };

@@ -164,13 +164,14 @@ impl Provenance {
             schema_version: u32,
         }
         let version: Version = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        if version.schema_version > SCHEMA_VERSION {
-            return Err(format!(
-                "a newer castline wrote it (schema_version {}); use that one",
-                version.schema_version
-            ));
+        // First of all: what else stands in a newer one may be anything.
+        match version.schema_version {
+            0 => Err("`schema_version` in it is a number from 1 on".to_owned()),
+            1..=SCHEMA_VERSION => serde_json::from_str(text).map_err(|e| e.to_string()),
+            newer => Err(format!(
+                "it has version {newer}, and this castline knows versions up to {SCHEMA_VERSION}: update castline"
+            )),
         }
-        serde_json::from_str(text).map_err(|e| e.to_string())
     }
 
     /// As it is carried.
@@ -241,5 +242,22 @@ impl Look<'_> {
             (None, Some(path)) => CameFrom::File { path: path.clone() },
             _ => CameFrom::Unknown {},
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_castline_wrote_says_so_whatever_stands_in_it() {
+        let says = |text: &str| Provenance::parse(text).unwrap_err();
+        assert_eq!(
+            says(r#"{"schema_version":2,"made":[]}"#),
+            "it has version 2, and this castline knows versions up to 1: update castline"
+        );
+        assert!(says(r#"{"schema_version":0}"#).contains("from 1 on"));
+        assert!(says(r#"{"schema_version":1}"#).contains("missing field"));
+        assert!(says("{}").contains("schema_version"));
     }
 }

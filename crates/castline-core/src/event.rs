@@ -8,6 +8,7 @@ use std::sync::Arc;
 use castline_spec::Name;
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -22,13 +23,24 @@ use crate::results::LegStatus;
 use crate::snapshot::PredictionId;
 use crate::value::Value;
 
-/// The version of the events' JSON.
+/// The version of the events' JSON, and of the records that are made of them.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Reads a [`SCHEMA_VERSION`]; one that is to come is an error.
+pub(crate) fn known_version<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        version @ 1..=SCHEMA_VERSION => Ok(version),
+        version => Err(D::Error::custom(format!(
+            "it has version {version}, and this castline knows versions up to {SCHEMA_VERSION}"
+        ))),
+    }
+}
 
 /// An event with its place in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// [`SCHEMA_VERSION`].
+    #[serde(deserialize_with = "known_version")]
     pub schema_version: u32,
     /// From 0, without gaps.
     pub seq: u64,

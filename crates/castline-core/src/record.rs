@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::event::{Entry, Event, LegRef, RequestRecord, RunStatus, StepSummary, Totals};
+use crate::event::{
+    self, Entry, Event, LegRef, RequestRecord, RunStatus, SCHEMA_VERSION, StepSummary, Totals,
+};
 use crate::media::Artifact;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
@@ -76,8 +78,11 @@ pub struct SavedRecord {
 }
 
 /// A recorded run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
+    /// [`SCHEMA_VERSION`].
+    #[serde(deserialize_with = "event::known_version")]
+    pub schema_version: u32,
     /// Its id.
     pub run: String,
     /// The workflow's name.
@@ -104,6 +109,28 @@ pub struct RunRecord {
     pub totals: Totals,
     /// Seconds.
     pub elapsed_seconds: f64,
+}
+
+/// Of a run of which nothing is known yet.
+impl Default for RunRecord {
+    fn default() -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            run: String::new(),
+            workflow: String::new(),
+            file: String::new(),
+            provider: String::new(),
+            started: None,
+            status: None,
+            steps: Vec::new(),
+            legs: Vec::new(),
+            outputs: IndexMap::new(),
+            output_files: IndexMap::new(),
+            warnings: Vec::new(),
+            totals: Totals::default(),
+            elapsed_seconds: 0.0,
+        }
+    }
 }
 
 /// Makes a record by listening to events.
@@ -320,5 +347,27 @@ impl LegRecord {
             lost: MicroUsd::ZERO,
             saved: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_and_an_event_of_a_later_version_are_not_read() {
+        let mut record = serde_json::to_value(RunRecord::default()).unwrap();
+        assert_eq!(serde_json::from_value::<RunRecord>(record.clone()).unwrap(), RunRecord::default());
+        record["schema_version"] = 2.into();
+        let newer = "it has version 2, and this castline knows versions up to 1";
+        assert_eq!(serde_json::from_value::<RunRecord>(record).unwrap_err().to_string(), newer);
+        let mut event =
+            json!({ "schema_version": 1, "seq": 0, "at": "2026-11-02T09:15:02Z", "type": "interrupted" });
+        assert_eq!(serde_json::from_value::<Entry>(event.clone()).unwrap().event, Event::Interrupted);
+        event["schema_version"] = 2.into();
+        event["type"] = "paused".into();
+        assert_eq!(serde_json::from_value::<Entry>(event).unwrap_err().to_string(), newer);
     }
 }

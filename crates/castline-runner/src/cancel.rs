@@ -86,7 +86,7 @@ pub async fn cancel(project: &Project, wanted: Option<&str>) -> Result<Canceled,
         || Trouble::usage("no run of this project is under way", "`castline runs list` shows all runs");
     let store = existing_store(project)?.ok_or_else(none)?;
     let run = match wanted {
-        Some(wanted) => history::run(project, wanted)?.run,
+        Some(wanted) => history::id(project, wanted)?,
         None => last_open(&store).await?.ok_or_else(none)?,
     };
     let asked = Timestamp::now();

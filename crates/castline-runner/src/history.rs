@@ -11,11 +11,23 @@ use crate::job::existing_store;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
-/// The newest recorded runs of a project in short, newest first.
-pub fn runs(project: &Project, most: usize) -> Result<Vec<RunSummary>, Trouble> {
-    let Some(store) = existing_store(project)? else { return Ok(Vec::new()) };
-    let ids = store.runs().list().map_err(crate::ledger::trouble)?;
-    ids.iter().take(most).map(|id| summary(&store, id)).collect()
+/// The newest recorded runs of a project in short, newest first, and why others of them cannot be
+/// shown.
+pub fn runs(project: &Project, most: usize) -> Result<(Vec<RunSummary>, Vec<Trouble>), Trouble> {
+    let Some(store) = existing_store(project)? else { return Ok((Vec::new(), Vec::new())) };
+    let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
+    for id in store.runs().list().map_err(crate::ledger::trouble)?.iter().take(most) {
+        match summary(&store, id) {
+            Ok(run) => runs.push(run),
+            Err(trouble) => unreadable.push(trouble),
+        }
+    }
+    Ok((runs, unreadable))
+}
+
+/// The id of the run that is meant, whatever its record is like.
+pub fn id(project: &Project, wanted: &str) -> Result<String, Trouble> {
+    find(&store_of(project, wanted)?, wanted, None)
 }
 
 /// One run by its id, the beginning of it, `last`, or `last~1` for the one before.
@@ -60,7 +72,7 @@ fn find(store: &Store, wanted: &str, file: Option<&Path>) -> Result<String, Trou
         if let Some(file) = file {
             let mut of_file = Vec::new();
             for id in ids {
-                let known = summary(store, &id)?;
+                let Ok(known) = summary(store, &id) else { continue };
                 if Path::new(&known.file).file_name() == file.file_name() {
                     of_file.push(id);
                 }

@@ -86,6 +86,26 @@ pub enum StoreError {
         /// `NFS`, `SMB`, ...
         kind: &'static str,
     },
+    /// The record of a run was written by a newer castline.
+    #[error("`{}` has version {found}, and this castline knows versions up to {known}", path.display())]
+    NewerRecord {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// Ours.
+        known: u32,
+    },
+    /// The record of a run is not what was written.
+    #[error("the record of run {run} is damaged, in `{}`: {cause}", path.display())]
+    DamagedRecord {
+        /// Which.
+        run: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
     /// Another process is in the middle of that run.
     #[error("run {run} is going on in another process")]
     RunGoesOn {
@@ -146,6 +166,10 @@ impl StoreError {
             }
             Self::NetworkFileSystem { .. } => {
                 "put the store on a local disk with `store:` in castline.yaml or CASTLINE_STORE".to_owned()
+            }
+            Self::NewerRecord { .. } => "a newer castline wrote it: update castline".to_owned(),
+            Self::DamagedRecord { run, .. } => {
+                format!("`castline runs rm {run}` removes it; what the run made is still reused")
             }
             Self::RunGoesOn { run } => format!("wait for it, or stop it with `castline runs cancel {run}`"),
             Self::Stopped | Self::Unreadable { .. } => return None,

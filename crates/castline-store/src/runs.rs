@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use castline_core::Digest;
+use castline_core::event::SCHEMA_VERSION;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -84,18 +85,16 @@ impl Runs {
         mut each: impl FnMut(T) -> bool,
     ) -> Result<(), StoreError> {
         let path = self.of(run).join(JOURNAL);
-        let mut read = || {
-            let mut journal = BufReader::with_capacity(1 << 16, File::open(&path)?);
-            let mut line = Vec::new();
-            while journal.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-                if line.len() > 1 && !each(serde_json::from_slice(&line)?) {
-                    break;
-                }
-                line.clear();
+        let failed = || StoreError::file("read", &path);
+        let mut journal = BufReader::with_capacity(1 << 16, File::open(&path).map_err(failed())?);
+        let mut line = Vec::new();
+        while journal.read_until(b'\n', &mut line).map_err(failed())? > 0 && line.ends_with(b"\n") {
+            if line.len() > 1 && !each(parse(run, &path, &line)?) {
+                break;
             }
-            Ok(())
-        };
-        read().map_err(StoreError::file("read", &path))
+            line.clear();
+        }
+        Ok(())
     }
 
     /// Every digest that stands in a run's journal or record, be it a key's or a file's.
@@ -119,30 +118,22 @@ impl Runs {
     /// The first event of a run, without reading the others; none when there is none yet.
     pub fn first<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
         let path = self.of(run).join(JOURNAL);
-        let failed = StoreError::file("read", &path);
-        let read = || {
-            let mut line = String::new();
-            BufReader::new(File::open(&path)?).read_line(&mut line)?;
-            if line.ends_with('\n') {
-                serde_json::from_str(&line).map(Some).map_err(io::Error::from)
-            } else {
-                Ok(None)
-            }
-        };
-        match read() {
+        let mut line = String::new();
+        match File::open(&path).and_then(|journal| BufReader::new(journal).read_line(&mut line)) {
+            Ok(_) if line.ends_with('\n') => parse(run, &path, line.as_bytes()).map(Some),
+            Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            other => other.map_err(failed),
+            Err(error) => Err(StoreError::file("read", &path)(error)),
         }
     }
 
     /// What a run came to; none when it never came to an end.
     pub fn record<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
         let path = self.of(run).join(RECORD);
-        let failed = StoreError::file("read", &path);
         match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(io::Error::from).map_err(failed),
+            Ok(text) => parse(run, &path, &text).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(StoreError::file("read", &path)(error)),
         }
     }
 
@@ -150,14 +141,15 @@ impl Runs {
     pub fn summary<T: DeserializeOwned>(&self, run: &str) -> Option<T> {
         let folder = self.of(run);
         let kept: Stamped<T> = serde_json::from_slice(&fs::read(folder.join(SUMMARY)).ok()?).ok()?;
-        (kept.journal_bytes == journal_bytes(&folder)).then_some(kept.summary)
+        let is_known = kept.schema_version == SCHEMA_VERSION;
+        (is_known && kept.journal_bytes == journal_bytes(&folder)).then_some(kept.summary)
     }
 
     /// Keeps a run in short, so that nobody has to read its journal again for that. Failing to
     /// costs time and nothing else.
     pub fn keep_summary<T: Serialize>(&self, run: &str, summary: &T) {
         let folder = self.of(run);
-        let kept = Stamped { journal_bytes: journal_bytes(&folder), summary };
+        let kept = Stamped::new(&folder, summary);
         let _ = replace(&folder.join(SUMMARY), &kept);
     }
 
@@ -252,7 +244,7 @@ impl Journal {
     pub fn finish<T: Serialize, S: Serialize>(self, record: &T, summary: &S) -> Result<(), StoreError> {
         let path = self.folder.join(RECORD);
         replace(&path, record).map_err(StoreError::file("write", &path))?;
-        let kept = Stamped { journal_bytes: journal_bytes(&self.folder), summary };
+        let kept = Stamped::new(&self.folder, summary);
         let path = self.folder.join(SUMMARY);
         replace(&path, &kept).map_err(StoreError::file("write", &path))
     }
@@ -271,8 +263,36 @@ fn lines<T: Serialize>(events: &[T], to: &mut Vec<u8>) -> io::Result<()> {
 /// A run in short, and how long its journal was then.
 #[derive(Serialize, Deserialize)]
 struct Stamped<T> {
+    /// One of another version is made anew.
+    schema_version: u32,
     journal_bytes: u64,
     summary: T,
+}
+
+impl<T> Stamped<T> {
+    fn new(folder: &Path, summary: T) -> Self {
+        Self { schema_version: SCHEMA_VERSION, journal_bytes: journal_bytes(folder), summary }
+    }
+}
+
+/// Reads a line of a journal, or a record.
+fn parse<T: DeserializeOwned>(run: &str, path: &Path, text: &[u8]) -> Result<T, StoreError> {
+    /// The version alone: what else stands in a newer one may be anything.
+    #[derive(Deserialize)]
+    struct Written {
+        schema_version: u64,
+    }
+    let damaged = match serde_json::from_slice(text) {
+        Ok(read) => return Ok(read),
+        Err(error) => error,
+    };
+    let path = path.to_owned();
+    Err(match serde_json::from_slice(text) {
+        Ok(Written { schema_version: found }) if found > u64::from(SCHEMA_VERSION) => {
+            StoreError::NewerRecord { path, found, known: SCHEMA_VERSION }
+        }
+        _ => StoreError::DamagedRecord { run: run.to_owned(), path, cause: damaged.to_string() },
+    })
 }
 
 fn journal_bytes(folder: &Path) -> u64 {
@@ -400,6 +420,29 @@ mod tests {
         runs.keep_summary("01A", &"both");
         assert_eq!(runs.summary::<String>("01A").as_deref(), Some("both"));
         assert_eq!(runs.summary::<u32>("01A"), None, "of another form");
+    }
+
+    #[test]
+    fn a_newer_record_is_called_newer_and_a_damaged_one_says_how_to_remove_it() {
+        type Known = std::collections::BTreeMap<String, u32>;
+        let (_folder, runs) = runs();
+        let written = |run: &str, version: u32| {
+            let record = serde_json::json!({ "schema_version": version, "status": "paused" });
+            let mut journal = runs.begin(run).unwrap();
+            journal.append(&[&record]).unwrap();
+            journal.finish(&record, &()).unwrap();
+            let errors = [
+                runs.record::<Known>(run).unwrap_err(),
+                runs.first::<Known>(run).unwrap_err(),
+                runs.each_event::<Known>(run, |_| true).unwrap_err(),
+            ];
+            errors.map(|error| error.hint().unwrap())
+        };
+        assert_eq!(written("01A", 2), ["a newer castline wrote it: update castline"; 3]);
+        assert_eq!(
+            written("01B", 1),
+            ["`castline runs rm 01B` removes it; what the run made is still reused"; 3]
+        );
     }
 
     #[test]

@@ -35,11 +35,15 @@ pub(crate) fn runs(flags: &Runs) -> Result<Exit, Trouble> {
 }
 
 fn list(project: &Project, last: Option<usize>, as_json: bool) -> Result<(), Trouble> {
-    let runs = history::runs(project, last.unwrap_or(usize::MAX))?;
+    let (runs, unreadable) = history::runs(project, last.unwrap_or(usize::MAX))?;
+    for trouble in &unreadable {
+        let hint = trouble.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        screen::warn(&format!("{trouble}{hint}"));
+    }
     if as_json {
         return json::print(&json::runs(&runs, project));
     }
-    if runs.is_empty() {
+    if runs.is_empty() && unreadable.is_empty() {
         screen::say("nothing was run in this project yet");
         return Ok(());
     }
@@ -148,7 +152,7 @@ fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> 
 /// Removes the records of runs, all of them or those before the first that cannot be.
 fn remove(project: &Project, wanted: &[String]) -> Result<(), Trouble> {
     // `last~1` means the same whatever is removed before it.
-    let runs: Result<Vec<_>, _> = wanted.iter().map(|run| Ok(history::run(project, run)?.run)).collect();
+    let runs: Result<Vec<_>, _> = wanted.iter().map(|run| history::id(project, run)).collect();
     let runs: std::collections::BTreeSet<_> = runs?.into_iter().collect();
     for run in &runs {
         history::remove(project, run)?;

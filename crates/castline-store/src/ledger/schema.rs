@@ -1,5 +1,6 @@
 //! The database: its tables, its version, and how an older one becomes a newer one.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -145,8 +146,13 @@ fn keep_copy(db: &Connection, path: &Path, version: i64) -> Result<(), StoreErro
     if copy.exists() {
         return Ok(());
     }
-    let text = copy.to_string_lossy();
-    db.execute("VACUUM INTO ?1", [text.as_ref()]).map(|_| ()).map_err(StoreError::database("copy", path))
+    // Half a copy is never taken for one.
+    let new = copy.with_extension(format!("{}.new", std::process::id()));
+    let _ = fs::remove_file(&new);
+    let text = new.to_string_lossy();
+    let copied = db.execute("VACUUM INTO ?1", [text.as_ref()]).map_err(StoreError::database("copy", path));
+    let kept = copied.and_then(|_| fs::rename(&new, &copy).map_err(StoreError::file("write", &copy)));
+    kept.inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 fn copy_of(path: &Path, version: i64) -> PathBuf {
@@ -211,6 +217,8 @@ mod tests {
         db.execute("INSERT INTO accounts VALUES ('day', NULL, 'new')", []).unwrap();
         assert_eq!(version(&db), 2);
         assert_eq!(version(&Connection::open(copy_of(&path, 1)).unwrap()), 1);
+        let files = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+        assert_eq!(files.filter(|name| name.to_string_lossy().ends_with(".new")).count(), 0);
     }
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE songs (name TEXT)").unwrap();
         assert!(matches!(open(&path).unwrap_err(), StoreError::NotALedger { .. }));
-        std::fs::write(&path, "these are certainly not the bytes of a database, but enough of them").unwrap();
+        fs::write(&path, "these are certainly not the bytes of a database, but enough of them").unwrap();
         let error = open(&path).unwrap_err();
         assert!(error.hint().unwrap().contains("damaged"), "{error}");
     }

@@ -9,6 +9,8 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::error::StoreError;
 
+use super::rows::RowError;
+
 /// Marks the file as ours: "cast".
 const APPLICATION: i64 = 0x6361_7374;
 /// How long another process may hold the database. A commit takes milliseconds.
@@ -122,6 +124,16 @@ fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
         migrate(&mut db, steps).map_err(failed())?;
     }
     Ok(db)
+}
+
+/// Refuses a database that a newer castline has changed since [`open`] opened it.
+pub(crate) fn check_known(db: &Connection, path: &Path) -> Result<(), RowError> {
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = STEPS.len().cast_signed() as i64;
+    match found > known {
+        true => Err(StoreError::Newer { path: path.to_owned(), found, known }.into()),
+        false => Ok(()),
+    }
 }
 
 /// The version of a ledger; an empty file has version 0.

@@ -98,6 +98,20 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_any_more_once_a_newer_castline_has_changed_the_ledger() {
+    let (folder, store) = store();
+    let claim = create(&store, "boat").await;
+    let newer = rusqlite::Connection::open(folder.path().join(LEDGER_FILE)).unwrap();
+    newer.execute_batch("ALTER TABLE entries ADD COLUMN note TEXT; PRAGMA user_version = 9").unwrap();
+    for _ in 0..2 {
+        let created = Ask::Created(PredictionId("p1".to_owned()));
+        let error = store.ledger().commit(vec![(key("boat"), claim.clone(), created)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Newer { found: 9, .. }), "{error}");
+    }
+    assert_eq!(entry(&store, "boat").await.state, State::Intended);
+}
+
+#[tokio::test]
 async fn an_entry_under_way_that_another_process_has_changed_is_read_anew() {
     let (folder, store) = store();
     let claim = create(&store, "boat").await;

@@ -26,6 +26,7 @@ use crate::owner::Owners;
 use crate::sabotage::{Rule, is_broken};
 
 use super::rows::{self, RowError};
+use super::schema;
 
 /// So many messages at most share a transaction: other processes want to write as well.
 const TOGETHER: usize = 1_000;
@@ -352,9 +353,11 @@ impl Writer {
     }
 
     /// Forgets what is known when somebody else has written since, and sums when they are old.
-    fn check_sums(&mut self) -> rusqlite::Result<()> {
+    /// Whoever has written may have been a newer castline, which brought the database up to date.
+    fn check_sums(&mut self) -> Result<(), RowError> {
         let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if version != self.sums.version {
+            schema::check_known(&self.db, &self.path)?;
             self.sums.open.clear();
         }
         if version != self.sums.version || self.sums.read.is_none_or(|read| read.elapsed() > SUMS) {

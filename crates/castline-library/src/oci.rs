@@ -26,6 +26,8 @@ use wire::Scope;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.castline.library.config.v1+json";
 const LAYER: &str = "application/vnd.castline.library.v1.tar+gzip";
+/// How those of every version begin.
+const LIBRARY: &str = "application/vnd.castline.library.";
 /// Most bytes of a manifest.
 const MOST_MANIFEST: u64 = 1 << 20;
 
@@ -73,11 +75,7 @@ impl Registry {
             let why = format!("it has {} layers, and a library has one", manifest.layers.len());
             return Err(LibraryError::fetch(&what, why));
         };
-        if layer.media_type != LAYER {
-            let why =
-                format!("it is no library of castline but {}", crate::tree::printable(&layer.media_type));
-            return Err(LibraryError::fetch(&what, why));
-        }
+        check_kind(&layer.media_type).map_err(|why| LibraryError::fetch(&what, why))?;
         if !castline_spec::library::is_digest(&layer.digest) {
             return Err(LibraryError::fetch(&what, "its manifest names no digest of sha256"));
         }
@@ -145,7 +143,37 @@ impl Registry {
     }
 }
 
+/// Says why a layer cannot be read.
+fn check_kind(media_type: &str) -> Result<(), String> {
+    let shown = crate::tree::printable(media_type);
+    match media_type {
+        LAYER => Ok(()),
+        _ if media_type.starts_with(LIBRARY) => {
+            Err(format!("a newer castline packed it, as {shown}: update castline"))
+        }
+        _ => Err(format!("it is no library of castline but {shown}")),
+    }
+}
+
 /// An archive as a file, as `library pack` writes it.
 pub fn pack(tree: &Tree) -> std::io::Result<Vec<u8>> {
     archive::pack(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_a_later_form_says_to_update_castline() {
+        assert_eq!(check_kind(LAYER), Ok(()));
+        assert_eq!(
+            check_kind("application/vnd.castline.library.v2.tar+zstd").unwrap_err(),
+            "a newer castline packed it, as application/vnd.castline.library.v2.tar+zstd: update castline"
+        );
+        assert_eq!(
+            check_kind("application/vnd.oci.image.layer.v1.tar+gzip").unwrap_err(),
+            "it is no library of castline but application/vnd.oci.image.layer.v1.tar+gzip"
+        );
+    }
 }

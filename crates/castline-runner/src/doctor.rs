@@ -15,6 +15,7 @@ use castline_store::{LockProbe, Place, is_held};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
+use crate::lock::{self, Lock};
 use crate::project::Project;
 use crate::providers::{self, Described, Providers};
 use crate::trouble::Trouble;
@@ -189,6 +190,7 @@ pub fn machine(project: &Project, probe: impl Fn(&Path) -> io::Result<bool>) -> 
     let place = Place::of(&project.store());
     let mut all = vec![disk(&place), file_system(&place), locks(&place, probe)];
     all.extend(trust());
+    all.extend(pins(project));
     all.extend(proxies(&environment));
     all.extend(certificates(&environment));
     all
@@ -250,6 +252,11 @@ pub fn sees_lock(file: &Path) -> io::Result<bool> {
 /// The user's trust can be read; what is in it `castline trust` lists.
 fn trust() -> Option<Finding> {
     Trust::of_user().err().map(|trouble| Finding::of("trust", &trouble))
+}
+
+/// What the project has pinned can be read.
+fn pins(project: &Project) -> Option<Finding> {
+    Lock::read(project).err().map(|trouble| Finding::of(lock::FILE, &trouble))
 }
 
 /// The proxies that calls to other machines go through. Loopback is never asked for one.
@@ -381,6 +388,18 @@ mod tests {
     }
 
     #[cfg(not(any(windows, target_os = "macos")))]
+    #[test]
+    fn a_lock_file_that_cannot_be_read_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("castline.yaml"), "castline: 1\n").unwrap();
+        let (project, _) = Project::near(&folder.path().join("flow.yaml"));
+        assert_eq!(pins(&project), None);
+        std::fs::write(folder.path().join(lock::FILE), "castline: 2\n").unwrap();
+        let found = pins(&project).unwrap();
+        assert_eq!((found.about.as_str(), found.health), ("castline.lock", Health::Problem));
+        assert_eq!(found.hint.as_deref(), Some("a newer castline wrote it: update castline"));
+    }
+
     #[test]
     fn certificates_that_are_none_are_a_problem() {
         let folder = tempfile::tempdir().unwrap();

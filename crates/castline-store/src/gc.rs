@@ -19,8 +19,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::ledger::connect;
 use crate::ledger::rows::{self, RowError};
+use crate::ledger::{check_known, connect};
 use crate::uses::Alone;
 
 /// Bytes of the database that must be free before it is made smaller.
@@ -174,7 +174,10 @@ impl Sweeper<'_> {
     pub fn sweep(&self, wanted: &HashSet<Digest>) -> Result<Sweep, StoreError> {
         self.store.runs.sweep();
         let mut db = self.store.connection()?;
-        let doomed = forget(&mut db, |db| self.store.doom(db, wanted));
+        let doomed = forget(&mut db, |db| {
+            check_known(db, &self.store.folder.join(crate::LEDGER_FILE))?;
+            self.store.doom(db, wanted)
+        });
         let mut doomed = doomed.map_err(|error| self.store.unread(error))?;
         let mut gone = Amount::default();
         let mut failed = None;

@@ -129,6 +129,19 @@ async fn what_nobody_refers_to_goes_and_what_it_cost_is_told() {
 }
 
 #[tokio::test]
+async fn nothing_goes_from_a_ledger_that_a_newer_castline_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    make(&store, "boat", None).await;
+    let newer = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
+    newer.execute_batch("PRAGMA user_version = 9").unwrap();
+    let sweeper = store.alone(SOON).unwrap().expect("nobody stays for long");
+    let error = sweeper.sweep(&HashSet::new()).unwrap_err();
+    assert!(error.to_string().contains("has version 9"), "{error}");
+    assert!(entry(&store, "boat").await.is_some());
+}
+
+#[tokio::test]
 async fn what_a_result_was_made_from_and_what_somebody_saved_stays() {
     let (_folder, store) = after(async |store| {
         let draft = make(store, "draft", None).await;

@@ -127,6 +127,26 @@ fn a_price_that_depends_on_nothing_that_comes_first_is_in_the_plan() {
     assert_eq!((&plan["min_usd"], &plan["unpriced"]), (&json!(0.003), &json!(1)));
 }
 
+/// The choice is the sandbox, but a provider of the project claims a model.
+#[test]
+fn a_run_on_the_sandbox_that_pays_for_a_model_says_so_at_once() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, "", &legs(1, 1));
+    let base_url = server.base_url();
+    project.write(
+        "castline.yaml",
+        &format!(
+            "providers:\n  local: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN, models: [black-forest-labs/flux-schnell] }}\n"
+        ),
+    );
+    let (_, said) = project.ends(0, &["run", "flow.yaml", "--yes"]);
+    assert!(said.starts_with("flow on sandbox (stand-ins; some models run live)\n"), "{said}");
+    assert!(said.contains("spent 0.003 USD"), "{said}");
+    let (shown, _) = project.ends(0, &["runs", "show"]);
+    assert!(shown.contains("flow on sandbox (stand-ins; some models run live)"), "{shown}");
+    assert_eq!(server.creates(), 1);
+}
+
 #[test]
 fn the_budget_refuses_all_or_goes_as_far_as_it_does() {
     let server = Server::start(&[]);

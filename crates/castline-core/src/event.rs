@@ -142,6 +142,9 @@ pub enum Event {
         file: String,
         /// The chosen provider.
         provider: ProviderName,
+        /// True when predictions may go to a provider that takes money, whichever was chosen.
+        #[serde(default)]
+        live: bool,
         /// castline's version.
         castline_version: String,
         /// The steps, in the order of the file.

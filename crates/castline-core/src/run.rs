@@ -352,6 +352,7 @@ impl Run {
             workflow: graph.name.clone(),
             file: graph.source.name.to_string(),
             provider: self.plan.routing.chosen.name.clone(),
+            live: self.plan.routing.all().any(|route| route.bills),
             castline_version: self.options.castline_version.clone(),
             steps: summaries(&self.plan),
             legs: self.plan.count(),

@@ -144,6 +144,8 @@ pub struct Pong {
     pub clock: Option<SignedDuration>,
     /// For people: who the token belongs to, or what the server runs.
     pub about: String,
+    /// Why it cannot run a prediction, where it says that it cannot.
+    pub broken: Option<String>,
 }
 
 /// A finished download.

@@ -145,9 +145,12 @@ impl Provider {
         match self {
             Self::Http(p) => p.ping().await,
             Self::Cog(p) => p.ping().await,
-            Self::Sandbox(_) | Self::Std(_) => {
-                Ok(Pong { took: std::time::Duration::ZERO, clock: None, about: "embedded".to_owned() })
-            }
+            Self::Sandbox(_) | Self::Std(_) => Ok(Pong {
+                took: std::time::Duration::ZERO,
+                clock: None,
+                about: "embedded".to_owned(),
+                broken: None,
+            }),
         }
     }
 

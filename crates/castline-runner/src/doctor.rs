@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use castline_core::ProviderName;
 use castline_provider::Pong;
-use castline_store::{LockProbe, Place, is_held};
+use castline_store::{LockProbe, Place, Store, is_held};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
@@ -168,6 +168,10 @@ fn is_trusted(pair: &Pair) -> bool {
 
 fn answered(name: &str, pong: &Pong) -> Finding {
     let message = format!("answers in {} ms: {}", pong.took.as_millis(), pong.about);
+    if let Some(why) = &pong.broken {
+        return Finding::new(name, Health::Problem, format!("{message}; it runs no predictions: {why}"))
+            .hinted("look at its log, and start it again");
+    }
     match pong.clock.filter(|offset| offset.abs() > OFFSET) {
         None => Finding::new(name, Health::Good, message),
         Some(offset) => {
@@ -189,6 +193,7 @@ fn silent(name: &str, why: &str) -> Finding {
 pub fn machine(project: &Project, probe: impl Fn(&Path) -> io::Result<bool>) -> Vec<Finding> {
     let place = Place::of(&project.store());
     let mut all = vec![disk(&place), file_system(&place), locks(&place, probe)];
+    all.extend(ledger(project));
     all.extend(trust());
     all.extend(pins(project));
     all.extend(proxies(&environment));
@@ -247,6 +252,12 @@ fn locks(place: &Place, probe: impl Fn(&Path) -> io::Result<bool>) -> Finding {
 /// What the second process does.
 pub fn sees_lock(file: &Path) -> io::Result<bool> {
     is_held(file)
+}
+
+/// The ledger can be read.
+fn ledger(project: &Project) -> Option<Finding> {
+    let found = Store::check(&project.store()).err()?;
+    Some(Finding::of("ledger", &crate::ledger::trouble(found)))
 }
 
 /// The user's trust can be read; what is in it `castline trust` lists.
@@ -339,6 +350,7 @@ mod tests {
             took: Duration::from_millis(12),
             clock: Some(SignedDuration::from_secs(clock)),
             about: "acme (organization)".to_owned(),
+            broken: None,
         }
     }
 
@@ -351,6 +363,26 @@ mod tests {
             (Health::Warning, "answers in 12 ms: acme (organization); its clock is 600 s behind this one")
         );
         assert!(answered("r", &pong(31)).message.ends_with("31 s ahead of this one"));
+    }
+
+    #[test]
+    fn a_ledger_that_is_none_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("castline.yaml"), "castline: 1\n").unwrap();
+        let (project, _) = Project::near(&folder.path().join("flow.yaml"));
+        assert_eq!(ledger(&project), None);
+        drop(Store::open(&project.store()).unwrap());
+        assert_eq!(ledger(&project), None);
+        std::fs::write(project.store().join(castline_store::LEDGER_FILE), "a text").unwrap();
+        assert_eq!(ledger(&project).unwrap().health, Health::Problem);
+    }
+
+    #[test]
+    fn a_server_that_runs_no_predictions_is_a_problem() {
+        let broken = Pong { broken: Some("SETUP_FAILED".to_owned()), ..pong(0) };
+        let found = answered("studio", &broken);
+        assert_eq!(found.health, Health::Problem);
+        assert!(found.message.ends_with("it runs no predictions: SETUP_FAILED"), "{}", found.message);
     }
 
     #[test]

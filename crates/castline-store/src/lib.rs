@@ -72,6 +72,13 @@ impl Store {
         Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, uses, stay, owners })
     }
 
+    /// Whether this castline can read the ledger of the store in this folder. Nothing is changed, and
+    /// none is as good.
+    pub fn check(folder: &Path) -> Result<(), StoreError> {
+        let ledger = folder.join(LEDGER_FILE);
+        if ledger.is_file() { ledger::check(&ledger) } else { Ok(()) }
+    }
+
     /// This process, as an owner of predictions.
     pub fn owner(&self) -> &OwnerId {
         self.owners.me()

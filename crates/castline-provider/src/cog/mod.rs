@@ -27,6 +27,7 @@ use serde_json::Value as Json;
 use tokio::sync::{OnceCell, Semaphore, oneshot, watch};
 
 use self::course::Course;
+use self::health::Condition;
 use self::server::Server;
 use self::webhook::Webhooks;
 use crate::call::{CallFault, Capabilities, Create, Described, Fetched, MediaSource, Pong};
@@ -164,7 +165,12 @@ impl CogProvider {
             None => self.server.version().await,
         };
         let version = version.map(|version| format!("Cog {version}, ")).unwrap_or_default();
-        Ok(Pong { took, clock: None, about: format!("{version}{}", health.status()) })
+        let about = format!("{version}{}", health.status());
+        let broken = match health.condition() {
+            Condition::Broken(why) => Some(why),
+            Condition::Ready | Condition::Busy | Condition::Loading => None,
+        };
+        Ok(Pong { took, clock: None, about, broken })
     }
 
     fn course(

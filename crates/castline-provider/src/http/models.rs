@@ -82,7 +82,7 @@ impl HttpProvider {
         let started = Instant::now();
         let answer = self.exchange(request).await?;
         let took = started.elapsed();
-        Ok(Pong { took, clock: answer.clock, about: self.about(&answer)? })
+        Ok(Pong { took, clock: answer.clock, about: self.about(&answer)?, broken: None })
     }
 
     fn about(&self, answer: &Answer) -> Result<String, CallFault> {

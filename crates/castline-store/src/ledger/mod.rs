@@ -26,7 +26,7 @@ use crate::uses::Uses;
 
 pub use rows::Brief;
 use rows::RowError;
-pub(crate) use schema::{check_known, connect};
+pub(crate) use schema::{check, check_known, connect};
 use watcher::{Waiter, Watcher};
 pub(crate) use writer::{FileSeen, LinkSeen};
 use writer::{Message, Work, Writer};

@@ -95,6 +95,20 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     open_with(path, STEPS)
 }
 
+/// Whether [`open`] would take this database. Nothing is changed.
+pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
+    let db = connect(path)?;
+    version_of(&db, path).and_then(|version| check_version(version, STEPS, path))
+}
+
+fn check_version(found: i64, steps: &[&str], path: &Path) -> Result<(), StoreError> {
+    let known = steps.len().cast_signed() as i64;
+    match found > known {
+        true => Err(StoreError::Newer { path: path.to_owned(), found, known }),
+        false => Ok(()),
+    }
+}
+
 /// A further connection to a database that [`open`] has opened.
 pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let failed = StoreError::database("open", path);
@@ -112,9 +126,7 @@ fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
     let failed = || StoreError::database("open", path);
     let known = steps.len().cast_signed() as i64;
     let version = version_of(&db, path)?;
-    if version > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found: version, known });
-    }
+    check_version(version, steps, path)?;
     if version > 0 && version < known {
         keep_copy(&db, path, version)?;
     }
@@ -129,11 +141,7 @@ fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
 /// Refuses a database that a newer castline has changed since [`open`] opened it.
 pub(crate) fn check_known(db: &Connection, path: &Path) -> Result<(), RowError> {
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = STEPS.len().cast_signed() as i64;
-    match found > known {
-        true => Err(StoreError::Newer { path: path.to_owned(), found, known }.into()),
-        false => Ok(()),
-    }
+    Ok(check_version(found, STEPS, path)?)
 }
 
 /// The version of a ledger; an empty file has version 0.

@@ -126,8 +126,8 @@ impl Terminal {
     pub(crate) fn take(&mut self, entry: &Entry) {
         self.say_interrupted(&entry.event);
         match &entry.event {
-            Event::RunStarted { workflow, provider, steps, legs, .. } => {
-                self.begin(workflow, &provider.0, steps, *legs, entry.at);
+            Event::RunStarted { workflow, provider, live, steps, legs, .. } => {
+                self.begin(workflow, &provider.0, *live, steps, *legs, entry.at);
             }
             Event::LegsOpened { step, legs } => {
                 self.tell_progress(|progress| progress.opened(step, *legs));
@@ -193,6 +193,7 @@ impl Terminal {
         &mut self,
         workflow: &Name,
         provider: &str,
+        live: bool,
         steps: &[StepSummary],
         legs: usize,
         at: jiff::Timestamp,
@@ -203,7 +204,7 @@ impl Terminal {
         if self.only_news {
             return;
         }
-        self.say(&headline(workflow.as_str(), provider, false));
+        self.say(&headline(workflow.as_str(), provider, live));
         self.say(&format!("{DIM}{} in {}{DIM:#}", counted(legs, "leg"), counted(steps.len(), "step")));
     }
 

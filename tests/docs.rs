@@ -19,6 +19,8 @@ const CASTLINE: &str = env!("CARGO_BIN_EXE_castline");
 /// A fenced block of a page.
 struct Block {
     info: String,
+    /// Where it is written for the commands that follow.
+    to: Option<String>,
     text: String,
     line: usize,
 }
@@ -57,7 +59,11 @@ fn blocks(page: &Path) -> Vec<Block> {
                 block.text.push('\n');
             }
             (None, Some(info)) => {
-                open = Some(Block { info: info.trim().to_owned(), text: String::new(), line: i + 1 });
+                let (info, to) = match info.trim().split_once(" to=") {
+                    Some((info, to)) => (info, Some(to.to_owned())),
+                    None => (info.trim(), None),
+                };
+                open = Some(Block { info: info.to_owned(), to, text: String::new(), line: i + 1 });
             }
             (None, None) => {}
         }
@@ -345,25 +351,31 @@ fn every_command_on_a_page_runs_and_prints_what_is_shown() {
     for tour in tours() {
         let mut world = World::new();
         for page in tour {
-            let mut new = Vec::new();
+            let (mut new, mut before) = (Vec::new(), String::new());
             for block in blocks(&page) {
-                if let Some((_, file)) = block.info.split_once(" file=") {
+                if let Some(file) = &block.to {
                     world.write(file, &block.text);
                 }
                 if block.info == "sh" {
+                    before.clear();
                     for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
                         let (printed, code) = world.perform(line);
+                        before.push_str(&printed);
                         let expected: &[i32] = if line.contains("castline check") { &[0, 2] } else { &[0] };
                         let runs = code.is_some_and(|code| expected.contains(&code));
                         assert!(runs, "{}: `{line}` ended with {code:?}\n{printed}", shown(&page, &block));
                     }
                 }
-                let Some(command) = block.info.strip_prefix("text prints=") else { continue };
+                let printed = match block.info.strip_prefix("text prints") {
+                    Some("") => before.clone(),
+                    Some(command) => world.perform(command.trim_start_matches('=')).0,
+                    None => continue,
+                };
                 compared += 1;
-                let printed = world.perform(command).0.trim_end().to_owned() + "\n";
+                let printed = printed.trim_end().to_owned() + "\n";
                 let stable = |text: &str| common::stable(text, world.folder.path());
                 if stable(&printed) != stable(&block.text) {
-                    wrong.push(format!("{}: `{command}` prints\n{printed}", shown(&page, &block)));
+                    wrong.push(format!("{}: what is printed is\n{printed}", shown(&page, &block)));
                     new.push((block, printed));
                 }
             }

@@ -109,7 +109,7 @@ struct Workflow {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Step {
-    /// What it calls: a preset, `library/name`, a file `./x.yaml`, or `model:owner/name`.
+    /// What it calls: a preset, `library/name`, a preset's or workflow's `./x.yaml`, or `model:owner/name`.
     uses: String,
     /// The model's inputs under its own field names. Strings are templates; what is none is left out.
     with: Option<BTreeMap<String, Value>>,
@@ -126,7 +126,7 @@ struct Step {
     after: Option<OneOrList>,
     /// A JSON Schema: the step's text is parsed as JSON, checked, and offered as `steps.x.json`.
     json: Option<AnySchema>,
-    /// Another draw from the same words.
+    /// One more ingredient of the request: another draw from the same words.
     draw: Option<Value>,
     /// How often a failed prediction is created again. Each one is paid.
     retry: Option<Retry>,
@@ -163,6 +163,7 @@ enum Failures {
     Several(Vec<Failure>),
 }
 
+/// Why a prediction failed.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum Failure {
@@ -182,6 +183,7 @@ enum Failure {
     Other,
 }
 
+/// What a failure means.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum OnError {
@@ -281,6 +283,7 @@ struct Preset {
     with: Option<BTreeMap<String, Value>>,
 }
 
+/// How sure a preset is.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum Confidence {
@@ -320,6 +323,7 @@ enum Port {
     More(PortDetails),
 }
 
+/// A port of which more is known than its field.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct PortDetails {
@@ -353,7 +357,7 @@ enum Prices {
     Several(Vec<Price>),
 }
 
-/// A price.
+/// What a model costs for each unit of something.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Price {
@@ -487,7 +491,7 @@ struct Provider {
     token_env: Option<String>,
     /// Models that it serves whatever the provider of the run.
     models: Option<Vec<String>>,
-    /// Most predictions in flight.
+    /// Most predictions in flight; 1 at a Cog server when absent.
     parallel: Option<u32>,
     /// `public` shares results with the public providers.
     realm: Option<Realm>,
@@ -503,6 +507,7 @@ struct Provider {
     webhook: Option<String>,
 }
 
+/// What to do about a create of which nobody can tell whether it was received.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum WhenLost {
@@ -522,6 +527,7 @@ struct Rate {
     read: Option<String>,
 }
 
+/// How files that are too large for a request reach a provider.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 enum Upload {
@@ -531,6 +537,7 @@ enum Upload {
     DataUri,
 }
 
+/// Which dialect of the prediction API a provider speaks.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 enum ProviderKind {
@@ -552,9 +559,9 @@ enum Realm {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Limits {
-    /// USD a run.
+    /// The most that a run may cost, in USD; 5.00 on a live provider when absent.
     budget_usd: Option<f64>,
-    /// USD in any 24 hours.
+    /// The most that all runs may cost in any 24 hours, in USD.
     budget_usd_per_day: Option<f64>,
     /// Most predictions in flight; 16 when absent.
     parallel: Option<u32>,
@@ -566,7 +573,7 @@ struct Limits {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Sandbox {
-    /// `realistic` waits as long as a preset usually takes.
+    /// `realistic` waits as long as a preset usually takes; `none`, as when absent, does not.
     latency: Option<Latency>,
     /// For a model, or `*`: the error that its predictions end with.
     fail: Option<BTreeMap<String, String>>,
@@ -614,12 +621,19 @@ impl JsonSchema for AnySchema {
             "description": "A JSON Schema (2020-12); `type` may also be `image`, `video`, `audio` or `file`.",
             "type": ["object", "boolean"],
             "properties": {
-                "type": { "anyOf": [name, { "type": "array", "items": name }] },
-                "description": { "type": "string" },
-                "properties": { "type": "object" },
-                "required": { "type": "array", "items": { "type": "string" } },
-                "enum": { "type": "array" },
-                "default": true
+                "type": {
+                    "description": "The type, or several that will do.",
+                    "anyOf": [name, { "type": "array", "items": name }]
+                },
+                "description": { "description": "What it is, for people.", "type": "string" },
+                "properties": { "description": "The keys of a map, a schema for each.", "type": "object" },
+                "required": {
+                    "description": "The keys that have to be there.",
+                    "type": "array",
+                    "items": { "type": "string" }
+                },
+                "enum": { "description": "The values that will do.", "type": "array" },
+                "default": { "description": "The value where none is given." }
             }
         })
     }

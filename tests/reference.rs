@@ -1,21 +1,34 @@
-//! The reference is written from the code.
+//! The reference is written from the code, or held against it.
 //!
 //! Two pages are made here, of what castline prints: every key of every document, and the help of every
-//! command. `CASTLINE_ACCEPT=1` writes them anew, except in CI.
+//! command. `CASTLINE_ACCEPT=1` writes them anew, except in CI. People write the others: their lists are
+//! the code's, and their expressions have the values that stand beside them.
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use serde_json::{Value, json};
+use castline_spec::template::{FILTERS, FUNCTIONS, TESTS};
+use serde_json::{Map, Value, json};
 
-use common::castline;
+use common::{Folder, castline};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+/// A page of the reference.
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("docs/reference").join(name)).expect("readable")
+}
+
+/// A text of the code.
+fn code(path: &str) -> String {
+    fs::read_to_string(root().join("crates").join(path)).expect("readable")
 }
 
 /// Holds a page that is made here against its file, or writes that.
@@ -33,6 +46,40 @@ fn printed(arguments: &[&str]) -> String {
     let output = castline(&root(), arguments).env("COLUMNS", "100").output().expect("castline runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
+}
+
+// Reading pages.
+
+/// What stands under a heading.
+fn section<'p>(page: &'p str, heading: &str) -> &'p str {
+    let found = page.split_once(&format!("\n## {heading}\n"));
+    let rest = found.unwrap_or_else(|| panic!("no section `{heading}`")).1;
+    rest.split("\n## ").next().unwrap_or_default()
+}
+
+/// The rows of every table, each with its cells, without the heads.
+fn tables(text: &str) -> Vec<Vec<Vec<String>>> {
+    let (mut all, mut open) = (Vec::new(), Vec::new());
+    for line in text.lines().chain([""]) {
+        if line.starts_with('|') {
+            open.push(cells(line));
+        } else if !open.is_empty() {
+            all.push(open.split_off(2));
+            open.clear();
+        }
+    }
+    all
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let whole = line.trim_matches('|').replace("\\|", "\0");
+    whole.split('|').map(|cell| cell.trim().replace('\0', "|")).collect()
+}
+
+/// What a cell has in code, when that is all.
+fn in_code(cell: &str) -> &str {
+    let bare = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+    bare.unwrap_or_else(|| panic!("not in code: {cell}"))
 }
 
 // Keys.
@@ -227,4 +274,99 @@ fn the_page_of_the_command_line_is_fresh() {
         page.push_str("```\n");
     }
     keep("command-line.md", &page);
+}
+
+// Templates.
+
+#[test]
+fn every_filter_test_and_function_has_an_expression_and_its_value() {
+    let page = page("filters.md");
+    let mut rows = Vec::new();
+    for (heading, names) in [("Filters", FILTERS), ("Tests", TESTS), ("Functions", FUNCTIONS)] {
+        let table = tables(section(&page, heading)).concat();
+        let told: Vec<&str> = table.iter().map(|row| in_code(&row[0])).collect();
+        assert_eq!(told, names, "{heading}");
+        rows.extend(table);
+    }
+    let values = evaluated(rows.iter().map(|row| in_code(&row[2])));
+    for (i, row) in rows.iter().enumerate() {
+        let told: Value = serde_json::from_str(in_code(&row[3])).expect("JSON");
+        assert_eq!(told, values[&nth(i)], "{}", row[2]);
+    }
+}
+
+/// The name of an expression's output.
+fn nth(i: usize) -> String {
+    format!("v{i}")
+}
+
+/// What the expressions are in a run, by name: with the steps and the file that the page speaks of.
+fn evaluated<'e>(expressions: impl Iterator<Item = &'e str>) -> Value {
+    let outputs = expressions.enumerate().map(|(i, code)| (nth(i), json!(format!("{{{{ {code} }}}}"))));
+    let outputs: Map<String, Value> = outputs.collect();
+    let workflow = json!({
+        "inputs": { "spared": { "type": "boolean", "default": true } },
+        "steps": {
+            "boat": { "uses": "flux-schnell", "with": { "prompt": "A boat.", "megapixels": "0.25" } },
+            "torn": { "uses": "real-esrgan", "from": "boat", "on_error": "skip" },
+            "spare": { "uses": "flux-schnell", "with": { "prompt": "Another." }, "if": "not inputs.spared" },
+        },
+        "outputs": outputs,
+    });
+    let place = Place::new("sandbox: { fail: { nightmareai/real-esrgan: CUDA out of memory } }\n");
+    place.write("look.txt", "gouache on rough paper");
+    place.write("flow.yaml", &workflow.to_string());
+    place.json(0, &["run", "flow.yaml", "--json"])["outputs"].take()
+}
+
+// Exit codes.
+
+#[test]
+fn the_exit_codes_are_those_of_the_code() {
+    let arm = regex::Regex::new(r"Self::\w+ => (\d+),").expect("a fixed pattern");
+    let code = code("castline/src/exit.rs");
+    let codes = arm.captures_iter(&code).map(|found| found[1].parse::<u8>().expect("a small number"));
+    let codes: BTreeSet<u8> = codes.collect();
+    let table = tables(&page("exit-codes.md")).swap_remove(0);
+    let told = table.iter().flat_map(|row| row[0].split(", "));
+    let told: Vec<u8> = told.map(|code| code.parse::<u8>().expect("a code")).collect();
+    assert_eq!(told, codes.into_iter().collect::<Vec<_>>(), "each once, from the lowest on");
+}
+
+/// A project of its own, and a home.
+struct Place(Folder);
+
+impl Place {
+    fn new(project: &str) -> Self {
+        let place = Self(Folder::new());
+        place.write("castline.yaml", project);
+        place
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        self.0.write(&format!("project/{path}"), text);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = castline(&self.0.at("project"), arguments);
+        for variable in ["REPLICATE_API_TOKEN", "COMETAPI_KEY", "CASTLINE_TRUST", "CASTLINE_STORE"] {
+            command.env_remove(variable);
+        }
+        command.env("XDG_CONFIG_HOME", self.0.at("home")).env("OWN_TOKEN", "secret-token-for-loopback");
+        command
+    }
+
+    /// Runs something that has to end with this code. What it prints.
+    fn run(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("castline runs");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}{}", text[0], text[1]);
+        let [out, _] = text;
+        out
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let text = self.run(code, arguments);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {text}"))
+    }
 }

@@ -796,6 +796,11 @@ impl Object for MediaView {
             _ => None,
         }
     }
+
+    /// What filters write that are told to make text of it.
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.digest.to_string())
+    }
 }
 
 /// An artifact as templates see it.

@@ -82,11 +82,11 @@ fn find(store: &Store, wanted: &str, file: Option<&Path>) -> Result<String, Trou
             }
             ids = of_file;
         }
-        let all = ids.len();
+        let (all, of) = (ids.len(), if file.is_some() { " of this workflow" } else { "" });
         return ids.into_iter().nth(before).ok_or_else(|| match all {
             0 => none(wanted, "nothing was run here yet"),
-            1 => none(wanted, "there is 1 run; `last` is the newest"),
-            n => none(wanted, &format!("there are {n} runs; `last~{}` is the oldest", n - 1)),
+            1 => none(wanted, &format!("there is 1 run{of}; `last` is the newest")),
+            n => none(wanted, &format!("there are {n} runs{of}; `last~{}` is the oldest", n - 1)),
         });
     }
     let lower = wanted.to_lowercase();

@@ -198,7 +198,7 @@ fn every_filter_does_what_its_signature_says() {
             {
                 continue;
             }
-            // The engine would write what a picture is inside castline.
+            // The engine would write the digest of a picture.
             let textual = signature.as_ref().is_some_and(|s| s.wants == "text");
             if textual && !value.media().is_empty() {
                 continue;

@@ -35,12 +35,15 @@ impl Plane {
         if (self.width, self.height) == (width, height) {
             return self.clone();
         }
-        let source =
-            ImageRef::new(self.width, self.height, &self.values, PixelType::U8).expect("one byte a pixel");
-        let mut target = Image::new(width.max(1), height.max(1), PixelType::U8);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        // Four bytes a pixel are all that the resizer is built for: each further kind is larger than the fonts.
+        let wide: Vec<u8> = self.values.iter().flat_map(|value| [*value; 4]).collect();
+        let source = ImageRef::new(self.width, self.height, &wide, PixelType::U8x4).expect("four bytes a pixel");
+        let mut target = Image::new(width.max(1), height.max(1), PixelType::U8x4);
+        let smooth = ResizeAlg::Convolution(FilterType::CatmullRom);
+        let options = ResizeOptions::new().resize_alg(smooth).use_alpha(false);
         Resizer::new().resize(&source, &mut target, &options).expect("both planes have pixels");
-        Self { width: width.max(1), height: height.max(1), values: target.into_vec() }
+        let values = target.buffer().iter().step_by(4).copied().collect();
+        Self { width: width.max(1), height: height.max(1), values }
     }
 
     /// Blurred over about so many pixels: made small, smoothed there, made large again.

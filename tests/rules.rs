@@ -189,3 +189,88 @@ fn every_pitfall_has_a_test_of_its_number_or_says_why_not() {
         assert_ne!(tested.contains(&number), !why.is_empty(), "pitfall {number}: {why}");
     }
 }
+
+/// Tests with a list of their own: what is named there is a function, or a document that is made.
+const OWN_LISTS: &[&str] = &["tests/faults", "tests/broken"];
+
+/// The names of the test functions in a source.
+fn test_functions(text: &str) -> BTreeSet<String> {
+    let function = r"#\[(?:tokio::)?test(?:\([^\]]*\))?\](?:\s*#\[[^\]]*\])*\s*(?:pub )?(?:async )?fn (\w+)";
+    let function = regex::Regex::new(function).expect("a fixed pattern");
+    function.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// True when a file has a test of this name, or a folder a case.
+fn has_test(root: &Path, place: &str, name: &str) -> bool {
+    let path = root.join(place);
+    if path.is_dir() {
+        return path.join(name).is_dir() || path.join(format!("{name}.yaml")).is_file();
+    }
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
+    let is_listed = OWN_LISTS.iter().any(|list| place.starts_with(list))
+        && [format!("fn {name}("), format!("name: \"{name}\"")].iter().any(|words| text.contains(words));
+    is_listed || test_functions(&text).contains(name)
+}
+
+/// The last cells of the tables whose last column is about tests.
+fn cells_of_tests(page: &str) -> Vec<&str> {
+    let (mut cells, mut is_about_tests) = (Vec::new(), false);
+    for line in page.lines() {
+        let row = line.trim_end().strip_prefix('|').and_then(|row| row.strip_suffix('|'));
+        match row.and_then(|row| row.rsplit('|').next()).map(str::trim) {
+            None => is_about_tests = false,
+            Some("tests") => is_about_tests = true,
+            Some(cell) if is_about_tests && cell != "---" => cells.push(cell),
+            Some(_) => {}
+        }
+    }
+    cells
+}
+
+#[test]
+fn every_test_that_a_promise_names_is_in_its_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let named = regex::Regex::new(r"^`([\w-]+)` \(([\w./-]+)\)$").expect("a fixed pattern");
+    let mut wrong = Vec::new();
+    for page in ["docs/security.md", "docs/reference/promises.md"] {
+        let text = std::fs::read_to_string(root.join(page)).expect("readable");
+        let cells = cells_of_tests(&text);
+        assert!(cells.len() > 10, "{page} has no tables of tests");
+        for test in cells.into_iter().flat_map(|cell| cell.split("; ")) {
+            match named.captures(test) {
+                None => wrong.push(format!("{page}: {test} is not `a_name` (its/file.rs)")),
+                Some(found) if has_test(&root, &found[2], &found[1]) => {}
+                Some(_) => wrong.push(format!("{page}: {test} is not there")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (mut files, mut tests, mut all) = (Vec::new(), BTreeSet::new(), String::new());
+    for folder in ["crates", "tests"] {
+        visit(&root.join(folder), &mut |path, text| {
+            files.push(path.to_owned());
+            tests.extend(test_functions(text));
+            all.push_str(text);
+        });
+    }
+    let page = std::fs::read_to_string(root.join("docs/ARCHITECTURE.md")).expect("readable");
+    let named = regex::Regex::new(r"\(tests?:[^)]*\)").expect("a fixed pattern");
+    let name = regex::Regex::new(r"`([^`]+)`").expect("a fixed pattern");
+    let names: Vec<_> = named.find_iter(&page).flat_map(|found| name.captures_iter(found.as_str())).collect();
+    assert!(names.len() > 10, "the architecture names no tests");
+    // A file, the first word of tests that are told apart by words, or a function.
+    let is_there = |name: &str| match name {
+        _ if Path::new(name).extension().is_some_and(|e| e == "rs") => {
+            files.iter().any(|file| file.ends_with(name))
+        }
+        _ if !name.contains('_') => all.contains(&format!("\"{name}: ")),
+        _ => tests.contains(name),
+    };
+    let gone: Vec<_> = names.iter().map(|found| &found[1]).filter(|name| !is_there(name)).collect();
+    assert!(gone.is_empty(), "docs/ARCHITECTURE.md names tests that are not there: {gone:?}");
+}

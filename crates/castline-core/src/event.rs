@@ -102,6 +102,19 @@ pub enum RunStatus {
     Interrupted,
 }
 
+impl RunStatus {
+    /// The exit code of a run that ends so.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded => 0,
+            Self::Failed => 1,
+            Self::Refused => 3,
+            Self::InDoubt => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 /// What the legs of a run cost. USD amounts count what is known; `unpriced` counts the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {

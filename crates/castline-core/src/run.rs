@@ -5,112 +5,35 @@
 //! number or awaits: times, ids and outcomes all arrive inside an [`Input`]. How one
 //! prediction is asked for is decided in [`crate::prediction`].
 //!
-//! Start reading at [`Run::handle`].
+//! Start reading at [`Run::handle`]; what the end of a prediction leads to is in `ended`, what a failure leaves
+//! of those that waited in `handled`, and what a run does not wait for in `stop`.
+
+mod ended;
+mod handled;
+mod message;
+mod names;
+mod stop;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use castline_spec::Diagnostic;
-use castline_spec::schema::MediaKind;
-use castline_spec::workflow::OnError;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use crate::event::{Event, LegRef, RequestRecord, RunStatus, StepSummary, StopCause, Totals};
+use crate::event::{Event, LegRef, RequestRecord, RunStatus, StopCause, Totals};
 use crate::forecast::{Fate, Forecast};
 use crate::legs::LegId;
 use crate::model::ProviderName;
 use crate::money::MicroUsd;
 use crate::plan::{Plan, Ready, Resolved, Skip};
-use crate::price::{Estimate, images_asked};
-use crate::request::{Failure, FailureKind, Key, Output, Request};
+use crate::request::{Failure, FailureKind, Key};
 use crate::results::{LegResult, LegStatus, Results};
-use crate::snapshot::PredictionId;
 use crate::value::Value;
 
-/// What the world tells a run.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// Begin.
-    Start,
-    /// The provider gave a leg's prediction an id.
-    Created(LegId, PredictionId, bool),
-    /// A leg's prediction said how far it is.
-    Progress(LegId, String, Option<f64>),
-    /// A leg's prediction ended.
-    Ended(LegId, Outcome),
-    /// The user asked to stop: no new creates, what runs is awaited.
-    Interrupt,
-    /// Somebody canceled the run: no new creates, and what runs is stopped where it can be.
-    Cancel,
-    /// Another plan took the place of this one: no new creates, and nothing is written for the user
-    /// any more. What the other one wants goes on; the rest is stopped where that saves something.
-    Superseded {
-        /// The keys that the other plan wants.
-        wanted: Arc<BTreeSet<Key>>,
-        /// When it was looked what it wants: of what was started since nobody knows.
-        as_of: Timestamp,
-    },
-}
-
-/// How a leg's prediction ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// With an output.
-    Succeeded {
-        /// The output.
-        output: Output,
-        /// True when the ledger had it already.
-        reused: bool,
-        /// The prediction that made it.
-        prediction: Option<PredictionId>,
-        /// What it cost; none when nobody knows.
-        cost: Option<MicroUsd>,
-        /// Seconds of running, by the provider.
-        predict_seconds: Option<f64>,
-    },
-    /// Without one.
-    Failed {
-        /// How: failed, canceled, expired, in doubt or refused.
-        status: LegStatus,
-        /// Why.
-        failure: Failure,
-        /// The prediction, when there was one.
-        prediction: Option<PredictionId>,
-        /// What it cost; none when nobody knows.
-        cost: Option<MicroUsd>,
-    },
-}
-
-/// What a run asks of its driver.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// See that this prediction is made, at most once: the procedure of one prediction.
-    Ensure {
-        /// For which leg.
-        leg: LegId,
-        /// What is sent.
-        request: Arc<Request>,
-    },
-    /// Stop this leg's prediction: it is billed by time.
-    Cancel(LegId),
-    /// Stop this leg's prediction where its provider can, else let it go: nobody waits for it.
-    Abandon(LegId),
-    /// Write the files of a finished leg where the user wants them.
-    Save(LegId),
-    /// Write the outputs: everything that can be done is done.
-    Finish,
-}
-
-/// What the driver does now: writes `events` to the journal, then carries out `effects`.
-#[derive(Debug, Default)]
-pub struct Decision {
-    /// What happened.
-    pub events: Vec<Event>,
-    /// What to do.
-    pub effects: Vec<Effect>,
-}
+pub use message::{Decision, Effect, Input, Outcome};
+pub use names::{leg_ref, summaries};
 
 /// How a run goes about its work.
 #[derive(Debug, Clone)]
@@ -307,35 +230,6 @@ impl Run {
         }
     }
 
-    /// Legs whose prediction is being made.
-    fn in_the_air(&self) -> impl Iterator<Item = LegId> + '_ {
-        (0..self.phases.len()).map(LegId).filter(|leg| matches!(self.phases[leg.0], Phase::Running(..)))
-    }
-
-    /// Predictions in flight that cost more the longer they run.
-    fn billed_by_time(&self) -> impl Iterator<Item = LegId> + '_ {
-        self.in_the_air().filter(|leg| {
-            let Phase::Running(ready, ..) = &self.phases[leg.0] else { return false };
-            let callee = &self.plan.graph.steps[self.plan.legs.step(*leg)].callee;
-            let prices = self.plan.price_rules(callee, &ready.request.provider);
-            prices.rules.iter().any(|rule| rule.per == "gpu-second")
-        })
-    }
-
-    /// Predictions in flight that nobody wants any more, and that are worth no more when they end:
-    /// those billed by time, and those that cost nothing. The others are paid for, and are kept.
-    fn unwanted(&self, wanted: &BTreeSet<Key>, as_of: Timestamp) -> impl Iterator<Item = LegId> {
-        let by_time: BTreeSet<LegId> = self.billed_by_time().collect();
-        let unwanted = |leg: &LegId| match &self.phases[leg.0] {
-            Phase::Running(ready, _, since) => {
-                let is_wanted = wanted.contains(&ready.request.key) || *since > as_of;
-                !is_wanted && (!ready.bills || by_time.contains(leg))
-            }
-            _ => false,
-        };
-        self.in_the_air().filter(unwanted).collect::<Vec<_>>().into_iter()
-    }
-
     fn start(&mut self, decision: &mut Decision) {
         decision.events.push(self.started());
         let waits = |leg: &LegId| matches!(self.phases[leg.0], Phase::Waiting(0));
@@ -403,18 +297,6 @@ impl Run {
                 self.failed(leg, LegStatus::Failed, failure, None, Some(MicroUsd::ZERO), decision);
             }
         }
-    }
-
-    /// Why a leg cannot run although everything it waits for has ended.
-    fn blocked(&self, leg: LegId) -> Option<String> {
-        self.plan.needs(leg).iter().find_map(|need| {
-            match self.results.get(*need).expect("a leg opens after its needs").status {
-                LegStatus::Succeeded | LegStatus::Skipped => None,
-                _ if self.goes_on(leg, *need) => None,
-                LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
-                _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
-            }
-        })
     }
 
     fn ready(&mut self, leg: LegId, ready: Box<Ready>, decision: &mut Decision) {
@@ -490,128 +372,6 @@ impl Run {
         self.phases[leg.0] = Phase::Running(ready, attempt, now);
     }
 
-    fn ended(&mut self, leg: LegId, outcome: Outcome, now: Timestamp, decision: &mut Decision) {
-        let Phase::Running(ready, attempt, _) = self.phases[leg.0].clone() else { return };
-        let outcome = self.with_json(leg, &ready, outcome);
-        if let Outcome::Failed { status: LegStatus::Failed | LegStatus::Expired, failure, cost, .. } =
-            &outcome
-            && self.tries_again(leg, failure, attempt)
-        {
-            self.totals.cost += cost.unwrap_or_default();
-            let (failure, cost) = (failure.clone(), *cost);
-            decision.events.push(Event::AttemptFailed { leg: self.leg_ref(leg), attempt, failure, cost });
-            return self.begin(leg, ready, attempt + 1, now, decision);
-        }
-        if let Some(n) = self.in_flight.get_mut(&ready.request.provider) {
-            *n -= 1;
-        }
-        let followers = self.followers.remove(&leg).unwrap_or_default();
-        self.settle(leg, &ready, outcome.clone(), now, decision);
-        for follower in followers {
-            let Phase::Following(ready) = self.phases[follower.0].clone() else { continue };
-            let shared = self.with_json(follower, &ready, shared(outcome.clone()));
-            self.settle(follower, &ready, shared, now, decision);
-        }
-    }
-
-    fn settle(
-        &mut self,
-        leg: LegId,
-        ready: &Ready,
-        outcome: Outcome,
-        now: Timestamp,
-        decision: &mut Decision,
-    ) {
-        match outcome {
-            Outcome::Succeeded { output, reused: true, prediction, .. } => {
-                self.reused(leg, ready, &output, prediction, decision);
-            }
-            Outcome::Succeeded { output, prediction, cost, predict_seconds, .. } => {
-                self.count(cost, ready.estimate, ready.bills);
-                decision.events.push(Event::LegSucceeded {
-                    leg: self.leg_ref(leg),
-                    output: output.raw.clone(),
-                    prediction,
-                    cost,
-                    estimate: ready.estimate,
-                    billed: ready.bills,
-                    predict_seconds,
-                });
-                decision.events.extend(self.too_few(leg, ready, &output));
-                self.done_well(leg, ready, &output, cost, Some(now), decision);
-            }
-            Outcome::Failed { status, failure, prediction, cost } => {
-                self.totals.cost += cost.unwrap_or_default();
-                // What was created and has no known price may have cost anything.
-                let created = prediction.is_some() || status == LegStatus::InDoubt;
-                self.totals.unpriced += usize::from(ready.bills && created && cost.is_none());
-                self.failed(leg, status, failure, prediction, cost, decision);
-            }
-        }
-    }
-
-    /// A filter at the provider takes pictures away without a word.
-    fn too_few(&self, leg: LegId, ready: &Ready, output: &Output) -> Option<Event> {
-        let asked = images_asked(&ready.request.input).filter(|_| ready.request.output.many)?;
-        let came = output.files(MediaKind::Image).len() as u64;
-        (came < asked).then(|| {
-            let name = self.plan.leg_name(leg);
-            let message = format!(
-                "`{name}` asked for {asked} images and got {came}: the provider may have filtered the others"
-            );
-            Event::Warned { message }
-        })
-    }
-
-    fn count(&mut self, cost: Option<MicroUsd>, estimate: Option<Estimate>, bills: bool) {
-        self.totals.cost += cost.unwrap_or_default();
-        match (estimate, cost) {
-            (Some(estimate), _) => self.totals.would_cost += estimate.max,
-            (None, None) => self.totals.unpriced += 1,
-            (None, Some(_)) if !bills => self.totals.unpriced += 1,
-            (None, Some(_)) => {}
-        }
-    }
-
-    fn reused(
-        &mut self,
-        leg: LegId,
-        ready: &Ready,
-        output: &Output,
-        prediction: Option<PredictionId>,
-        decision: &mut Decision,
-    ) {
-        self.totals.saved += ready.estimate.map(|e| e.max).unwrap_or_default();
-        decision.events.push(Event::LegReused {
-            leg: self.leg_ref(leg),
-            request: Arc::new(RequestRecord::from(&*ready.request)),
-            output: output.raw.clone(),
-            prediction,
-            estimate: ready.estimate,
-        });
-        self.done_well(leg, ready, output, Some(MicroUsd::ZERO), None, decision);
-    }
-
-    fn done_well(
-        &mut self,
-        leg: LegId,
-        ready: &Ready,
-        output: &Output,
-        cost: Option<MicroUsd>,
-        ended: Option<Timestamp>,
-        decision: &mut Decision,
-    ) {
-        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
-        let mut result = LegResult::succeeded(step, &ready.request.input, output)
-            .expect("`with_json` or the forecast looked at the text before");
-        result.cost = cost;
-        result.ended = ended;
-        if step.save.is_some() && !self.superseded {
-            decision.effects.push(Effect::Save(leg));
-        }
-        self.done(leg, result, decision);
-    }
-
     /// A call, or an output of one: nobody is told of it.
     fn done_at_once(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
         let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
@@ -619,34 +379,6 @@ impl Run {
             decision.effects.push(Effect::Save(leg));
         }
         self.done(leg, result, decision);
-    }
-
-    /// A text that does not match the step's `json` is a failure of the leg.
-    fn with_json(&self, leg: LegId, ready: &Ready, outcome: Outcome) -> Outcome {
-        let step = &self.plan.graph.steps[self.plan.legs.step(leg)];
-        match &outcome {
-            Outcome::Succeeded { output, prediction, cost, .. } => {
-                match LegResult::succeeded(step, &ready.request.input, output) {
-                    Ok(_) => outcome,
-                    Err(failure) => Outcome::Failed {
-                        status: LegStatus::Failed,
-                        failure,
-                        prediction: prediction.clone(),
-                        cost: *cost,
-                    },
-                }
-            }
-            Outcome::Failed { .. } => outcome,
-        }
-    }
-
-    fn tries_again(&self, leg: LegId, failure: &Failure, attempt: u32) -> bool {
-        let retry = &self.plan.graph.steps[self.plan.legs.step(leg)].retry;
-        let meant = match retry.on.is_empty() {
-            true => failure.kind == FailureKind::Platform,
-            false => retry.on.iter().any(|kind| kind.value == failure.kind),
-        };
-        meant && attempt <= retry.times && !self.stopping
     }
 
     fn skip(&mut self, leg: LegId, reason: Skip, decision: &mut Decision) {
@@ -661,83 +393,6 @@ impl Run {
             decision.events.push(Event::LegNotRun { leg: self.leg_ref(leg), reason });
         }
         self.done(leg, LegResult::without_output(LegStatus::NotRun, None), decision);
-    }
-
-    fn failed(
-        &mut self,
-        leg: LegId,
-        status: LegStatus,
-        failure: Failure,
-        prediction: Option<PredictionId>,
-        cost: Option<MicroUsd>,
-        decision: &mut Decision,
-    ) {
-        let handled = self.is_handled(leg) && status != LegStatus::InDoubt && status != LegStatus::Refused;
-        if !handled {
-            let end = match status {
-                LegStatus::InDoubt => RunStatus::InDoubt,
-                LegStatus::Refused => RunStatus::Refused,
-                _ => RunStatus::Failed,
-            };
-            self.worst = self.worst.into_iter().chain([end]).max_by_key(|s| s.exit_code());
-        }
-        decision.events.push(Event::LegFailed {
-            leg: self.leg_ref(leg),
-            status,
-            failure: failure.clone(),
-            prediction,
-            cost,
-            handled,
-        });
-        let mut result = LegResult::without_output(status, Some(failure));
-        result.cost = cost;
-        self.done(leg, result, decision);
-        if !handled && self.options.fail_fast {
-            self.stop_at_failure(decision);
-        }
-    }
-
-    /// Nothing more is started. What runs is stopped or awaited as after Ctrl-C.
-    fn stop_at_failure(&mut self, decision: &mut Decision) {
-        if std::mem::replace(&mut self.stopping, true) || self.in_the_air().next().is_none() {
-            return;
-        }
-        decision.events.push(Event::Stopping { why: StopCause::FailFast });
-        decision.effects.extend(self.billed_by_time().map(Effect::Cancel));
-    }
-
-    /// True when the workflow says what to do when the leg fails.
-    fn is_handled(&self, leg: LegId) -> bool {
-        let number = self.plan.legs.step(leg);
-        let step = &self.plan.graph.steps[number];
-        step.on_error == OnError::Skip || step.forgiven || self.plan.graph.is_tested(number, |_| true)
-    }
-
-    /// True when a leg goes on without what it needs. What a workflow says of its own steps counts
-    /// among them, whoever calls it; a caller decides about the call.
-    fn goes_on(&self, leg: LegId, need: LegId) -> bool {
-        let graph = &self.plan.graph;
-        let (reader, number) = (&graph.steps[self.plan.legs.step(leg)], self.plan.legs.step(need));
-        if let Some(call) = graph.call_seen_from(reader.frame, number) {
-            // What it did not come to is part of how the call ended.
-            return self.is_handled_here(call);
-        }
-        let ran = self.results.get(need).is_some_and(|result| result.status != LegStatus::NotRun);
-        ran && self.is_handled_here(number)
-    }
-
-    /// True when the document of a step says what to do when it fails.
-    fn is_handled_here(&self, number: usize) -> bool {
-        let graph = &self.plan.graph;
-        let step = &graph.steps[number];
-        step.on_error == OnError::Skip || graph.is_tested(number, |by| by.frame == step.frame)
-    }
-
-    /// True for an output of a call that the caller goes on without.
-    fn is_call_handled(&self, leg: LegId) -> bool {
-        let graph = &self.plan.graph;
-        let call = graph.frames[graph.steps[self.plan.legs.step(leg)].frame].call;
-        call.is_some_and(|call| self.is_handled_here(call))
     }
 
     fn done(&mut self, leg: LegId, result: LegResult, decision: &mut Decision) {
@@ -810,51 +465,6 @@ impl Run {
     }
 }
 
-/// How events tell of a plan's steps.
-pub fn summaries(plan: &Plan) -> Vec<StepSummary> {
-    let graph = &plan.graph;
-    let name = |step: usize| graph.steps[step].name.clone();
-    let summary = |(i, step): (usize, &crate::graph::Step)| StepSummary {
-        name: step.name.clone(),
-        uses: step.callee.uses.clone(),
-        model: step.callee.model.reference.to_string(),
-        axes: step.axes.keys().cloned().collect(),
-        legs: plan.legs.count(i),
-        reads: graph.sources(i).into_iter().map(name).collect(),
-    };
-    graph.predicting().map(summary).collect()
-}
-
-/// How events name a leg.
-pub fn leg_ref(plan: &Plan, leg: LegId) -> LegRef {
-    LegRef {
-        step: plan.graph.steps[plan.legs.step(leg)].name.clone(),
-        leg: plan
-            .legs
-            .values(leg)
-            .into_iter()
-            .map(|(axis, value)| (axis, value.to_json(&mut |a| a.digest.to_string().into())))
-            .collect(),
-        name: plan.leg_name(leg),
-    }
-}
-
-/// What a leg that followed another one's prediction got: the same, for nothing.
-fn shared(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Succeeded { output, prediction, predict_seconds, .. } => Outcome::Succeeded {
-            output,
-            reused: true,
-            prediction,
-            cost: Some(MicroUsd::ZERO),
-            predict_seconds,
-        },
-        Outcome::Failed { status, failure, prediction, .. } => {
-            Outcome::Failed { status, failure, prediction, cost: Some(MicroUsd::ZERO) }
-        }
-    }
-}
-
 /// The longest path, in milliseconds, from each leg to the end.
 fn priorities(plan: &Plan) -> Vec<u64> {
     let mut longest = vec![0; plan.legs.len()];
@@ -879,17 +489,4 @@ fn words(findings: &[Diagnostic]) -> String {
         n => format!("; and {n} more"),
     };
     format!("{}{place}{more}", first.message)
-}
-
-impl RunStatus {
-    /// The exit code of a run that ends so.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Succeeded => 0,
-            Self::Failed => 1,
-            Self::Refused => 3,
-            Self::InDoubt => 4,
-            Self::Interrupted => 130,
-        }
-    }
 }

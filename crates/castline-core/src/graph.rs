@@ -6,9 +6,12 @@
 //!
 //! Start reading at [`Graph::check`].
 
+mod call_ports;
 mod calls;
+mod frame;
 mod idle;
 mod known;
+mod link;
 mod ports;
 mod refs;
 mod rules;
@@ -31,9 +34,11 @@ use crate::templates::{Bound, Templates};
 use crate::types::Type;
 use crate::types::fit::{Fit, Fitting};
 use known::Known;
+use refs::Depends;
 
-pub(crate) use calls::output_for;
-pub use calls::{Call, Frame, Role, depth, own_name};
+pub(crate) use call_ports::output_for;
+pub use calls::{Call, Role};
+pub use frame::{Frame, depth, own_name};
 pub use ports::{Feed, Pipe};
 pub(crate) use values::{is_path, misfit_finding, rule_finding};
 
@@ -434,7 +439,7 @@ impl<'w> Check<'w> {
             files: std::mem::take(&mut self.files),
             templates: Arc::default(),
         };
-        match calls::link(graph, &mut self.templates) {
+        match link::link(graph, &mut self.templates) {
             Ok(graph) => Some(graph),
             Err(finding) => {
                 self.found.push(*finding);
@@ -478,7 +483,7 @@ impl<'w> Check<'w> {
         let json = step.json.as_ref().and_then(|schema| self.json_schema(schema));
         let mut each = IndexMap::new();
         for (axis, binding) in &step.each {
-            let calls::Depends { mut over, reads, inputs } = self.depends_on(&binding.value, axes);
+            let Depends { mut over, reads, inputs } = self.depends_on(&binding.value, axes);
             over.remove(axis);
             let values = self.templates.bind(&binding.value, source);
             let length = known.length(number, axis);

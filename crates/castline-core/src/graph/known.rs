@@ -12,7 +12,7 @@ use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Workflow};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use super::calls::output_for;
+use super::call_ports::output_for;
 use super::{Axes, Check, Graph, Length};
 use crate::callee::Callee;
 use crate::request::FailureKind;

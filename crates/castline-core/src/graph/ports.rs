@@ -8,7 +8,7 @@ use castline_spec::schema::MediaKind;
 use castline_spec::workflow::{From, Piped};
 use castline_spec::{Code, Diagnostic, Name, Span, Spanned};
 
-use super::calls::{main_shape, output_for, outputs_in_words, word as port_word};
+use super::call_ports::{main_shape, output_for, outputs_in_words, word as port_word};
 use super::known::Known;
 use super::refs::kind_name;
 use super::{Check, Closed, Proofs};

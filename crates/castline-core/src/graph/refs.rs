@@ -11,12 +11,31 @@ use castline_spec::workflow::From;
 use castline_spec::{Code, Diagnostic, DynamicKind, Name, Span, Spanned};
 use indexmap::{IndexMap, IndexSet};
 
-use super::calls::{Depends, output_for, outputs_in_words};
+use super::call_ports::{output_for, outputs_in_words};
 use super::known::Known;
 use super::{Aligned, Axes, Check, Closed, Dep, Graph, Mention, Output, Step};
 use crate::callee::Callee;
 use crate::scope::{ATTRIBUTES, is_port};
 use crate::types::Type;
+
+/// What a value depends on.
+#[derive(Debug, Default)]
+pub(super) struct Depends {
+    /// Axes.
+    pub over: BTreeSet<Name>,
+    /// Steps that it comes out of.
+    pub reads: BTreeSet<usize>,
+    /// Inputs of the workflow.
+    pub inputs: BTreeSet<Name>,
+}
+
+impl Depends {
+    /// Adds a step that is read, with these of its axes closed.
+    pub fn read(&mut self, step: usize, closed: &Closed, axes: &[Axes]) {
+        self.over.extend(axes[step].keys().filter(|axis| !closed.has(axis)).cloned());
+        self.reads.insert(step);
+    }
+}
 
 impl Closed {
     /// What a reference with this `.all` closes.

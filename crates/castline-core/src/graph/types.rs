@@ -8,7 +8,7 @@ use castline_spec::template::tree::{Body, Expr, ExprKind, Part};
 use castline_spec::{Code, Diagnostic, Dynamic, DynamicKind, Name, Span};
 use serde_json::Value as Json;
 
-use super::calls::output_for;
+use super::call_ports::output_for;
 use super::known::{Known, expression_span};
 use super::values::misfit_finding;
 use super::{Check, Mention, Proofs};

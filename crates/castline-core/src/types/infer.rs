@@ -6,18 +6,23 @@
 //!
 //! Start reading at [`Infer::value`].
 
+mod filters;
+mod locals;
+mod operators;
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use castline_spec::diagnostic::{did_you_mean, nearest};
-use castline_spec::template::tree::{Argument, ArgumentKind, Body, Expr, ExprKind, Operator, Part, Target};
+use castline_spec::template::tree::{Argument, Body, Expr, ExprKind};
 use castline_spec::template::{Dynamic, DynamicKind, Template};
 use castline_spec::{Code, Diagnostic, Source, Span, Spanned};
 use serde_json::{Map, Value as Json, json};
 
-use super::signature::{self, Signature};
-use super::{Inner, Kinds, MOST_VALUES, Type, describe};
+use super::{Inner, Kinds, Type, describe};
 use crate::field::as_json;
 use crate::value::Value;
+use operators::numeric;
 
 /// What the names of a template stand for: anything, or nothing, where that is not known.
 pub trait Names {
@@ -147,168 +152,6 @@ impl<'a> Infer<'a> {
         self.found.last_mut().expect("just pushed")
     }
 
-    // Text
-
-    /// What a text with expressions in it is: one of some texts when all parts are, else what
-    /// it begins with.
-    fn text(&mut self, parts: &[Part]) -> Type {
-        let mut texts = Some(vec![String::new()]);
-        let mut sure = true;
-        let mut length = 0;
-        for part in parts {
-            let part = self.part(part);
-            sure &= part.is_sure();
-            length += part.schema.get("minLength").and_then(Json::as_u64).unwrap_or(0);
-            let alternatives = part.values().map(|values| values.iter().map(written).collect::<Vec<_>>());
-            if let Some(least) = alternatives.iter().flatten().map(|text| text.chars().count()).min() {
-                length += least as u64;
-            }
-            texts = match (texts, alternatives) {
-                (Some(heads), Some(tails)) if fits_in(&heads, &tails) => {
-                    let joined = |head: &String| {
-                        let head = head.clone();
-                        tails.iter().map(move |tail| format!("{head}{tail}")).collect::<Vec<_>>()
-                    };
-                    Some(heads.iter().flat_map(joined).collect())
-                }
-                _ => None,
-            };
-        }
-        let known = match texts {
-            Some(texts) => Type::one_of(&texts.into_iter().map(Json::from).collect::<Vec<_>>()),
-            None => Self::beginning(parts, length),
-        };
-        if sure { known } else { known.or_failure() }
-    }
-
-    fn beginning(parts: &[Part], length: u64) -> Type {
-        let mut schema = json!({ "type": "string" });
-        if length > 0 {
-            schema["minLength"] = length.into();
-        }
-        if let Some(Part::Text(text)) = parts.first() {
-            let start: String = text.trim_start().chars().take(32).collect();
-            if start.len() == text.chars().take(32).map(char::len_utf8).sum::<usize>() && !start.is_empty() {
-                schema["pattern"] = format!("^{}", regex::escape(&start)).into();
-            }
-        }
-        Type::encoded(schema)
-    }
-
-    /// What one part writes.
-    fn part(&mut self, part: &Part) -> Type {
-        match part {
-            Part::Text(text) => Type::literal(&text.as_str().into()),
-            Part::Value(expression) => {
-                let value = self.seen(expression, Use::Read);
-                self.written(expression, &value)
-            }
-            Part::If { test, then, otherwise } => {
-                let truth = self.expression(test, Use::LookedAt);
-                // What is set in a branch stays set after it.
-                let before = self.locals.clone();
-                let then = self.guarded(test, &truth, true, |infer| infer.text(then));
-                let after_then = std::mem::replace(&mut self.locals, before);
-                let otherwise = self.guarded(test, &truth, false, |infer| infer.text(otherwise));
-                self.join(after_then);
-                then.or(&otherwise).made_of(&[&Type { may_be_missing: false, ..truth }])
-            }
-            Part::For { target, iter, filter, body, otherwise } => {
-                let items = self.iterated(iter);
-                let body = self.scoped(|infer| {
-                    infer.bind(target, items);
-                    infer.bind_name("loop", Seen::Value(Type::any()));
-                    if let Some(filter) = filter {
-                        infer.expression(filter, Use::LookedAt);
-                    }
-                    infer.text(body)
-                });
-                let otherwise = self.scoped(|infer| infer.text(otherwise));
-                Type::text().made_of(&[&body, &otherwise])
-            }
-            Part::With { assignments, body } => self.scoped(|infer| {
-                for (target, value) in assignments {
-                    let value = infer.seen(value, Use::Read);
-                    infer.bind(target, value);
-                }
-                infer.text(body)
-            }),
-            Part::Set(target, value) => {
-                let value = self.seen(value, Use::Read);
-                self.bind(target, value);
-                Type::literal(&"".into())
-            }
-            Part::SetText(target, filter, body) => {
-                let text = self.scoped(|infer| infer.text(body));
-                let text = match filter {
-                    Some(filter) => self.filter_head(filter, &text),
-                    None => text,
-                };
-                self.bind(target, Seen::Value(text));
-                Type::literal(&"".into())
-            }
-            Part::Filtered(filter, body) => {
-                let text = self.scoped(|infer| infer.text(body));
-                self.filter_head(filter, &text);
-                Type::text().or_failure()
-            }
-        }
-    }
-
-    /// A value inside of text: what text cannot hold is a finding with its cure.
-    fn written(&mut self, expression: &Expr, seen: &Seen) -> Type {
-        let (what, cure, hint) = match seen {
-            Seen::Leg(_) => ("a step", None, "name one of its attributes, such as `.text`".to_owned()),
-            Seen::Legs(_) => {
-                ("a list", Some(" | json"), "name one of its attributes, such as `.all.text`".to_owned())
-            }
-            Seen::AxesOf(..) => ("a map", Some(" | json"), "name one of the axes".to_owned()),
-            Seen::Column(_) => ("a list", Some(" | join(', ')"), "add `| join(', ')` or `| json`".to_owned()),
-            Seen::Value(value) => {
-                let kinds = value.kinds();
-                if kinds.only(Kinds::LIST) {
-                    ("a list", Some(" | join(', ')"), "add `| join(', ')` or `| json`".to_owned())
-                } else if kinds.only(Kinds::MAP) {
-                    ("a map", Some(" | json"), "name one of its keys or add `| json`".to_owned())
-                } else if kinds.only(Kinds::MEDIA) {
-                    ("media", None, "pipe it with `from` or a field of its own".to_owned())
-                } else if kinds.only(Kinds::NULL) && value.is_sure() {
-                    ("none", Some(" | default('', true)"), "add `| default('', true)`".to_owned())
-                } else {
-                    let text = if kinds.only(Kinds::TEXT.or(Kinds::NUMBER).or(Kinds::BOOLEAN)) {
-                        value.clone()
-                    } else {
-                        Type::text().or_failure()
-                    };
-                    let written = match text.values() {
-                        Some(values) => {
-                            let texts: Vec<Json> = values.iter().map(|value| written(value).into()).collect();
-                            Type::one_of(&texts)
-                        }
-                        None if text.kinds().only(Kinds::TEXT) => {
-                            Type { may_be_missing: false, ..text.clone() }
-                        }
-                        None => Type::encoded(json!({ "type": "string", "minLength": 1 })),
-                    };
-                    return written.made_of(&[&text]);
-                }
-            }
-        };
-        let plain =
-            matches!(expression.kind, ExprKind::Name(_) | ExprKind::Attribute(..) | ExprKind::Item(..));
-        let finding = self.error(
-            Code::TextOfNonText,
-            expression.span,
-            format!("this is {what}, which cannot stand inside text"),
-        );
-        finding.hint = Some(hint);
-        if let (Some(cure), true) = (cure, plain) {
-            let end = Span::at(expression.span.end);
-            *finding = finding.clone().suggest(end, cure);
-        }
-        Type::text()
-    }
-
     /// One branch. What is wrong in a branch that is never taken, or that a test of types guards,
     /// is no finding.
     fn guarded<T>(&mut self, test: &Expr, truth: &Type, when: bool, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -320,74 +163,6 @@ impl<'a> Infer<'a> {
         }
         done
     }
-
-    /// Each name is what one of two branches left it.
-    fn join(&mut self, other: Vec<BTreeMap<String, Seen>>) {
-        for (mine, theirs) in self.locals.iter_mut().zip(other) {
-            for (name, seen) in &mut *mine {
-                *seen = match (&*seen, theirs.get(name)) {
-                    (one, Some(other)) if one == other => one.clone(),
-                    (Seen::Value(one), Some(Seen::Value(other))) => Seen::Value(one.or(other)),
-                    _ => Seen::Value(Type::unknown().or_failure()),
-                };
-            }
-            for name in theirs.into_keys() {
-                mine.entry(name).or_insert_with(|| Seen::Value(Type::unknown().or_failure()));
-            }
-        }
-    }
-
-    fn scoped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        self.locals.push(BTreeMap::new());
-        let done = work(self);
-        self.locals.pop();
-        done
-    }
-
-    fn bind(&mut self, target: &Target, value: Seen) {
-        match target {
-            Target::Name(name) => self.bind_name(name, value),
-            Target::Several(targets) => {
-                let item = |value: &Seen| match value {
-                    Seen::Value(value) => Seen::Value(value.items().or_failure()),
-                    _ => Seen::Value(Type::any()),
-                };
-                targets.iter().for_each(|target| self.bind(target, item(&value)));
-            }
-            Target::Attribute => {}
-        }
-    }
-
-    fn bind_name(&mut self, name: &str, value: Seen) {
-        self.locals.last_mut().expect("never empty").insert(name.to_owned(), value);
-    }
-
-    fn local(&self, name: &str) -> Option<&Seen> {
-        self.locals.iter().rev().find_map(|scope| scope.get(name))
-    }
-
-    /// What a `for` goes through, one by one.
-    fn iterated(&mut self, iter: &Expr) -> Seen {
-        match self.seen(iter, Use::Read) {
-            Seen::Legs(step) => Seen::Leg(step),
-            Seen::Leg(_) | Seen::AxesOf(..) => Seen::Value(Type::any()),
-            Seen::Column(item) => Seen::Value(item),
-            Seen::Value(value) => {
-                let kinds = value.kinds();
-                if kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN).or(Kinds::MEDIA)) {
-                    let what = describe(&value.schema);
-                    self.error(
-                        Code::TypeMismatch,
-                        iter.span,
-                        format!("`for` goes through a list, and this is {what}"),
-                    );
-                }
-                Seen::Value(value.items().made_of(&[&value]))
-            }
-        }
-    }
-
-    // Expressions
 
     fn expression(&mut self, expression: &Expr, used: Use) -> Type {
         match self.seen(expression, used) {
@@ -642,173 +417,10 @@ impl<'a> Infer<'a> {
         self.vars.insert(name.to_owned(), found.clone());
         found
     }
-
-    // Operators
-
-    fn arithmetic(&mut self, operator: Operator, left: &Expr, right: &Expr) -> Type {
-        if operator == Operator::Concatenate {
-            // Both become text, as if they stood side by side.
-            let parts = [left, right].map(|side| {
-                let seen = self.seen(side, Use::Read);
-                self.written(side, &seen)
-            });
-            return Type::text().made_of(&[&parts[0], &parts[1]]);
-        }
-        if matches!(operator, Operator::Add | Operator::Multiply) {
-            let (left, right) = (self.expression(left, Use::Read), self.expression(right, Use::Read));
-            let (l, r) = (left.kinds(), right.kinds());
-            let parts = [&left, &right];
-            return match operator {
-                _ if l.only(Kinds::NUMBER) && r.only(Kinds::NUMBER) => numeric(&parts),
-                Operator::Add if l.only(Kinds::TEXT) && r.only(Kinds::TEXT) => Type::text().made_of(&parts),
-                Operator::Add if l.only(Kinds::LIST) && r.only(Kinds::LIST) => {
-                    Type::list(&left.items().or(&right.items())).made_of(&parts)
-                }
-                _ => Type::any().or_failure(),
-            };
-        }
-        let before = self.found.len();
-        let left = self.operand(operator.as_str(), left);
-        // One finding is enough to say that this is no place for `-`.
-        let right =
-            if self.found.len() == before { self.operand(operator.as_str(), right) } else { Type::any() };
-        match operator {
-            Operator::Subtract => numeric(&[&left, &right]),
-            Operator::DivideWhole | Operator::Remainder => numeric(&[&left, &right]).or_failure(),
-            _ => Type::of_type("number").or_failure(),
-        }
-    }
-
-    /// A value that must be a number.
-    fn operand(&mut self, operator: &str, expression: &Expr) -> Type {
-        let value = self.expression(expression, Use::Read);
-        let kinds = value.kinds();
-        if kinds != Kinds::NONE && !kinds.any(Kinds::NUMBER.or(Kinds::BOOLEAN)) && value.is_sure() {
-            let what = describe(&value.schema);
-            let message = format!("`{operator}` takes numbers, and this is {what}");
-            self.error(Code::TypeMismatch, expression.span, message);
-            return Type::any();
-        }
-        if kinds.only(Kinds::NUMBER) { value } else { value.or_failure() }
-    }
-
-    // Filters
-
-    fn arguments(&mut self, arguments: &[Argument]) -> (Vec<Type>, bool) {
-        let mut positional = Vec::new();
-        let mut named = false;
-        for argument in arguments {
-            let value = self.expression(&argument.value, Use::Read);
-            match argument.kind {
-                ArgumentKind::Position => positional.push(value),
-                ArgumentKind::Name(_) | ArgumentKind::Spread => named = true,
-            }
-        }
-        (positional, named)
-    }
-
-    /// `{% filter upper %}`: a filter, or a chain of them, without a value of its own.
-    fn filter_head(&mut self, filter: &Expr, text: &Type) -> Type {
-        let ExprKind::Filter(value, name, arguments) = &filter.kind else { return Type::unknown() };
-        let value = match value {
-            Some(inner) => self.filter_head(inner, text),
-            None => text.clone(),
-        };
-        let (positional, named) = self.arguments(arguments);
-        self.check_arguments(name, arguments);
-        signature::result(&name.value, &value, &positional, named).made_of(&[&value])
-    }
-
-    fn filter(&mut self, value: &Expr, name: &Spanned<String>, arguments: &[Argument], used: Use) -> Type {
-        let stands_in = matches!(name.value.as_str(), "default" | "d");
-        let inner = if stands_in { Use::LookedAt } else { used };
-        let seen = self.expression(value, inner);
-        let (positional, named) = self.arguments(arguments);
-        let Some(signature) = signature::filter(&name.value) else { return Type::unknown() };
-        self.check_arguments(name, arguments);
-        self.check_pattern(name, arguments);
-        // What a default stands in for may be anything.
-        let kinds = seen.kinds();
-        let lenient = matches!(name.value.as_str(), "int" | "float") && !arguments.is_empty();
-        if !stands_in && !lenient && kinds != Kinds::NONE && !kinds.any(signature.takes) && seen.is_sure() {
-            self.refuse_filtered(value, name, &seen, &signature);
-            return Type::any();
-        }
-        let found = signature::result(&name.value, &seen, &positional, named);
-        if stands_in {
-            return if seen.may_fail { found.or_failure() } else { found };
-        }
-        let found = found.made_of(&[&seen]);
-        let surely = kinds.only(signature.takes) && !kinds.any(Kinds::NULL) || signature.takes == Kinds::ALL;
-        if surely { found } else { found.or_failure() }
-    }
-
-    fn refuse_filtered(&mut self, value: &Expr, name: &Spanned<String>, seen: &Type, signature: &Signature) {
-        let what = describe(&seen.schema);
-        let message = format!("`{}` takes {}, and this is {what}", name.value, signature.wants);
-        let media = seen.kinds().only(Kinds::MEDIA) && signature.wants == "text";
-        let code = if media { Code::TextOfNonText } else { Code::TypeMismatch };
-        self.error(code, value.span, message);
-    }
-
-    fn check_arguments(&mut self, name: &Spanned<String>, arguments: &[Argument]) {
-        let Some(signature) = signature::filter(&name.value) else { return };
-        let (least, most) = signature.arguments;
-        let spread = arguments.iter().any(|argument| argument.kind == ArgumentKind::Spread);
-        let positional = arguments.iter().filter(|argument| argument.kind == ArgumentKind::Position).count();
-        let named: Vec<_> = arguments
-            .iter()
-            .filter_map(|argument| match &argument.kind {
-                ArgumentKind::Name(name) => Some((name.as_str(), argument.value.span)),
-                _ => None,
-            })
-            .collect();
-        if spread || signature.names == ["*"] {
-            return;
-        }
-        for (argument, at) in &named {
-            if !signature.names.contains(argument) {
-                let message = format!("`{}` takes no argument `{argument}`", name.value);
-                let near = signature::nearest_argument(argument, signature.names);
-                let finding = self.error(Code::TemplateFailed, *at, message);
-                finding.hint = near.map(|near| format!("there is an argument `{near}`"));
-            }
-        }
-        let message = if positional > most {
-            format!("`{}` takes {}, not {positional}", name.value, counted(most))
-        } else if positional + named.len() < least {
-            format!("`{}` needs {}", name.value, counted(least))
-        } else {
-            return;
-        };
-        self.error(Code::TemplateFailed, name.span, message);
-    }
-
-    /// Patterns that are written out are compiled.
-    fn check_pattern(&mut self, name: &Spanned<String>, arguments: &[Argument]) {
-        if !name.value.starts_with("regex_") {
-            return;
-        }
-        let Some(Argument { value: Expr { kind: ExprKind::Text(pattern), .. }, .. }) = arguments.first()
-        else {
-            return;
-        };
-        if let Err(why) = crate::templates::regex(&pattern.value) {
-            let why = why.detail().unwrap_or_default().lines().last().unwrap_or_default().to_owned();
-            self.error(Code::TemplateFailed, pattern.span, format!("this is no regular expression: {why}"));
-        }
-    }
 }
 
 /// Vars that mention each other are followed so deep.
 const DEEPEST_VARS: usize = 64;
-
-/// True while all combinations of two sets of texts are few and short.
-fn fits_in(heads: &[String], tails: &[String]) -> bool {
-    let length = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
-    heads.len() * tails.len() <= MOST_VALUES
-        && length(heads) * tails.len().max(1) + length(tails) * heads.len().max(1) <= 1 << 16
-}
 
 /// True for a condition that asks what a value is: `x is string`, `x is defined`.
 fn tests_types(test: &Expr) -> bool {
@@ -818,33 +430,6 @@ fn tests_types(test: &Expr) -> bool {
         ExprKind::And(left, right) | ExprKind::Or(left, right) => tests_types(left) || tests_types(right),
         _ => false,
     }
-}
-
-fn counted(arguments: usize) -> String {
-    match arguments {
-        0 => "no arguments".to_owned(),
-        1 => "1 argument".to_owned(),
-        n => format!("{n} arguments"),
-    }
-}
-
-/// How a value is written inside text.
-fn written(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// What comes of numbers: an integer of integers.
-fn numeric(parts: &[&Type]) -> Type {
-    let integers = parts.iter().all(|part| is_integer(&part.schema));
-    let all = parts.iter().all(|part| part.kinds().only(Kinds::NUMBER));
-    let found = Type::of_type(if integers { "integer" } else { "number" }).made_of(parts);
-    if all { found } else { found.or_failure() }
-}
-
-fn is_integer(schema: &Json) -> bool {
-    let whole = |value: &Json| value.is_i64() || value.is_u64();
-    schema.get("type") == Some(&Json::from("integer"))
-        || super::values(schema).is_some_and(|values| !values.is_empty() && values.iter().all(whole))
 }
 
 /// A list of so many items.

@@ -5,17 +5,29 @@
 //!
 //! Start reading at [`Preset::parse`].
 
+mod output;
+mod port;
+mod price;
+mod route;
+mod secret;
+
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, nearest};
+use crate::diagnostic::{Code, Diagnostics, did_you_mean};
 use crate::document::{Fields, Reader};
 use crate::name::Name;
-use crate::raw::{Key, Node, NodeKind};
-use crate::schema::{MediaKind, Schema};
+use crate::raw::{Node, NodeKind};
+use crate::schema::Schema;
 use crate::span::{Source, Span, Spanned};
-use crate::template::{Scope, Template};
+use crate::template::Scope;
 use crate::workflow::{Binding, Input, is_model};
+
+pub use output::{OUTPUT_KEYS, Output, OutputKind};
+pub use port::{PORT_KEYS, PORTS, Port, Repaint};
+pub use price::{PRICE_KEYS, PriceRule, UNITS};
+pub use route::{ROUTE_KEYS, ROUTES, Route};
+pub use secret::Secret;
 
 /// The keys of a preset.
 pub const KEYS: &[&str] = &[
@@ -61,56 +73,11 @@ const MODEL_KEYS: &[&str] = &[
 /// The keys that only a derived preset has.
 const DERIVED_KEYS: &[&str] = &["extends", "inputs", "vars", "with"];
 
-/// The keys of `output`.
-pub const OUTPUT_KEYS: &[&str] = &["type", "many"];
-
-/// The keys of a port that is more than a field.
-pub const PORT_KEYS: &[&str] = &["field", "repaint"];
-
-/// The ports that a preset can have.
-pub const PORTS: &[&str] = &[
-    "image",
-    "images",
-    "mask",
-    "first_frame",
-    "last_frame",
-    "references",
-    "video",
-    "videos",
-    "audio",
-    "audios",
-    "file",
-    "files",
-    "text",
-];
-
 /// The keys of a rule.
 pub const RULE_KEYS: &[&str] = &["message", "schema"];
 
-/// The keys of a price.
-pub const PRICE_KEYS: &[&str] = &["usd", "per", "if", "quantity", "per_run_usd", "as_of", "source"];
-
-/// The units of a price that castline can count by itself.
-pub const UNITS: &[&str] = &[
-    "run",
-    "image",
-    "second",
-    "megapixel",
-    "input-megapixel",
-    "gpu-second",
-    "kilotoken",
-    "input-kilotoken",
-    "output-kilotoken",
-];
-
-/// The keys of a route.
-pub const ROUTE_KEYS: &[&str] = &["price", "deployment"];
-
 /// The keys of an example.
 pub const EXAMPLE_KEYS: &[&str] = &["description", "with"];
-
-/// The providers that castline brings along and a preset can have a route to.
-pub const ROUTES: &[&str] = &["replicate", "cometapi", "std", "sandbox"];
 
 /// A preset as written.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,17 +161,6 @@ impl Confidence {
     }
 }
 
-/// An input that is filled from the environment when a request is sent, and that no step gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// Where its field stands under `secrets`.
-    pub span: Span,
-    /// The environment variable that holds it.
-    pub variable: String,
-    /// True when the model takes no request without it.
-    pub required: bool,
-}
-
 /// A preset over another one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DerivedPreset {
@@ -218,76 +174,6 @@ pub struct DerivedPreset {
     pub with: IndexMap<String, Binding>,
 }
 
-/// What a model gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// `output.type`.
-    pub kind: OutputKind,
-    /// `output.many: true`: several files are usual.
-    pub many: bool,
-}
-
-/// The kind of a model's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputKind {
-    /// Files of this kind, one or more.
-    Image,
-    /// Files of this kind, one or more.
-    Video,
-    /// Files of this kind, one or more.
-    Audio,
-    /// Files of any kind.
-    File,
-    /// Text; pieces are joined.
-    Text,
-    /// Any JSON, files in it included.
-    Json,
-}
-
-impl OutputKind {
-    /// Every kind with its word.
-    pub const ALL: &'static [(&'static str, OutputKind)] = &[
-        ("image", Self::Image),
-        ("video", Self::Video),
-        ("audio", Self::Audio),
-        ("file", Self::File),
-        ("text", Self::Text),
-        ("json", Self::Json),
-    ];
-
-    /// The kind of media that comes out, none for text and JSON.
-    pub fn media(self) -> Option<MediaKind> {
-        match self {
-            Self::Image => Some(MediaKind::Image),
-            Self::Video => Some(MediaKind::Video),
-            Self::Audio => Some(MediaKind::Audio),
-            Self::File => Some(MediaKind::File),
-            Self::Text | Self::Json => None,
-        }
-    }
-}
-
-/// Where piped media or text goes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Port {
-    /// Where the port's name stands.
-    pub name_span: Span,
-    /// The field of the model, or the input of a derived preset.
-    pub field: Spanned<String>,
-    /// For masks: which color is painted anew.
-    pub repaint: Option<Repaint>,
-}
-
-/// Which color of a mask is painted anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repaint {
-    /// White is painted anew.
-    White,
-    /// Black is painted anew.
-    Black,
-}
-
 /// A rule between inputs that the host checks too late.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -297,38 +183,6 @@ pub struct Rule {
     pub message: String,
     /// What the inputs, model defaults not filled in, must match.
     pub schema: serde_json::Value,
-}
-
-/// A price.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PriceRule {
-    /// Where it stands.
-    pub span: Span,
-    /// USD for one unit, at least.
-    pub usd_min: f64,
-    /// USD for one unit, at most.
-    pub usd_max: f64,
-    /// The unit: `image`, `run`, `second`, `megapixel`, `input-megapixel`, ...
-    pub per: String,
-    /// `if`: holds for these inputs, an expression over `input`.
-    pub condition: Option<Spanned<String>>,
-    /// `quantity`: how many units, an expression over `input`.
-    pub quantity: Option<Spanned<String>>,
-    /// USD for each run besides.
-    pub per_run_usd: f64,
-    /// When the price was read, `2026-01`.
-    pub as_of: Option<String>,
-    /// Where it was read.
-    pub source: Option<String>,
-}
-
-/// How a built-in provider serves a preset.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Route {
-    /// Its own price rules; empty means the preset's.
-    pub price: Vec<PriceRule>,
-    /// `owner/name` of a deployment that runs it there, instead of the public model.
-    pub deployment: Option<Spanned<String>>,
 }
 
 impl Preset {
@@ -515,66 +369,6 @@ impl Reader<'_> {
         }
     }
 
-    fn output(&mut self, node: &Node) -> Option<Output> {
-        if let NodeKind::Text(text) = &node.kind {
-            let fix = format!("{{ type: {} }}", text.value);
-            let finding = self.error(Code::WrongType, node.span, "`output` takes a map, not text");
-            self.push(finding.hint(format!("write `{fix}`")).fix(node.span, fix));
-            return None;
-        }
-        let fields = self.fields(node, "`output`", OUTPUT_KEYS)?;
-        let many = fields.get("many").and_then(|node| self.boolean(node, "`many`")).unwrap_or(false);
-        let Some(kind) = fields.get("type") else {
-            self.missing(&fields, "`output`", "type");
-            return None;
-        };
-        Some(Output { kind: self.choice(kind, "`type`", OutputKind::ALL)?, many })
-    }
-
-    fn ports(&mut self, node: &Node) -> IndexMap<String, Port> {
-        let entries = self.entries(node, "`ports`").unwrap_or_default();
-        let mut ports = IndexMap::new();
-        for (key, node) in entries {
-            if !PORTS.contains(&key.value.as_str()) {
-                let hint = did_you_mean("a port", &key.value, PORTS.iter().copied());
-                let message = format!("there is no port `{}`", key.value);
-                self.push(self.error(Code::UnknownPort, key.span, message).maybe_hint(hint));
-            }
-            if let Some(port) = self.port(key, node) {
-                ports.insert(key.value.clone(), port);
-            }
-        }
-        ports
-    }
-
-    fn port(&mut self, key: &Key, node: &Node) -> Option<Port> {
-        let what = format!("port `{}`", key.value);
-        if !matches!(node.kind, NodeKind::Map(_)) {
-            return Some(Port { name_span: key.span, field: self.spanned(node, &what)?, repaint: None });
-        }
-        let fields = self.fields(node, &what, PORT_KEYS)?;
-        let colors = &[("white", Repaint::White), ("black", Repaint::Black)];
-        let repaint = fields.get("repaint").and_then(|node| self.choice(node, "`repaint`", colors));
-        let Some(field) = fields.get("field") else {
-            self.missing(&fields, &what, "field");
-            return None;
-        };
-        Some(Port { name_span: key.span, field: self.spanned(field, "`field`")?, repaint })
-    }
-
-    fn ports_fit(&mut self, ports: &IndexMap<String, Port>, body: &Body) {
-        for port in ports.values() {
-            match body {
-                Body::Model(model) => {
-                    self.known_input(&port.field, model.property_spans.keys().map(String::as_str));
-                }
-                Body::Derived(derived) => {
-                    self.known_input(&port.field, derived.inputs.keys().map(Name::as_str));
-                }
-            }
-        }
-    }
-
     fn rules(&mut self, node: &Node) -> Vec<Rule> {
         let items = self.list(node, "`rules`").unwrap_or_default();
         items.iter().filter_map(|item| self.rule(item)).collect()
@@ -588,175 +382,6 @@ impl Reader<'_> {
         let schema = fields.get("schema").map(|node| Schema::read(node, self).json);
         let message = fields.get("message").and_then(|node| self.string(node, "`message`"));
         Some(Rule { span: node.span, message: message?, schema: schema? })
-    }
-
-    /// One price or a list of them.
-    pub(crate) fn prices(&mut self, node: &Node) -> Vec<PriceRule> {
-        let what = "`price`";
-        if !matches!(node.kind, NodeKind::List(_) | NodeKind::Map(_)) {
-            self.wrong_type(node, what, "a map or a list of maps");
-            return Vec::new();
-        }
-        Self::one_or_list(node).iter().filter_map(|node| self.price(node)).collect()
-    }
-
-    fn price(&mut self, node: &Node) -> Option<PriceRule> {
-        let fields = self.fields(node, "a price", PRICE_KEYS)?;
-        for key in ["usd", "per"].into_iter().filter(|key| fields.get(key).is_none()) {
-            self.missing(&fields, "a price", key);
-        }
-        let usd = fields.get("usd").map(|node| self.usd(node));
-        let per = fields.get("per").map(|node| self.unit(node, fields.get("quantity").is_some()));
-        let condition = fields.get("if").and_then(|node| self.price_expression(node, "`if`"));
-        let quantity = fields.get("quantity").and_then(|node| self.price_expression(node, "`quantity`"));
-        let per_run = fields.get("per_run_usd").and_then(|node| self.amount(node, "`per_run_usd`"));
-        let as_of = fields.get("as_of").and_then(|node| self.string(node, "`as_of`"));
-        let source = fields.get("source").and_then(|node| self.string(node, "`source`"));
-        let (usd_min, usd_max) = usd??;
-        Some(PriceRule {
-            span: node.span,
-            usd_min,
-            usd_max,
-            per: per??,
-            condition,
-            quantity,
-            per_run_usd: per_run.unwrap_or(0.0),
-            as_of,
-            source,
-        })
-    }
-
-    /// `image`. Any other word than [`UNITS`] needs a `quantity`; one that is almost one of them is
-    /// taken for a slip even so.
-    fn unit(&mut self, node: &Node, counted: bool) -> Option<String> {
-        let unit = self.string(node, "`per`")?;
-        let near = nearest(&unit, UNITS.iter().copied());
-        if UNITS.contains(&unit.as_str()) || (counted && near.is_none()) {
-            return Some(unit);
-        }
-        let message = format!("castline cannot count by `{unit}`");
-        let finding = match counted {
-            true => Diagnostic::warning(Code::InvalidValue, self.source, node.span, message),
-            false => self.error(Code::InvalidValue, node.span, message),
-        };
-        let finding = match near {
-            Some(near) => {
-                finding.hint(format!("there is the unit `{near}`")).suggest(node.span, near.to_owned())
-            }
-            None => finding.hint(format!(
-                "say how many with `quantity`, or use one of {}",
-                UNITS.iter().map(|unit| format!("`{unit}`")).collect::<Vec<_>>().join(", ")
-            )),
-        };
-        self.push(finding);
-        Some(unit)
-    }
-
-    /// `0.04` or `[0.04, 0.08]`.
-    fn usd(&mut self, node: &Node) -> Option<(f64, f64)> {
-        let NodeKind::List(bounds) = &node.kind else {
-            return self.amount(node, "`usd`").map(|usd| (usd, usd));
-        };
-        let [least, most] = bounds.as_slice() else {
-            self.push(self.error(Code::InvalidValue, node.span, "a range of prices is `[least, most]`"));
-            return None;
-        };
-        let (least, most) = (self.amount(least, "`usd`")?, self.amount(most, "`usd`")?);
-        if least > most {
-            let message = format!("a range of prices begins with the least: `[{most}, {least}]`");
-            self.push(self.error(Code::InvalidValue, node.span, message));
-        }
-        Some((least.min(most), least.max(most)))
-    }
-
-    /// An expression over `input`.
-    fn price_expression(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
-        if let NodeKind::Number(_) | NodeKind::Bool(_) = node.kind {
-            return Some(Spanned::new(self.source.slice(node.span).to_owned(), node.span));
-        }
-        let text = self.text(node, what)?;
-        match Template::expression(text, self.source, Scope::PRICE) {
-            Ok(template) => Some(Spanned::new(template.code.to_string(), node.span)),
-            Err(findings) => {
-                self.found.extend(findings);
-                None
-            }
-        }
-    }
-
-    /// Takes the fields that only the environment fills out of the schema, so that nobody else can.
-    fn secrets(
-        &mut self,
-        node: &Node,
-        schema: &mut Value,
-        spans: &mut IndexMap<String, Span>,
-    ) -> IndexMap<String, Secret> {
-        let mut secrets = IndexMap::new();
-        for (key, node) in self.entries(node, "`secrets`").unwrap_or_default() {
-            self.known_input(key, spans.keys().map(String::as_str));
-            let variable = self.variable(node);
-            let Some(property) = schema["properties"].get(&key.value) else { continue };
-            if property["type"] != "string" || MediaKind::of_schema(property).is_some() {
-                let message = format!("`{}` takes no text, and a secret is one", key.value);
-                self.push(self.error(Code::InvalidValue, key.span, message));
-            }
-            let required = is_required(schema, &key.value);
-            forget(schema, &key.value);
-            spans.shift_remove(&key.value);
-            if let Some(variable) = variable {
-                secrets.insert(key.value.clone(), Secret { span: key.span, variable, required });
-            }
-        }
-        secrets
-    }
-
-    /// The name of an environment variable. What else stands there may be the secret itself.
-    fn variable(&mut self, node: &Node) -> Option<String> {
-        let variable = self.string(node, "a secret")?;
-        let mut letters = variable.chars();
-        let begins = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if begins && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Some(variable);
-        }
-        let message = "a secret is the name of the environment variable that holds it";
-        let finding = self.error(Code::InvalidValue, node.span, message);
-        self.push(
-            finding.hint("such as `openai_api_key: OPENAI_API_KEY`; the secret itself stands in no file"),
-        );
-        None
-    }
-
-    fn routes(&mut self, node: &Node) -> IndexMap<String, Route> {
-        let entries = self.entries(node, "`routes`").unwrap_or_default();
-        entries.iter().map(|(key, node)| (key.value.clone(), self.route(key, node))).collect()
-    }
-
-    fn route(&mut self, key: &Key, node: &Node) -> Route {
-        if !ROUTES.contains(&key.value.as_str()) {
-            let message = format!("there is no built-in provider `{}`", key.value);
-            let hint = did_you_mean("a provider", &key.value, ROUTES.iter().copied());
-            self.push(self.error(Code::UnknownProvider, key.span, message).maybe_hint(hint));
-        }
-        let fields = self.fields(node, "a route", ROUTE_KEYS);
-        let get = |name| fields.as_ref().and_then(|fields| fields.get(name));
-        let price = get("price").map(|node| self.prices(node));
-        let deployment = get("deployment").and_then(|node| self.deployment(node));
-        Route { price: price.unwrap_or_default(), deployment }
-    }
-
-    fn deployment(&mut self, node: &Node) -> Option<Spanned<String>> {
-        let deployment = self.spanned(node, "`deployment`")?;
-        let parts: Vec<&str> = deployment.value.split('/').collect();
-        let plain = |part: &&str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        };
-        if parts.len() != 2 || !parts.iter().all(plain) {
-            let message = format!("`deployment` cannot be `{}`", deployment.value);
-            let finding = self.error(Code::InvalidValue, deployment.span, message);
-            self.push(finding.hint("it is `owner/name`, as on the deployment's page"));
-            return None;
-        }
-        Some(deployment)
     }
 
     fn examples(&mut self, node: &Node) -> Vec<Spanned<serde_json::Map<String, Value>>> {
@@ -774,20 +399,6 @@ impl Reader<'_> {
             return None;
         };
         Some(Spanned::new(self.literals(with, "`with`"), with.span))
-    }
-}
-
-fn is_required(schema: &Value, input: &str) -> bool {
-    schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == input))
-}
-
-/// Takes a property out of a schema.
-fn forget(schema: &mut Value, input: &str) {
-    if let Some(properties) = schema["properties"].as_object_mut() {
-        properties.retain(|name, _| name != input);
-    }
-    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
-        required.retain(|name| name != input);
     }
 }
 

@@ -143,7 +143,7 @@ impl Model {
     }
 
     /// Every way in which a whole input does not fit: its schema first, else its rules.
-    pub fn misfits(&self, input: &serde_json::Value) -> Vec<crate::field::Misfit> {
+    pub(crate) fn misfits(&self, input: &serde_json::Value) -> Vec<crate::field::Misfit> {
         let Some(validator) = self.validator.as_ref().filter(|v| !v.is_valid(input)) else {
             return Vec::new();
         };
@@ -163,7 +163,7 @@ impl Model {
     }
 
     /// True for `model:owner/name`: nothing is known of its inputs.
-    pub fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         self.schema.is_none()
     }
 }
@@ -548,12 +548,12 @@ fn finish(uses: &str, outermost: &Preset, mut layers: Vec<Layer>, mut model: Mod
 
 impl Callee {
     /// The inputs of the model itself.
-    pub fn model_fields(&self) -> &IndexMap<String, Field> {
+    pub(crate) fn model_fields(&self) -> &IndexMap<String, Field> {
         if self.layers.is_empty() { &self.fields } else { &self.model.fields }
     }
 
     /// The inputs of a layer.
-    pub fn layer_fields(&self, layer: usize) -> &IndexMap<String, Field> {
+    pub(crate) fn layer_fields(&self, layer: usize) -> &IndexMap<String, Field> {
         if layer == 0 { &self.fields } else { &self.layers[layer].fields }
     }
 

@@ -164,7 +164,7 @@ impl Field {
     }
 
     /// True when the schema takes texts but neither numbers nor booleans.
-    pub fn takes_text_only(&self) -> bool {
+    pub(crate) fn takes_text_only(&self) -> bool {
         match self.types()[..] {
             [] => self
                 .schema
@@ -176,7 +176,7 @@ impl Field {
     }
 
     /// Every way in which a value does not fit.
-    pub fn misfits(&self, value: &Value) -> Vec<Misfit> {
+    pub(crate) fn misfits(&self, value: &Value) -> Vec<Misfit> {
         self.misfits_json(&as_json(value))
     }
 
@@ -198,7 +198,7 @@ impl Field {
     }
 
     /// How many items a list must have.
-    pub fn least_items(&self) -> usize {
+    pub(crate) fn least_items(&self) -> usize {
         self.schema.get("minItems").and_then(Json::as_u64).map_or(0, |least| least.min(64) as usize)
     }
 

@@ -105,7 +105,7 @@ impl Origin {
 
     /// Where the paths stand that are in a file which is named here.
     #[must_use]
-    pub fn in_file(&self, name: &Arc<str>) -> Self {
+    pub(crate) fn in_file(&self, name: &Arc<str>) -> Self {
         match self {
             Self::Document(_) => Self::Document(name.clone()),
             Self::CommandLine | Self::Given(_) => Self::Given(name.clone()),

@@ -268,7 +268,7 @@ impl Closed {
     }
 
     /// True when a reader has none of the axes that the step's own workflow opens.
-    pub fn is_every(&self) -> bool {
+    pub(crate) fn is_every(&self) -> bool {
         matches!(self, Self::Every | Self::Within(_))
     }
 }
@@ -317,7 +317,7 @@ impl Graph {
     }
 
     /// The call in a document that a step of a called workflow belongs to; none for its own steps.
-    pub fn call_seen_from(&self, frame: usize, step: usize) -> Option<usize> {
+    pub(crate) fn call_seen_from(&self, frame: usize, step: usize) -> Option<usize> {
         let mut call = self.frames[self.steps[step].frame].call?;
         while self.steps[call].frame != frame {
             call = self.frames[self.steps[call].frame].call?;

@@ -119,7 +119,7 @@ impl Legs {
     }
 
     /// Adds an axis, or finds the one of the same name and values.
-    pub fn intern(&mut self, name: &Name, values: Vec<Value>, ragged: Option<Ragged>) -> AxisId {
+    pub(crate) fn intern(&mut self, name: &Name, values: Vec<Value>, ragged: Option<Ragged>) -> AxisId {
         let same = |a: &Arc<Axis>| a.name == *name && a.values == values && a.ragged == ragged;
         if let Some(at) = self.axes.iter().position(same) {
             return AxisId(at);
@@ -164,7 +164,7 @@ impl Legs {
     }
 
     /// True when every step's legs are known.
-    pub fn are_all_known(&self) -> bool {
+    pub(crate) fn are_all_known(&self) -> bool {
         self.known == self.steps.len()
     }
 
@@ -194,7 +194,7 @@ impl Legs {
     }
 
     /// Where a leg stands.
-    pub fn coords(&self, leg: LegId) -> Coords {
+    pub(crate) fn coords(&self, leg: LegId) -> Coords {
         let step = self.legs_of(leg);
         let mut rest = leg.0 - step.first;
         if let Some(rows) = &step.rows {

@@ -59,7 +59,7 @@ impl ModelRef {
     pub const LATEST: &str = "latest";
 
     /// True when the newest version is meant, whichever that is.
-    pub fn is_latest(&self) -> bool {
+    pub(crate) fn is_latest(&self) -> bool {
         self.version.as_deref() == Some(Self::LATEST)
     }
 

@@ -174,7 +174,7 @@ impl Plan {
     }
 
     /// How many steps a leg waits for whose own legs are not known yet.
-    pub fn waits_for_steps(&self, leg: LegId) -> usize {
+    pub(crate) fn waits_for_steps(&self, leg: LegId) -> usize {
         if self.legs.are_all_known() {
             return 0;
         }
@@ -226,7 +226,7 @@ impl Plan {
     }
 
     /// True when the leg takes part in this run.
-    pub fn takes_part(&self, leg: LegId) -> bool {
+    pub(crate) fn takes_part(&self, leg: LegId) -> bool {
         self.choices.steps.is_empty() || self.choices.steps.contains(&self.legs.step(leg))
     }
 

@@ -52,7 +52,7 @@ impl Estimate {
     pub const NOTHING: Self = Self { min: MicroUsd::ZERO, max: MicroUsd::ZERO };
 
     /// True when a price is within it, but for rounding.
-    pub fn covers(self, price: MicroUsd) -> bool {
+    pub(crate) fn covers(self, price: MicroUsd) -> bool {
         price + ROUNDING >= self.min && price <= self.max + ROUNDING
     }
 }

@@ -93,7 +93,7 @@ impl LegResult {
     }
 
     /// A leg that never ran.
-    pub fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
+    pub(crate) fn without_output(status: LegStatus, failure: Option<Failure>) -> Self {
         Self {
             status,
             input: Arc::default(),
@@ -132,7 +132,7 @@ impl Results {
 
     /// The same results, with room for more legs.
     #[must_use]
-    pub fn with_room(&self, legs: usize) -> Self {
+    pub(crate) fn with_room(&self, legs: usize) -> Self {
         let more = legs.saturating_sub(self.0.len());
         Self(self.0.iter().cloned().chain((0..more).map(|_| OnceLock::new())).collect())
     }

@@ -129,11 +129,6 @@ impl Run {
         &self.results
     }
 
-    /// True when nothing more will happen.
-    pub fn is_finished(&self) -> bool {
-        self.finished
-    }
-
     /// How the run stands; after the end, how it ended.
     pub fn status(&self) -> RunStatus {
         match self.worst {

@@ -29,7 +29,7 @@ pub struct SavedFile {
 }
 
 /// A value as part of a file name: what no file system takes becomes a hyphen.
-pub fn file_name_part(value: &str) -> String {
+pub(crate) fn file_name_part(value: &str) -> String {
     let clean: String =
         value.nfc().map(|c| if UNUSABLE.contains(&c) || c.is_control() { '-' } else { c }).collect();
     let clean = clean.trim().trim_end_matches('.');

@@ -137,7 +137,7 @@ impl Templates {
     }
 
     /// Compiles an expression that castline itself wrote.
-    pub fn bind_expression(&mut self, code: &str, source: &Source, span: Span) -> Bound {
+    pub(crate) fn bind_expression(&mut self, code: &str, source: &Source, span: Span) -> Bound {
         let map = castline_spec::template::PositionMap::default();
         let body = Arc::new(Body::Text(Vec::new()));
         let template = Template { code: code.into(), shape: Shape::Lone, body, references: Vec::new(), map };
@@ -174,7 +174,7 @@ impl Templates {
     }
 
     /// Renders a condition: what an `if` makes of the value.
-    pub fn render_truth(&self, bound: &Bound, scope: &Arc<Scope>) -> Result<bool, Stop> {
+    pub(crate) fn render_truth(&self, bound: &Bound, scope: &Arc<Scope>) -> Result<bool, Stop> {
         match self.render(bound, scope) {
             Ok(value) => Ok(truth(&value)),
             // An absent value that is the whole condition is false, as it is for `not`.

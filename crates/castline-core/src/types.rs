@@ -198,7 +198,7 @@ impl Type {
     }
 
     /// Every value of a JSON type.
-    pub fn of_type(name: &str) -> Self {
+    pub(crate) fn of_type(name: &str) -> Self {
         Self::encoded(json!({ "type": name }))
     }
 
@@ -213,7 +213,7 @@ impl Type {
     }
 
     /// The kind of media that it is, when it is media and nothing else.
-    pub fn media_kind(&self) -> Option<MediaKind> {
+    pub(crate) fn media_kind(&self) -> Option<MediaKind> {
         let kinds = self.schema.pointer(&format!("/properties/{MEDIA}/enum"))?.as_array()?;
         match &kinds[..] {
             [kind] => MediaKind::of_name(kind.as_str()?),
@@ -260,13 +260,13 @@ impl Type {
 
     /// The same, or nothing.
     #[must_use]
-    pub fn or_missing(self) -> Self {
+    pub(crate) fn or_missing(self) -> Self {
         Self { may_be_missing: true, ..self }
     }
 
     /// The same, when making it does not fail.
     #[must_use]
-    pub fn or_failure(self) -> Self {
+    pub(crate) fn or_failure(self) -> Self {
         Self { may_fail: true, ..self }
     }
 
@@ -277,14 +277,14 @@ impl Type {
 
     /// The same, as sure to come as those that it is made of.
     #[must_use]
-    pub fn made_of(self, parts: &[&Self]) -> Self {
+    pub(crate) fn made_of(self, parts: &[&Self]) -> Self {
         let unsure = parts.iter().any(|part| !part.is_sure());
         Self { may_fail: self.may_fail || unsure, ..self }
     }
 
     /// The same when it is there.
     #[must_use]
-    pub fn when_there(&self) -> Self {
+    pub(crate) fn when_there(&self) -> Self {
         Self { may_be_missing: false, ..self.clone() }
     }
 
@@ -318,7 +318,7 @@ impl Type {
     }
 
     /// True when nothing is known of it.
-    pub fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         *self.schema == Json::Bool(true)
     }
 

@@ -12,13 +12,13 @@ mod document;
 pub mod file_name;
 pub mod json_schema;
 pub mod library;
-pub mod name;
+mod name;
 pub mod outside;
 pub mod preset;
 pub mod project;
 pub mod raw;
 pub mod schema;
-pub mod span;
+mod span;
 pub mod template;
 pub mod workflow;
 

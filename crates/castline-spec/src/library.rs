@@ -20,7 +20,7 @@ use crate::span::{Source, Span, Spanned};
 pub const KEYS: &[&str] = &["castline", "name", "version", "description", "licence", "libraries"];
 
 /// The keys of a place.
-pub const PLACE_KEYS: &[&str] = &["path", "git", "rev", "folder", "oci"];
+pub(crate) const PLACE_KEYS: &[&str] = &["path", "git", "rev", "folder", "oci"];
 
 /// Names that no library can have, because they begin names of castline's own.
 const RESERVED: &[&str] = &["std", "model"];

@@ -31,7 +31,7 @@ pub const KEYS: &[&str] = &[
 ];
 
 /// The keys of a provider.
-pub const PROVIDER_KEYS: &[&str] = &[
+pub(crate) const PROVIDER_KEYS: &[&str] = &[
     "kind",
     "base_url",
     "token_env",
@@ -46,16 +46,17 @@ pub const PROVIDER_KEYS: &[&str] = &[
 ];
 
 /// The keys of a provider's `rate`.
-pub const RATE_KEYS: &[&str] = &["create", "read"];
+pub(crate) const RATE_KEYS: &[&str] = &["create", "read"];
 
 /// The keys of `limits`.
-pub const LIMITS_KEYS: &[&str] = &["budget_usd", "budget_usd_per_day", "parallel", "confirm_above_usd"];
+pub(crate) const LIMITS_KEYS: &[&str] =
+    &["budget_usd", "budget_usd_per_day", "parallel", "confirm_above_usd"];
 
 /// The keys of `sandbox`.
-pub const SANDBOX_KEYS: &[&str] = &["latency", "fail"];
+pub(crate) const SANDBOX_KEYS: &[&str] = &["latency", "fail"];
 
 /// The providers that castline brings along.
-pub const BUILT_IN_PROVIDERS: &[&str] = &["sandbox", "std", "cometapi", "replicate"];
+pub(crate) const BUILT_IN_PROVIDERS: &[&str] = &["sandbox", "std", "cometapi", "replicate"];
 
 /// A project as written; everything is optional.
 #[derive(Debug, Clone, PartialEq)]

@@ -22,7 +22,7 @@ mod names;
 pub mod tree;
 mod walk;
 
-pub use names::{FILTERS, FUNCTIONS, Scope, TESTS};
+pub use names::{FILTERS, Scope};
 use tree::{Body, Expr, Reading, Refusal};
 use walk::Walk;
 

@@ -22,7 +22,7 @@ use crate::template::{All, Dynamic, Scope, Template};
 pub const KEYS: &[&str] = &["castline", "name", "description", "inputs", "vars", "steps", "outputs"];
 
 /// The keys of a step.
-pub const STEP_KEYS: &[&str] = &[
+pub(crate) const STEP_KEYS: &[&str] = &[
     "uses",
     "with",
     "from",
@@ -43,7 +43,7 @@ pub const STEP_KEYS: &[&str] = &[
 ];
 
 /// The keys of `retry`.
-pub const RETRY_KEYS: &[&str] = &["times", "on"];
+pub(crate) const RETRY_KEYS: &[&str] = &["times", "on"];
 
 /// A workflow as written: every key known and typed, every template parsed, nothing resolved.
 #[derive(Debug, Clone, PartialEq)]

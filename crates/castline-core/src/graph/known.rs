@@ -87,12 +87,12 @@ impl<'c> Known<'c> {
     }
 
     /// True when a step has axes.
-    pub fn has_axes(&self, step: &str) -> bool {
+    pub(crate) fn has_axes(&self, step: &str) -> bool {
         self.names.get(step).is_some_and(|step| !self.axes[*step].is_empty())
     }
 
     /// The step that opens an axis of another one, when it is the only one.
-    pub fn only_opener(&self, step: usize, axis: &str) -> Option<usize> {
+    pub(crate) fn only_opener(&self, step: usize, axis: &str) -> Option<usize> {
         let openers = self.axes[step].get(axis)?;
         (openers.len() == 1).then(|| openers.first().copied())?
     }
@@ -103,7 +103,7 @@ impl<'c> Known<'c> {
     }
 
     /// How many values a list has that is given to a step.
-    pub fn length_of(&self, step: usize, values: &Dynamic) -> Length {
+    pub(crate) fn length_of(&self, step: usize, values: &Dynamic) -> Length {
         let view = self.of_step(step);
         let (least, most) = Infer::new(&view, &self.workflow.source).value(values).length();
         (least, most.into_iter().chain(longest_slice(values)).min())

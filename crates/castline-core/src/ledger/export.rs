@@ -11,7 +11,7 @@ use super::booking::Booking;
 use super::entry::{Entry, OwnerId, State};
 
 /// The version of the lines.
-pub const EXPORT_VERSION: u32 = 1;
+pub(crate) const EXPORT_VERSION: u32 = 1;
 
 /// An entry with the money of all of its creates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

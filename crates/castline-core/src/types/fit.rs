@@ -76,7 +76,7 @@ impl Fitting {
     }
 
     /// True when no value satisfies a schema.
-    pub fn takes_nothing(&mut self, schema: &Json) -> bool {
+    pub(crate) fn takes_nothing(&mut self, schema: &Json) -> bool {
         let schema = with_media(schema, &|_| true);
         let plain = |key: &String| matches!(key.as_str(), "type" | "items");
         if schema.as_object().is_none_or(|map| map.keys().all(plain)) {
@@ -304,7 +304,7 @@ fn is_list_of_paths(value: &Json) -> bool {
 }
 
 /// True for texts of which nothing says that they are no path of a file.
-pub fn may_be_path(given: &Type) -> bool {
+pub(crate) fn may_be_path(given: &Type) -> bool {
     let open = |part: &Json| {
         let known = values(part).is_some() || part.get("pattern").is_some();
         Kinds::of(part).only(Kinds::TEXT) && !known
@@ -316,7 +316,7 @@ pub fn may_be_path(given: &Type) -> bool {
 }
 
 /// A value as a run leaves it: nones of lists and maps are left out.
-pub fn prune(value: &Json) -> Json {
+pub(crate) fn prune(value: &Json) -> Json {
     match value {
         Json::Array(items) => items.iter().filter(|item| !item.is_null()).map(prune).collect(),
         Json::Object(map) => map

@@ -3,6 +3,7 @@ use std::fmt::Write;
 use minijinja::machinery;
 use proptest::prelude::*;
 
+use super::names::{FILTERS, FUNCTIONS, TESTS};
 use super::{All, Dynamic, Reference, Scope, Shape, Target, Template};
 use crate::diagnostic::Diagnostics;
 use crate::raw::{self, NodeKind, Text};
@@ -681,14 +682,14 @@ fn the_tree_of_minijinja_is_the_one_that_was_read() {
 fn castline_has_every_filter_test_and_function_of_minijinja_but_debug() {
     let env = minijinja::Environment::new();
     let ours = ["basename", "from_json", "json", "regex_replace", "regex_search", "slug"];
-    for filter in super::FILTERS.iter().filter(|filter| !ours.contains(filter)) {
+    for filter in FILTERS.iter().filter(|filter| !ours.contains(filter)) {
         let call = format!("{{% if false %}}{{{{ 1 | {filter} }}}}{{% endif %}}");
         assert!(env.render_str(&call, ()).is_ok(), "{filter}");
         assert!(
             env.compile_expression(&format!("'{filter}' is filter")).unwrap().eval(()).unwrap().is_true()
         );
     }
-    for test in super::TESTS.iter().filter(|test| !["succeeded", "failed", "skipped"].contains(test)) {
+    for test in TESTS.iter().filter(|test| !["succeeded", "failed", "skipped"].contains(test)) {
         assert!(
             env.compile_expression(&format!("'{test}' is test")).unwrap().eval(()).unwrap().is_true(),
             "{test}"
@@ -698,8 +699,8 @@ fn castline_has_every_filter_test_and_function_of_minijinja_but_debug() {
         env.globals().map(|(name, _)| name.to_owned()).filter(|n| n != "debug").collect();
     globals.push("read".into());
     globals.sort();
-    assert_eq!(globals, super::FUNCTIONS);
-    assert!(super::FILTERS.is_sorted() && super::TESTS.is_sorted() && super::FUNCTIONS.is_sorted());
+    assert_eq!(globals, FUNCTIONS);
+    assert!(FILTERS.is_sorted() && TESTS.is_sorted() && FUNCTIONS.is_sorted());
 }
 
 proptest! {

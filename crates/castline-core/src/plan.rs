@@ -8,8 +8,8 @@
 mod expand;
 mod fit;
 mod place;
+mod requests;
 mod resolve;
-mod sent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use super::Plan;
 use super::expand::Nowhere;
 use super::fit::{self, Misfit};
-use super::sent::Sent;
+use super::requests::Requests;
 use crate::callee::{Callee, Layer};
 use crate::digest::Digest;
 use crate::field::{Field, input_json};
@@ -116,7 +116,7 @@ impl Skip {
 struct Work<'p, 'w> {
     plan: &'p Plan,
     step: &'p Step,
-    sent: &'w Sent<'p>,
+    requests: &'w Requests<'p>,
     results: &'w Arc<Results>,
     /// Where the leg stands.
     at: Coords,
@@ -138,7 +138,7 @@ impl Plan {
 
     /// Renders one leg after the other against the results so far.
     pub fn resolver<'p>(&'p self, results: &'p Arc<Results>) -> Resolver<'p> {
-        Resolver { plan: self, results, sent: None }
+        Resolver { plan: self, results, requests: None }
     }
 
     /// True for a call that may be skipped, or that is made by one.
@@ -266,7 +266,7 @@ impl Plan {
 pub struct Resolver<'p> {
     plan: &'p Plan,
     results: &'p Arc<Results>,
-    sent: Option<(usize, Sent<'p>)>,
+    requests: Option<(usize, Requests<'p>)>,
 }
 
 impl Resolver<'_> {
@@ -301,20 +301,20 @@ impl Resolver<'_> {
     fn resolve_called(&mut self, leg: LegId) -> Resolved {
         let plan = self.plan;
         let number = plan.legs.step(leg);
-        let (_, sent) = match self.sent.take() {
-            Some(sent) if sent.0 == number => self.sent.insert(sent),
-            _ => self.sent.insert((number, Sent::of(plan, &plan.graph.steps[number]))),
+        let (_, requests) = match self.requests.take() {
+            Some(requests) if requests.0 == number => self.requests.insert(requests),
+            _ => self.requests.insert((number, Requests::of(plan, &plan.graph.steps[number]))),
         };
-        Work::new(plan, sent, self.results, leg).resolve(leg)
+        Work::new(plan, requests, self.results, leg).resolve(leg)
     }
 }
 
 impl<'p, 'w> Work<'p, 'w> {
-    fn new(plan: &'p Plan, sent: &'w Sent<'p>, results: &'w Arc<Results>, leg: LegId) -> Self {
+    fn new(plan: &'p Plan, requests: &'w Requests<'p>, results: &'w Arc<Results>, leg: LegId) -> Self {
         Self {
             plan,
-            step: sent.step,
-            sent,
+            step: requests.step,
+            requests,
             results,
             at: plan.legs.coords(leg),
             scope: OnceCell::new(),
@@ -636,17 +636,17 @@ impl<'p, 'w> Work<'p, 'w> {
 
     /// The request, once the input is that of the model.
     fn ready(&mut self, mut input: IndexMap<String, Value>, draw: Vec<Value>) -> Option<Ready> {
-        let sent = self.sent;
-        sent.complete(&mut input, &draw);
+        let requests = self.requests;
+        requests.complete(&mut input, &draw);
         self.check_whole(&input);
-        let route = match &sent.route {
+        let route = match &requests.route {
             Ok(route) => route,
             Err(finding) => {
                 self.findings.push((**finding).clone());
                 return None;
             }
         };
-        self.findings.is_empty().then(|| sent.ready(route, input, draw))
+        self.findings.is_empty().then(|| requests.ready(route, input, draw))
     }
 
     /// The whole input against the model's schema and rules.

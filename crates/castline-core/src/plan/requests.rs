@@ -1,4 +1,4 @@
-//! What the requests of all legs of a step have in common, and how one is made of it.
+//! The requests of a step: what those of all legs have in common, and how one is made of it.
 //!
 //! It is found out once for many legs: who runs the model, at what price, and what is sent
 //! besides that which the step gives.
@@ -23,10 +23,10 @@ use crate::routing::Route;
 use crate::value::Value;
 
 /// What the requests of all legs of a step have in common.
-pub(super) struct Sent<'p> {
+pub(super) struct Requests<'p> {
     pub step: &'p Step,
     /// Who runs it; else why nobody does.
-    pub route: Result<Sending<'p>, Box<Diagnostic>>,
+    pub route: Result<Destination<'p>, Box<Diagnostic>>,
     /// The field of a seed that castline makes where the step gives none.
     seed: Option<&'p Field>,
     /// The seed without a draw.
@@ -34,7 +34,7 @@ pub(super) struct Sent<'p> {
 }
 
 /// Where requests go.
-pub(super) struct Sending<'p> {
+pub(super) struct Destination<'p> {
     route: &'p Route,
     model: ModelRef,
     deployment: Option<String>,
@@ -44,12 +44,12 @@ pub(super) struct Sending<'p> {
     mark: Option<Value>,
 }
 
-impl<'p> Sent<'p> {
+impl<'p> Requests<'p> {
     pub(super) fn of(plan: &'p Plan, step: &'p Step) -> Self {
         let field = step.callee.model_fields().get("seed");
         Self {
             step,
-            route: plan.route(step).map(|(route, model)| Sending::of(plan, step, route, model)),
+            route: plan.route(step).map(|(route, model)| Destination::of(plan, step, route, model)),
             seed: field.filter(|field| field.types().contains(&"integer")),
             usual_seed: OnceCell::new(),
         }
@@ -75,7 +75,7 @@ impl<'p> Sent<'p> {
     /// The request with its key and its price.
     pub(super) fn ready(
         &self,
-        to: &Sending<'p>,
+        to: &Destination<'p>,
         input: IndexMap<String, Value>,
         mut draw: Vec<Value>,
     ) -> Ready {
@@ -103,7 +103,7 @@ impl<'p> Sent<'p> {
     }
 }
 
-impl<'p> Sending<'p> {
+impl<'p> Destination<'p> {
     fn of(plan: &'p Plan, step: &'p Step, route: &'p Route, reference: ModelRef) -> Self {
         // Where versions do not matter, an unknown one is no ingredient.
         let model = ModelRef { version: reference.version_id().map(str::to_owned), ..reference };

@@ -1,7 +1,7 @@
 //! Stops a run, whichever process it is in, and what a dead one has left at its providers.
 //!
 //! A living process is asked through a file in the run's folder and does the work itself; see
-//! `Driver::go`. What is still open when it has ended, or was left by a process that died, is
+//! `Driver::until_the_end`. What is still open when it has ended, or was left by a process that died, is
 //! claimed and stopped from here. Nothing is ever created.
 //!
 //! Start reading at [`cancel`].

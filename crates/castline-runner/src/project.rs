@@ -75,7 +75,10 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute.strip_prefix(&here).unwrap_or(&absolute).to_string_lossy().into_owned()
+    match absolute.strip_prefix(&here).unwrap_or(&absolute) {
+        here if here.as_os_str().is_empty() => ".".to_owned(),
+        there => there.to_string_lossy().into_owned(),
+    }
 }
 
 /// Reads a document, named as messages show it.

@@ -22,7 +22,7 @@ mod names;
 pub mod tree;
 mod walk;
 
-pub use names::{FILTERS, Scope};
+pub use names::{FILTERS, FUNCTIONS, Scope, TESTS};
 use tree::{Body, Expr, Reading, Refusal};
 use walk::Walk;
 

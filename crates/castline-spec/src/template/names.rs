@@ -88,7 +88,7 @@ pub const FILTERS: &[&str] = &[
 ];
 
 /// The tests of castline, what can stand after `is`.
-pub(crate) const TESTS: &[&str] = &[
+pub const TESTS: &[&str] = &[
     "!=",
     "<",
     "<=",
@@ -137,7 +137,7 @@ pub(crate) const TESTS: &[&str] = &[
 ];
 
 /// The functions of castline.
-pub(crate) const FUNCTIONS: &[&str] = &["dict", "namespace", "range", "read"];
+pub const FUNCTIONS: &[&str] = &["dict", "namespace", "range", "read"];
 
 /// Tests that look at an absent value without reading it.
 pub(super) const LOOKING_TESTS: &[&str] = &["defined", "undefined", "succeeded", "failed", "skipped"];

@@ -45,7 +45,7 @@ pub(crate) struct Why {
     pub what: Vec<String>,
     /// What a former run did: its id, the beginning of it, `last`, or `last~1` for the one before;
     /// with a file among the runs of that workflow
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["input", "inputs", "provider"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["input", "inputs", "provider", "only", "until", "reroll", "offline"])]
     pub run: Option<String>,
     #[command(flatten)]
     pub inputs: Inputs,

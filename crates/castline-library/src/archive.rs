@@ -32,8 +32,8 @@ pub(crate) fn pack(tree: &Tree) -> io::Result<Vec<u8>> {
 }
 
 /// The files of an archive. Nothing is written; what a library cannot have is refused, entry by
-/// entry, and an archive that never ends is left.
-pub(crate) fn unpack(bytes: &[u8], what: &str) -> Result<Tree, LibraryError> {
+/// entry, and an archive that never ends is left: whatever the bytes are, it ends within the limits.
+pub fn unpack(bytes: &[u8], what: &str) -> Result<Tree, LibraryError> {
     let mut tree = Growing::new(what);
     let broken = |e: &io::Error| LibraryError::fetch(what, format!("its archive is broken: {e}"));
     let mut left = Bounded { inner: GzDecoder::new(bytes), left: MOST_TOTAL + OVERHEAD };

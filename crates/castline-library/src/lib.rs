@@ -19,9 +19,10 @@ mod resolve;
 mod shelf;
 mod tree;
 
+pub use archive::unpack;
 pub use error::{LibraryError, Refusal};
 pub use git::Objects;
-pub use oci::{Registry, pack};
+pub use oci::{Registry, layer, pack};
 pub use pin::Pin;
 pub use place::{clean, pinned_place, way};
 pub use resolve::{Looked, Resolved, Resolver, document, resolve};

@@ -11,14 +11,14 @@ mod wire;
 use std::collections::BTreeMap;
 
 use castline_spec::Library;
-use castline_spec::library::{OciPlace, OciVersion};
+use castline_spec::library::{OciPlace, OciVersion, is_digest};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 
 use crate::archive;
 use crate::error::{LibraryError, same};
-use crate::tree::{MOST_TOTAL, Tree, digest_of};
+use crate::tree::{MOST_TOTAL, Tree, digest_of, printable};
 
 pub use wire::Registry;
 use wire::Scope;
@@ -69,22 +69,10 @@ impl Registry {
         if let OciVersion::Digest(pinned) = &place.version {
             same(&format!("the manifest of {what}"), pinned, &digest)?;
         }
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|e| LibraryError::fetch(&what, format!("its manifest cannot be read: {e}")))?;
-        let [layer] = &manifest.layers[..] else {
-            let why = format!("it has {} layers, and a library has one", manifest.layers.len());
-            return Err(LibraryError::fetch(&what, why));
-        };
-        check_kind(&layer.media_type).map_err(|why| LibraryError::fetch(&what, why))?;
-        if !castline_spec::library::is_digest(&layer.digest) {
-            return Err(LibraryError::fetch(&what, "its manifest names no digest of sha256"));
-        }
-        if layer.size > MOST_TOTAL {
-            return Err(LibraryError::fetch(&what, "it is larger than 64 MiB"));
-        }
-        let request = self.request(place, Method::GET, &format!("blobs/{}", layer.digest))?;
-        let archive = self.send(place, request, Scope::Pull).await?.bytes(layer.size).await?;
-        same(&format!("the archive of {what}"), &layer.digest, &digest_of(&archive))?;
+        let (named, size) = layer(&bytes, &what)?;
+        let request = self.request(place, Method::GET, &format!("blobs/{named}"))?;
+        let archive = self.send(place, request, Scope::Pull).await?.bytes(size).await?;
+        same(&format!("the archive of {what}"), &named, &digest_of(&archive))?;
         let tree = archive::unpack(&archive, &what)?;
         Ok((tree, digest))
     }
@@ -153,6 +141,24 @@ fn check_kind(media_type: &str) -> Result<(), String> {
         }
         _ => Err(format!("it is no library of castline but {shown}")),
     }
+}
+
+/// What a manifest names as the archive of a library: its digest, and how many bytes it has.
+pub fn layer(manifest: &[u8], what: &str) -> Result<(String, u64), LibraryError> {
+    let wrong = |why: String| Err(LibraryError::fetch(what, why));
+    let manifest: Manifest = serde_json::from_slice(manifest)
+        .map_err(|e| LibraryError::fetch(what, format!("its manifest cannot be read: {e}")))?;
+    let [layer] = &manifest.layers[..] else {
+        return wrong(format!("it has {} layers, and a library has one", manifest.layers.len()));
+    };
+    check_kind(&layer.media_type).map_err(|why| LibraryError::fetch(what, why))?;
+    if !is_digest(&layer.digest) {
+        return wrong("its manifest names no digest of sha256".to_owned());
+    }
+    if layer.size > MOST_TOTAL {
+        return wrong("it is larger than 64 MiB".to_owned());
+    }
+    Ok((layer.digest.clone(), layer.size))
 }
 
 /// An archive as a file, as `library pack` writes it.

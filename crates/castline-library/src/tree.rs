@@ -244,7 +244,7 @@ impl Growing {
         let ends = path.match_indices('/').map(|(at, _)| (at, true)).chain([(path.len(), false)]);
         for (end, is_folder) in ends.collect::<Vec<_>>() {
             let exact = &path[..end];
-            let folded: String = exact.nfc().flat_map(char::to_lowercase).collect();
+            let folded = folded(exact);
             match self.taken.get(&folded) {
                 Some((other, was_folder)) if other != exact || *was_folder != is_folder => {
                     return Some(other.clone());
@@ -256,6 +256,14 @@ impl Growing {
         }
         None
     }
+}
+
+/// What is the same for names that are one where neither case nor composition counts.
+fn folded(name: &str) -> String {
+    // By way of capitals, because that is the one in which `ſ` and `s` meet; and composed only then, because
+    // not every letter that is composed has a capital that is.
+    let large = name.nfd().flat_map(char::to_uppercase);
+    large.flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Why no file of a library is called that; none when one can be.

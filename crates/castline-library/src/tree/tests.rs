@@ -68,6 +68,10 @@ fn names_that_are_the_same_elsewhere_are_refused() {
     insta::assert_snapshot!(found.join("\n"));
     // One letter that can be written in two ways.
     assert_eq!(refusals(tree(&[("\u{e9}", ""), ("e\u{301}", "")])).len(), 1);
+    // Another one whose capital cannot, and two small letters with the same capital.
+    for twins in [["\u{1f0}", "J\u{30c}"], ["\u{17f}.yaml", "s.yaml"], ["\u{3c2}", "\u{3c3}"]] {
+        assert_eq!(refusals(tree(&twins.map(|path| (path, "")))).len(), 1, "{twins:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use tar::{Archive, EntryType, Header};
 
 use crate::error::LibraryError;
-use crate::tree::{Growing, MOST_BYTES, MOST_FILES, MOST_TOTAL, Tree};
+use crate::tree::{Growing, MOST_BYTES, MOST_FILES, MOST_TOTAL, Tree, printable};
 
 /// What a tar can have besides the bytes of its files.
 const OVERHEAD: u64 = 4_096 * MOST_FILES as u64;
@@ -35,7 +35,8 @@ pub(crate) fn pack(tree: &Tree) -> io::Result<Vec<u8>> {
 /// entry, and an archive that never ends is left: whatever the bytes are, it ends within the limits.
 pub fn unpack(bytes: &[u8], what: &str) -> Result<Tree, LibraryError> {
     let mut tree = Growing::new(what);
-    let broken = |e: &io::Error| LibraryError::fetch(what, format!("its archive is broken: {e}"));
+    // An error may repeat a name that stands in the archive.
+    let broken = |e: &io::Error| format!("its archive is broken: {}", printable(&e.to_string()));
     let mut left = Bounded { inner: GzDecoder::new(bytes), left: MOST_TOTAL + OVERHEAD };
     let outcome = read(&mut left, &mut tree);
     match outcome {
@@ -45,7 +46,7 @@ pub fn unpack(bytes: &[u8], what: &str) -> Result<Tree, LibraryError> {
         }
         Err(Stop::Refused(refused)) => Err(refused),
         // What was refused before it broke says more.
-        Err(Stop::Broken(e)) => tree.finish().and(Err(broken(&e))),
+        Err(Stop::Broken(e)) => tree.finish().and(Err(LibraryError::fetch(what, broken(&e)))),
     }
 }
 

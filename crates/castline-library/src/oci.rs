@@ -146,8 +146,11 @@ fn check_kind(media_type: &str) -> Result<(), String> {
 /// What a manifest names as the archive of a library: its digest, and how many bytes it has.
 pub fn layer(manifest: &[u8], what: &str) -> Result<(String, u64), LibraryError> {
     let wrong = |why: String| Err(LibraryError::fetch(what, why));
-    let manifest: Manifest = serde_json::from_slice(manifest)
-        .map_err(|e| LibraryError::fetch(what, format!("its manifest cannot be read: {e}")))?;
+    // An error repeats what it is about, however long that is.
+    let unreadable =
+        |e: serde_json::Error| format!("its manifest cannot be read: {}", printable(&e.to_string()));
+    let manifest: Manifest =
+        serde_json::from_slice(manifest).map_err(|e| LibraryError::fetch(what, unreadable(e)))?;
     let [layer] = &manifest.layers[..] else {
         return wrong(format!("it has {} layers, and a library has one", manifest.layers.len()));
     };
@@ -181,5 +184,16 @@ mod tests {
             check_kind("application/vnd.oci.image.layer.v1.tar+gzip").unwrap_err(),
             "it is no library of castline but application/vnd.oci.image.layer.v1.tar+gzip"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_manifest_is_no_longer_than_a_line() {
+        let long = format!(r#"{{"schemaVersion": "{}"}}"#, "x".repeat(100_000));
+        let error = layer(long.as_bytes(), "it").expect_err("it is no number").to_string();
+        assert!(
+            error
+                .starts_with("it cannot be fetched: its manifest cannot be read: invalid type: string \"xxx")
+        );
+        assert!(error.len() < 300, "{} bytes", error.len());
     }
 }

@@ -29,6 +29,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// A file that took more predictions tells of the last one only.
 const MOST_STEPS: usize = 200;
 
+/// So many characters are said of what cannot be read.
+const MOST_SAID: usize = 300;
+
 /// How a file was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -163,11 +166,13 @@ impl Provenance {
         struct Version {
             schema_version: u32,
         }
-        let version: Version = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        // An error repeats what it is about, and that is a stranger's.
+        let why = |e: serde_json::Error| e.to_string().chars().take(MOST_SAID).collect::<String>();
+        let version: Version = serde_json::from_str(text).map_err(why)?;
         // First of all: what else stands in a newer one may be anything.
         match version.schema_version {
             0 => Err("`schema_version` in it is a number from 1 on".to_owned()),
-            1..=SCHEMA_VERSION => serde_json::from_str(text).map_err(|e| e.to_string()),
+            1..=SCHEMA_VERSION => serde_json::from_str(text).map_err(why),
             newer => Err(format!(
                 "it has version {newer}, and this castline knows versions up to {SCHEMA_VERSION}: update castline"
             )),
@@ -259,5 +264,16 @@ mod tests {
         assert!(says(r#"{"schema_version":0}"#).contains("from 1 on"));
         assert!(says(r#"{"schema_version":1}"#).contains("missing field"));
         assert!(says("{}").contains("schema_version"));
+    }
+
+    #[test]
+    fn what_is_said_of_a_strangers_text_is_no_longer_than_a_line() {
+        let text = format!(r#"{{"schema_version": "{}"}}"#, "x".repeat(100_000));
+        let why = Provenance::parse(&text).expect_err("it is no number");
+        assert!(
+            why.starts_with("invalid type: string \"xxx") && why.len() == MOST_SAID,
+            "{} bytes",
+            why.len()
+        );
     }
 }

@@ -35,7 +35,7 @@ pub struct Find<'a> {
 impl Provenance {
     /// Writes a workflow with a step for each prediction.
     pub fn workflow(&self, find: &Find<'_>) -> Written {
-        let mut writer = Writer { find, names: BTreeMap::new(), missing: Vec::new() };
+        let mut writer = Writer { find, names: BTreeMap::new(), taken: BTreeMap::new(), missing: Vec::new() };
         let (mut steps, mut keys) = (Map::new(), IndexMap::new());
         for made in &self.predictions {
             let name = writer.name(&made.leg);
@@ -52,6 +52,8 @@ struct Writer<'a> {
     find: &'a Find<'a>,
     /// Steps by the leg that they were.
     names: BTreeMap<String, String>,
+    /// Names that steps have, each with the last number that was tried after it.
+    taken: BTreeMap<String, u32>,
     missing: Vec<String>,
 }
 
@@ -70,12 +72,24 @@ impl Writer<'_> {
         if !Name::is_identifier(&name) {
             name.insert_str(0, "step_");
         }
-        let taken = |name: &str| self.names.values().any(|other| other == name);
-        let numbered = (2..).map(|n| format!("{name}_{n}"));
-        let name = std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name));
-        let name = name.expect("there are more numbers than steps");
+        let name = self.free(name);
         self.names.insert(leg.to_owned(), name.clone());
         name
+    }
+
+    /// A name, or the first with a number after it that no step has yet.
+    fn free(&mut self, name: String) -> String {
+        let mut last = self.taken.get(&name).copied().unwrap_or(0);
+        let free = loop {
+            last += 1;
+            let next = if last == 1 { name.clone() } else { format!("{name}_{last}") };
+            if !self.taken.contains_key(&next) {
+                break next;
+            }
+        };
+        self.taken.insert(free.clone(), 1);
+        self.taken.insert(name, last);
+        free
     }
 
     fn step(&mut self, made: &Made) -> Json {
@@ -148,4 +162,32 @@ fn literal(value: &Json) -> Json {
 
 fn is_read_as_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(legs: impl IntoIterator<Item = String>) -> Vec<String> {
+        let find = Find { preset: &|_| String::new(), file: &|_| Err(String::new()) };
+        let mut writer =
+            Writer { find: &find, names: BTreeMap::new(), taken: BTreeMap::new(), missing: Vec::new() };
+        legs.into_iter().map(|leg| writer.name(&leg)).collect()
+    }
+
+    #[test]
+    fn every_prediction_has_a_step_of_its_own() {
+        let legs = ["a", "a", "a", "a_2", "A!", "styled[style=line art]", "styled_line[art=2]", ""];
+        assert_eq!(
+            named(legs.map(str::to_owned)),
+            ["a", "a_2", "a_3", "a_2_2", "a_4", "styled_line_art", "styled_line_2", "step_"]
+        );
+    }
+
+    #[test]
+    fn many_predictions_of_one_name_are_named_at_once() {
+        // Who looked through all names for each number would be at it for minutes.
+        let names = named((0..20_000).map(|n| "a".to_owned() + &"!".repeat(n % 3_000)));
+        assert_eq!(names.last().map(String::as_str), Some("a_20000"));
+    }
 }

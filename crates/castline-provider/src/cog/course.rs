@@ -150,7 +150,8 @@ impl Course {
     }
 
     /// The end in the server's words, made plain.
-    fn checked(&self, mut end: Snapshot) -> Snapshot {
+    fn checked(&self, end: Snapshot) -> Snapshot {
+        let mut end = self.server.told(end);
         end.error = end.error.as_deref().map(plain);
         // Those of a failed prediction are lost on the way (pitfall 52).
         end.logs = end.logs.or_else(|| self.state.borrow().logs.clone());
@@ -160,9 +161,10 @@ impl Course {
         let files = self.output.kind.media().is_some();
         if let Some(path) = end.output.as_ref().filter(|_| files).and_then(local_path) {
             return self.failed(format!(
-                "{} gave the path `{path}` on its own disk instead of the file, as Cog before 0.17 does with webhooks; \
+                "{} gave the path `{}` on its own disk instead of the file, as Cog before 0.17 does with webhooks; \
                  leave `webhook` away, or start it with `--upload-url`",
-                self.server.name
+                self.server.name,
+                self.server.shown(path)
             ));
         }
         if self.output.many {
@@ -341,7 +343,7 @@ impl Patience {
             return Ok(());
         }
         let seconds = self.setup.as_secs();
-        Err(format!("after {seconds} s {} is still {}", server.name, health.reason()))
+        Err(server.scrubbed(format!("after {seconds} s {} is still {}", server.name, health.reason())))
     }
 }
 

@@ -2,8 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::http::words;
+
 /// How many of the last lines of a failed setup are shown.
 const LINES: usize = 8;
+/// How many characters are shown of a line, and of a status.
+const WIDTH: usize = 160;
 
 /// The answer of `/health-check`, which is 200 whatever it says.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,14 +64,15 @@ impl Health {
         }
     }
 
-    /// The state in words, with what led to it.
+    /// The state in words, with what led to it, as long as a message has room for it.
     pub fn reason(&self) -> String {
+        let status = cut(&self.status);
         match (self.user_healthcheck_error.as_deref(), self.setup_log()) {
-            (Some(error), _) if !error.is_empty() => format!("{}: {error}", self.status),
+            (Some(error), _) if !error.is_empty() => format!("{status}: {}", words::cut(error)),
             (_, Some(log)) if self.status != "UNHEALTHY" => {
-                format!("{}; its setup ended with\n{log}", self.status)
+                format!("{status}; its setup ended with\n{log}")
             }
-            _ => self.status.clone(),
+            _ => status,
         }
     }
 
@@ -85,7 +90,14 @@ impl Health {
         let log = self.setup.as_ref()?.logs.as_deref()?;
         let lines: Vec<&str> = log.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(LINES)..];
-        (!last.is_empty()).then(|| last.join("\n"))
+        (!last.is_empty()).then(|| last.iter().map(|line| cut(line)).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
     }
 }
 

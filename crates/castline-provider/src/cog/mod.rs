@@ -147,7 +147,8 @@ impl CogProvider {
 
     /// Writes one output into a new file: most come inside the answer.
     pub async fn fetch(&self, uri: &str, to: &Path) -> Result<Fetched, CallFault> {
-        self.downloads.fetch(uri, to).await
+        let fetched = self.downloads.fetch(uri, to).await;
+        fetched.map_err(|fault| fault.map_message(|words| self.server.scrubbed(words)))
     }
 
     /// The document that describes the model; none when it was built without.
@@ -165,9 +166,9 @@ impl CogProvider {
             None => self.server.version().await,
         };
         let version = version.map(|version| format!("Cog {version}, ")).unwrap_or_default();
-        let about = format!("{version}{}", health.status());
+        let about = self.server.shown(&format!("{version}{}", health.status()));
         let broken = match health.condition() {
-            Condition::Broken(why) => Some(why),
+            Condition::Broken(why) => Some(self.server.shown(&why)),
             Condition::Ready | Condition::Busy | Condition::Loading => None,
         };
         Ok(Pong { took, clock: None, about, broken })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use castline_core::{PredictionId, ProviderName, Snapshot};
+use castline_core::{PredictionId, ProviderName, Snapshot, Status};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use serde_json::Value as Json;
@@ -13,8 +13,9 @@ use crate::call::CallFault;
 use crate::http::address::is_loopback;
 use crate::http::base_url::{BadBaseUrl, BaseUrl, host_and_port};
 use crate::http::client::{self, LazyClient};
+use crate::http::data_uri::shortened;
 use crate::http::exchange::{Answer, DOCUMENT_BYTES, exchange, exchange_within};
-use crate::http::words::Words;
+use crate::http::words::{Words, cut};
 use crate::http::{self, Dialect, Limits, Token};
 
 /// For calls that a server answers without the model's help.
@@ -80,7 +81,8 @@ impl Server {
     /// How it is.
     pub async fn health(&self) -> Result<Health, CallFault> {
         let answer = self.ask(Method::GET, "health-check").await?;
-        let health = answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+        let body = self.scrubbed(String::from_utf8_lossy(&answer.body).into_owned());
+        let health = answer.status.is_success().then(|| serde_json::from_str(&body).ok()).flatten();
         health.ok_or_else(|| {
             let message = self.said("is no Cog server: its `/health-check` answered", &answer);
             match answer.status.as_u16() {
@@ -110,8 +112,8 @@ impl Server {
         match status {
             200..300 => {}
             300..400 => {
-                let to = answer.header("location").unwrap_or("another place");
-                return Err(refused(self.scrubbed(format!("{} leads to {to}", self.name))));
+                let to = self.shown(answer.header("location").unwrap_or("another place"));
+                return Err(refused(format!("{} leads to {to}", self.name)));
             }
             503 => {
                 let why =
@@ -161,7 +163,9 @@ impl Server {
         let request = self.start(id, br#"{"input":"probe"}"#.to_vec(), false)?;
         let answer = self.timed(request).await?;
         Ok(match answer.status.as_u16() {
-            202 => prediction(id, &answer).map_or(Probed::Unclear, |now| Probed::Running(now.logs)),
+            202 => {
+                prediction(id, &answer).map_or(Probed::Unclear, |now| Probed::Running(self.told(now).logs))
+            }
             422 => Probed::Over,
             _ => Probed::Unclear,
         })
@@ -189,12 +193,32 @@ impl Server {
 
     /// What it said, in words for people: `studio ... 422: steps: too many`.
     pub fn said(&self, what: &str, answer: &Answer) -> String {
-        let words = Words::of(&answer.body).text;
+        // The token is taken out before they are cut short: half of one would not be recognised.
+        let body = self.scrubbed(String::from_utf8_lossy(&answer.body).into_owned());
+        let words = Words::of(body.as_bytes()).text;
         let colon = if words.is_empty() { "" } else { ": " };
         self.scrubbed(format!("{} {what} {}{colon}{words}", self.name, answer.status.as_u16()))
     }
 
-    fn scrubbed(&self, message: String) -> String {
+    /// Somebody else's word, as long as a message has room for it.
+    pub fn shown(&self, word: &str) -> String {
+        cut(&self.scrubbed(word.to_owned()))
+    }
+
+    /// What it shows of a prediction, without the token, and without files that are written out in
+    /// words for people.
+    pub fn told(&self, mut now: Snapshot) -> Snapshot {
+        for words in [&mut now.error, &mut now.logs].into_iter().flatten() {
+            *words = self.scrubbed(shortened(words));
+        }
+        if let Status::Other(word) = &mut now.status {
+            *word = self.shown(word);
+        }
+        now
+    }
+
+    /// A text without the token.
+    pub fn scrubbed(&self, message: String) -> String {
         match &self.token {
             Some(token) => token.scrub(&message),
             None => message,

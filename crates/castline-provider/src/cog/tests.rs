@@ -561,6 +561,36 @@ async fn a_token_opens_a_gateway_and_is_never_repeated() {
 }
 
 #[tokio::test]
+async fn pitfall_60_a_server_that_repeats_the_token_or_never_ends_is_not_quoted_so() {
+    let long = format!("a-token-of-some-length {}", "x".repeat(5_000));
+    let gateway = async |health: Json, answer: Json| {
+        let stub = Stub::start(vec![stub::json("200 OK", &health), stub::json("200 OK", &answer)]).await;
+        let token = Some(Token::new("a-token-of-some-length").unwrap());
+        CogProvider::new(CogOptions { token, ..CogOptions::new("studio", stub.url("")) }).unwrap()
+    };
+    let failed = json!({ "status": "failed", "error": long, "logs": long });
+    let end = run(&gateway(ready().1, failed).await).await;
+    for words in [end.error, end.logs] {
+        assert!(words.is_some_and(|words| words.starts_with("[token] xxx")));
+    }
+    let about = gateway(json!({ "status": long }), json!({})).await.ping().await.unwrap().about;
+    assert!(about.starts_with("[token] xxx") && about.len() < 400, "{about}");
+    for health in [
+        json!({ "status": "UNHEALTHY", "user_healthcheck_error": long }),
+        json!({ "status": "SETUP_FAILED", "setup": { "logs": format!("{long}\n").repeat(20) } }),
+    ] {
+        let error = create_with(&gateway(health, json!({})).await, |_| {}).await.unwrap_err().to_string();
+        assert!(error.contains("[token] xxx") && error.len() < 2_000, "{error}");
+    }
+    let stub = Stub::start(vec![stub::reply("500 Internal Server Error", "", "")]).await;
+    let provider = gateway(json!({}), json!({})).await;
+    let to = tempfile::tempdir().unwrap();
+    let fetched = provider.fetch(&stub.url("/a-token-of-some-length"), &to.path().join("out")).await;
+    let error = fetched.unwrap_err().to_string();
+    assert_eq!(error, format!("{}/[token] answered 500", stub.address));
+}
+
+#[tokio::test]
 async fn a_ping_tells_version_and_health_of_either_generation() {
     let newer = Studio::start(&[(HEALTH, &[ready()])]).await;
     let page = (200, json!({ "cog_version": "0.16.12" }));

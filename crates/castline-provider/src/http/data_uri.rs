@@ -52,7 +52,7 @@ pub fn decode(uri: &str) -> Result<Vec<u8>, BadDataUri> {
 }
 
 /// A text for people: of what it says in data URIs only the beginning.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const MARK: &str = ";base64,";
     let mut short = String::with_capacity(text.len().min(1024));
     let mut rest = text;

@@ -18,6 +18,7 @@ use super::exchange::lost;
 use super::input::size;
 use super::options::Limits;
 use super::refusal::retry_after;
+use super::words::cut;
 use crate::call::{CallFault, Fetched};
 
 /// Delivery hosts use one or none.
@@ -101,7 +102,7 @@ impl Downloads {
         tracing::debug!(method = "GET", url = shown(url), status, millis, "fetching");
         answer.map_err(|e| match innermost(&e).downcast_ref::<PrivateAddress>() {
             Some(private) => refused(private),
-            None => lost(&host_and_port(url), &e, Some(self.limits.idle)),
+            None => lost(&cut(&host_and_port(url)), &e, Some(self.limits.idle)),
         })
     }
 
@@ -276,11 +277,12 @@ fn too_large(name: &str, limits: &Limits) -> CallFault {
 
 fn refused(private: &PrivateAddress) -> CallFault {
     CallFault::bad_output(format!(
-        "{private}, and outputs are fetched from there only for a provider on this machine"
+        "{}, and outputs are fetched from there only for a provider on this machine",
+        cut(&private.to_string())
     ))
 }
 
-/// Host and path: the query may be a signature.
+/// Host and path: the query may be a signature. Both are somebody else's, and as long as they like.
 fn shown(url: &Url) -> String {
-    format!("{}{}", host_and_port(url), url.path())
+    cut(&format!("{}{}", host_and_port(url), url.path()))
 }

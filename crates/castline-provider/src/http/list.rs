@@ -54,7 +54,7 @@ impl HttpProvider {
             match reading.read(&page) {
                 // Its host is not asked: it may be another one, which must not see the token.
                 Step::Next(query) => url.set_query(Some(&query)),
-                Step::Done => return Ok(reading.found(self.clock())),
+                Step::Done => return Ok(self.found(reading)),
                 Step::NoList => {
                     let message = format!("{} answered without a list of predictions", self.options.name);
                     return Err(CallFault::Server { message, refused: false });
@@ -62,7 +62,13 @@ impl HttpProvider {
             }
         }
         reading.doubt(format!("it is longer than {PAGES} pages"));
-        Ok(reading.found(self.clock()))
+        Ok(self.found(reading))
+    }
+
+    /// What a list shows; the reason why it proves nothing may be in words that stand in it.
+    fn found(&self, reading: Reading<'_>) -> Found {
+        let found = reading.found(self.clock());
+        Found { incomplete: found.incomplete.map(|why| self.refusals().shown(&why)), ..found }
     }
 }
 

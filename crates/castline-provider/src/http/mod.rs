@@ -33,7 +33,7 @@ pub(crate) mod words;
 use std::path::Path;
 use std::time::Duration;
 
-use castline_core::{PredictionId, Snapshot};
+use castline_core::{PredictionId, Snapshot, Status};
 use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
@@ -225,6 +225,9 @@ impl HttpProvider {
         let mut snapshot = prediction::read(&body, self.options.dialect, asked)?;
         for words in [&mut snapshot.error, &mut snapshot.logs].into_iter().flatten() {
             *words = self.refusals().scrubbed(data_uri::shortened(words));
+        }
+        if let Status::Other(word) = &mut snapshot.status {
+            *word = self.refusals().shown(word);
         }
         Some(snapshot)
     }

@@ -67,7 +67,7 @@ impl HttpProvider {
         let description = described.get("description").and_then(Json::as_str).filter(|s| !s.is_empty());
         Ok(Described {
             official: described.get("is_official").and_then(Json::as_bool),
-            description: description.map(str::to_owned),
+            description: description.map(|text| self.refusals().scrubbed(text.to_owned())),
             ..version
         })
     }
@@ -89,7 +89,8 @@ impl HttpProvider {
         let body: Option<Json> = serde_json::from_slice(&answer.body).ok();
         match (self.options.dialect, answer.status.as_u16()) {
             (Dialect::Replicate, 200..300) => {
-                body.as_ref().and_then(owner).ok_or_else(|| self.refusals().empty(Call::Account, answer))
+                let owner = body.as_ref().and_then(owner).map(|owner| self.refusals().shown(&owner));
+                owner.ok_or_else(|| self.refusals().empty(Call::Account, answer))
             }
             (Dialect::CometApi, _) if self.knows_nobody(answer, body.as_ref()) => {
                 Ok("it answers, and takes the token".to_owned())

@@ -13,7 +13,7 @@ use super::exchange::Answer;
 use super::input::size;
 use super::options::{Dialect, HttpOptions};
 use super::route::Route;
-use super::words::{Words, first_words};
+use super::words::{Words, cut, first_words};
 use crate::call::CallFault;
 
 /// Nobody is believed who wants to be asked again later than this.
@@ -121,7 +121,10 @@ impl Refusals<'_> {
     }
 
     fn redirect(&self, answer: &Answer) -> CallFault {
-        let to = answer.header("location").map(|to| format!(" to {}", without_query(to))).unwrap_or_default();
+        let to = answer
+            .header("location")
+            .map(|to| format!(" to {}", self.shown(without_query(to))))
+            .unwrap_or_default();
         let message = format!(
             "{} answered {} and leads{to}; the base URL `{}` is probably wrong",
             self.options.name,
@@ -207,6 +210,11 @@ impl Refusals<'_> {
     /// A fault of a call that knew no token, whose words may still be somebody else's.
     pub fn without_token(&self, fault: CallFault) -> CallFault {
         fault.map_message(|message| self.scrubbed(message))
+    }
+
+    /// Somebody else's word, as long as a message has room for it.
+    pub fn shown(&self, word: &str) -> String {
+        cut(&self.scrubbed(word.to_owned()))
     }
 
     /// A text without the token.

@@ -100,7 +100,8 @@ fn without_tags(page: &str) -> String {
     text
 }
 
-fn cut(text: &str) -> String {
+/// The beginning of somebody else's words, for a message.
+pub(crate) fn cut(text: &str) -> String {
     let text = data_uri::shortened(text);
     match text.char_indices().nth(LENGTH) {
         Some((end, _)) => format!("{}...", text[..end].trim_end()),

@@ -317,3 +317,14 @@ async fn cometapi_has_no_list() {
     assert_eq!(error.to_string(), "this provider has no list of predictions");
     assert_eq!(stub.requests().len(), 0);
 }
+
+#[tokio::test]
+async fn pitfall_60_why_a_list_proves_nothing_is_said_without_the_token_and_shortly() {
+    let id = format!("a-token-of-some-length {}", "x".repeat(5_000));
+    let (_, incomplete) = found(&lost(), &[item(&id, &json!({ "created_at": null }))]).await;
+    let incomplete = incomplete.unwrap();
+    assert!(
+        incomplete.starts_with("it does not say when `[token] xxx") && incomplete.len() < 400,
+        "{incomplete}"
+    );
+}

@@ -207,3 +207,14 @@ async fn pitfall_41_a_data_uri_is_never_printed() {
         assert!(!error.contains("AAAA"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_long_address_is_not_printed_as_a_whole() {
+    let stub = Stub::start(vec![reply("500 Internal Server Error", "", "")]).await;
+    let provider = provider(&stub, Dialect::Replicate);
+    let host = format!("http://{}.invalid/", "x".repeat(100_000));
+    for uri in [stub.url(&format!("/{}", "x".repeat(5_000))), host] {
+        let error = fetch(&provider, &uri).await.0.unwrap_err().to_string();
+        assert!(error.contains("xxx") && error.len() < 600, "{} bytes: {}", error.len(), &error[..80]);
+    }
+}

@@ -145,3 +145,22 @@ async fn pitfall_27_the_clock_is_that_of_the_last_answer_of_any_call() {
     provider.cancel(&id()).await.unwrap();
     assert_eq!(minutes(), Some(-7.0));
 }
+
+#[tokio::test]
+async fn pitfall_60_what_others_call_themselves_has_no_token_in_it_and_a_length() {
+    let name = format!("a-token-of-some-length {}", "x".repeat(5_000));
+    let account = Stub::start(vec![json("200 OK", &json!({ "username": name }))]).await;
+    let about = provider(&account, Dialect::Replicate).ping().await.unwrap().about;
+    assert!(about.starts_with("[token] xxx") && about.len() < 400, "{about}");
+    let described =
+        Stub::start(vec![json("200 OK", &json!({ "description": name, "latest_version": {} }))]).await;
+    let described = provider(&described, Dialect::Replicate).describe(&model()).await.unwrap();
+    assert!(described.description.is_some_and(|text| text.starts_with("[token] xxx")));
+    let warming = Stub::start(vec![json("200 OK", &json!({ "id": "p1", "status": name }))]).await;
+    let warming = provider(&warming, Dialect::Replicate).get(&id()).await.unwrap().status;
+    assert!(matches!(warming, Status::Other(word) if word.starts_with("[token] xxx") && word.len() < 400));
+    let to = format!("location: /{}\r\n", "x".repeat(5_000));
+    let moved = Stub::start(vec![reply("301 Moved Permanently", &to, "")]).await;
+    let moved = provider(&moved, Dialect::Replicate).get(&id()).await.unwrap_err().to_string();
+    assert!(moved.starts_with("acme answered 301 and leads to /xxx") && moved.len() < 600, "{moved}");
+}

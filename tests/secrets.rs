@@ -69,6 +69,25 @@ impl Project {
     }
 }
 
+/// A version decides what runs, whatever name stands before it.
+#[test]
+fn a_secret_that_is_allowed_for_a_model_goes_to_no_version_of_it() {
+    let server = Server::start(&[]);
+    let project = Project::at(&server.base_url());
+    let version = "f".repeat(64);
+    let write = |text: &str| fs::write(project.path().join("flow.yaml"), text).expect("written");
+    write(&format!("steps:\n  a: {{ uses: painter, version: {version}, with: {{ prompt: A boat. }} }}\n"));
+    let refused = project.run(PAIR);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains(&format!("castline trust {PAIR}:{version}")), "{}", said(&refused));
+    assert_eq!(server.creates(), 0);
+    let allowed = project.run(&format!("{PAIR}:{version}"));
+    assert_eq!(allowed.status.code(), Some(0), "{}", said(&allowed));
+    write("steps:\n  a: { uses: painter, with: { prompt: Another boat. } }\n");
+    assert_eq!(project.run(&format!("{PAIR}:{version}")).status.code(), Some(2));
+    assert_eq!(server.creates(), 1);
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use castline_core::callee::Model;
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::routing::Route;
-use castline_core::{ProviderName, Realm};
+use castline_core::{ModelRef, ProviderName, Realm};
 use castline_provider::Secrets;
 use castline_provider::http::Token;
 use castline_spec::preset::Secret;
@@ -49,10 +49,10 @@ pub(crate) fn of_steps(
         if model.secrets.is_empty() || !asks(forecast, number) {
             continue;
         }
-        let Ok(route) = forecast.plan.routing.route(model, &model.reference) else { continue };
+        let Ok((route, reference)) = forecast.plan.route(step) else { continue };
         if is_live(route) {
             let what = format!("step `{}`", step.name);
-            all.insert(number, Arc::new(of_model(&what, model, &route.name, project)?));
+            all.insert(number, Arc::new(of_model(&what, model, &reference, &route.name, project)?));
         }
     }
     Ok(all)
@@ -73,12 +73,13 @@ fn is_live(route: &Route) -> bool {
 fn of_model(
     what: &str,
     model: &Model,
+    reference: &ModelRef,
     provider: &ProviderName,
     project: &Project,
 ) -> Result<Secrets, Trouble> {
     let mut secrets = Secrets::default();
     for (field, secret) in &model.secrets {
-        let may_go = || may_go(what, &secret.variable, model, provider, project);
+        let may_go = || may_go(what, &secret.variable, model, reference, provider, project);
         let value = std::env::var(&secret.variable).ok().filter(|value| !value.trim().is_empty());
         let value = match (value, secret.required) {
             (Some(value), true) => {
@@ -109,16 +110,22 @@ fn missing(what: &str, model: &Model, field: &str, secret: &Secret) -> Trouble {
     )
 }
 
-/// Refuses a secret that may not go to a model, or to the host where the project asks that.
+/// Refuses a secret that may not go to a model, or to the host where the project asks that. A version
+/// alone decides what runs, whatever name stands before it, and so does a deployment: each has to be
+/// allowed by itself.
 pub(crate) fn may_go(
     what: &str,
     variable: &str,
     model: &Model,
+    reference: &ModelRef,
     provider: &ProviderName,
     project: &Project,
 ) -> Result<(), Trouble> {
-    let to = Target::Model(model.reference.path());
-    trust::check(what, &Pair { variable: variable.to_owned(), to })?;
+    let deployment = model.routes.get(&*provider.0).and_then(|route| route.deployment.as_ref());
+    for to in [Some(Target::model(reference)), deployment.map(|named| Target::Model(named.value.clone()))] {
+        let Some(to) = to else { continue };
+        trust::check(what, &Pair { variable: variable.to_owned(), to })?;
+    }
     match providers::own_host(project, &provider.0) {
         Some(base_url) => {
             let host = Pair::for_base_url(variable, &base_url);

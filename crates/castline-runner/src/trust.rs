@@ -43,7 +43,8 @@ pub enum Target {
     Host(String),
     /// A host, readable for everybody on the way.
     PlainHost(String),
-    /// `owner/name`: a model that takes it as an input.
+    /// A model that takes it as an input: `owner/name`, which is called by that name, or
+    /// `owner/name:version`.
     Model(String),
 }
 
@@ -105,6 +106,14 @@ fn is_variable(name: &str) -> bool {
 }
 
 impl Target {
+    /// A model in the version that runs.
+    pub(crate) fn model(model: &ModelRef) -> Self {
+        Self::Model(match model.version_id() {
+            Some(version) => format!("{}:{version}", model.path()),
+            None => model.path(),
+        })
+    }
+
     fn parse(text: &str) -> Result<Self, &'static str> {
         let lower = text.to_ascii_lowercase();
         if lower.starts_with("https://") || lower.starts_with("http://") {
@@ -114,7 +123,7 @@ impl Target {
         if text.contains('/') {
             let model: ModelRef =
                 text.parse().map_err(|_| "after the `@` stands `owner/name` or a host without a path")?;
-            return Ok(Self::Model(model.path()));
+            return Ok(Self::model(&model));
         }
         // A port is no part of it: whoever has the host's certificate is the host.
         match host(&format!("https://{text}")) {

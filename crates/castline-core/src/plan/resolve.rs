@@ -212,8 +212,8 @@ impl Plan {
         self.legs.known(step).is_none_or(|legs| legs.count > 0)
     }
 
-    /// Who runs a step's model.
-    pub(super) fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
+    /// Who runs a step's model, and in which version.
+    pub fn route(&self, step: &Step) -> Result<(&Route, ModelRef), Box<Diagnostic>> {
         let error = |code, message: String, hint: &str| {
             Box::new(Diagnostic::error(code, &step.source, step.uses_span, message).hint(hint))
         };

@@ -222,11 +222,12 @@ fn tidy(folder: &Path) -> Amount {
     gone
 }
 
-/// `.sheet.png.4711.tmp`, as files are called while they are copied.
+/// True for what files are called while they are copied, and for `.sheet.png.4711.tmp`, as they
+/// were called before.
 fn is_temporary(name: &str) -> bool {
     let process = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".tmp")?.rsplit_once('.'));
-    process
-        .is_some_and(|(_, process)| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+    let digits = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    crate::disk::is_unfinished(name) || process.is_some_and(|(_, process)| digits(process))
 }
 
 #[cfg(test)]
@@ -258,6 +259,7 @@ mod tests {
     #[test]
     fn only_what_is_named_like_a_copy_under_way_is_temporary() {
         assert!(is_temporary(".sheet.png.4711.tmp") && is_temporary(".report.html.1.tmp"));
+        assert!(is_temporary(".castline-x7Yq2z.tmp"));
         for name in ["sheet.png", ".hidden.tmp", "a.4711.tmp", ".a.b4711.tmp", ".a..tmp", ".tmp"] {
             assert!(!is_temporary(name), "{name}");
         }

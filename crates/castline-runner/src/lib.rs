@@ -9,6 +9,7 @@ pub mod against;
 pub mod cancel;
 pub mod cost;
 pub mod diff;
+pub mod disk;
 pub mod doctor;
 #[doc(hidden)] // for tests
 pub mod failpoint;

@@ -1,8 +1,8 @@
 //! Writes files where the user wants them: under `<out>/<workflow>/`, never outside.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use castline_core::{Artifact, Digest};
 use castline_spec::schema::MediaKind;
 use castline_store::{Blobs, in_shares, user_file};
 
+use crate::disk::replace;
 use crate::failpoint::{self, Place, Side};
 use crate::provenance::beside;
 
@@ -80,7 +81,7 @@ impl Copy<'_> {
     /// Writes the file, with how it was made in it or beside it.
     fn replace(&self, blob: &Path, made: Option<String>) -> io::Result<()> {
         let Self { path, artifact, .. } = self;
-        let copy = |to: &Path| fs::copy(blob, to).map(|_| ());
+        let copy = |to: &mut File| io::copy(&mut File::open(blob)?, to).map(|_| ());
         let Some(made) = made.filter(|_| artifact.kind() != MediaKind::File) else {
             return replace(path, copy);
         };
@@ -89,10 +90,10 @@ impl Copy<'_> {
             _ => None,
         };
         if let Some(bytes) = with {
-            return replace(path, |to| fs::write(to, bytes));
+            return replace(path, |to| to.write_all(&bytes));
         }
         replace(path, copy)?;
-        replace(&beside(path), |to| fs::write(to, made))
+        replace(&beside(path), |to| to.write_all(made.as_bytes()))
     }
 }
 
@@ -186,17 +187,6 @@ fn same(path: &Path, blob: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes beside the target and renames over it: readers see the old file or the new one.
-fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = write(&temporary).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +197,7 @@ mod tests {
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&a, "one").unwrap();
         assert!(!same(&b, &a).unwrap());
-        replace(&b, |to| fs::copy(&a, to).map(|_| ())).unwrap();
+        replace(&b, |to| to.write_all(b"one")).unwrap();
         assert!(same(&b, &a).unwrap());
         fs::write(&b, "two").unwrap();
         assert!(!same(&b, &a).unwrap());

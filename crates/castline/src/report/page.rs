@@ -12,14 +12,14 @@ mod plain;
 mod state;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use castline_core::Digest;
 use castline_core::record::RunRecord;
-use castline_runner::Project;
+use castline_runner::{Project, disk};
 
 use super::files::Places;
 use media::Shelf;
@@ -82,13 +82,7 @@ pub(crate) fn write(
 fn put(text: &str, path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    disk::replace(path, |file| file.write_all(text.as_bytes()))
 }
 
 /// The page as text. `folder` is where it will be; with `embed` it needs no other file.

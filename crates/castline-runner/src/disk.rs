@@ -1,8 +1,8 @@
 //! Files on the disk where somebody else may have put something in the way.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// How a file is called until it is whole. `gc` removes what a process left that died.
 const UNFINISHED: (&str, &str) = (".castline-", ".tmp");
@@ -27,16 +27,35 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
 }
 
+/// The first thing on the way from a folder down to another that leads elsewhere: a link, or `..`.
+/// What is not there yet leads nowhere.
+pub(crate) fn astray(base: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
+    let Ok(below) = folder.strip_prefix(base) else { return Ok(Some(folder.to_owned())) };
+    let mut place = base.to_owned();
+    for part in below.components() {
+        place.push(part);
+        if !matches!(part, Component::Normal(_)) {
+            return Ok(Some(place));
+        }
+        match fs::symlink_metadata(&place) {
+            Ok(meta) if meta.is_symlink() => return Ok(Some(place)),
+            Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(e);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[cfg(unix)]
     #[test]
     fn a_link_in_place_of_the_target_or_of_what_is_beside_it_is_not_followed() {
-        use std::fs;
-        use std::io::{self, Write as _};
-
-        use super::replace;
-
+        use std::io::Write as _;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("mine"), "mine").unwrap();
@@ -50,5 +69,23 @@ mod tests {
         assert!(!at("note.txt").is_symlink());
         assert!(replace(&at("note.txt"), |_| Err(io::ErrorKind::Other.into())).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left of a file that failed");
+    }
+
+    #[test]
+    fn a_way_goes_down_through_folders_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let astray = |name: &str| astray(root.path(), &at(name)).unwrap();
+        fs::create_dir_all(at("out/flow")).unwrap();
+        assert_eq!(["out/flow", "./out/flow", "gone/flow", ""].map(astray), [const { None }; 4]);
+        assert_eq!(astray("out/../../x"), Some(at("out/..")));
+        assert_eq!(astray("/elsewhere"), Some("/elsewhere".into()));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(at("out"), at("link")).unwrap();
+            std::os::unix::fs::symlink(at("nowhere"), at("out/flow/dead")).unwrap();
+            assert_eq!(astray("link/flow"), Some(at("link")));
+            assert_eq!(astray("out/flow/dead/deep"), Some(at("out/flow/dead")));
+        }
     }
 }

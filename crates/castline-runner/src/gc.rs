@@ -104,7 +104,9 @@ pub async fn collect(
         store.runs().remove(run).map_err(trouble)?;
     }
     let sweep = sweeper.sweep(&wanted).map_err(trouble)?;
-    let leftovers = if store.is_shared() { Amount::default() } else { tidy(&project.out()) };
+    // What lies elsewhere is not the project's to clear away.
+    let elsewhere = store.is_shared() || project.check_out("").is_err();
+    let leftovers = if elsewhere { Amount::default() } else { tidy(&project.out()) };
     let mut libraries = Amount::default();
     for folder in unpinned(project, &store)? {
         let size = size(&folder);

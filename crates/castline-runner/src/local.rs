@@ -119,6 +119,7 @@ impl Job {
     pub async fn prepare(mut self, listener: Listener) -> Result<Prepared, Trouble> {
         self.check_money().await?;
         let Some(forecast) = self.forecast.take() else { return Err(Trouble::Diagnostics(self.diagnostics)) };
+        self.check_out(&forecast)?;
         self.check_inputs(&forecast)?;
         let secrets = crate::secrets::of_steps(&forecast, &self.project)?;
         let store = match self.store.take() {
@@ -155,7 +156,8 @@ impl Job {
             creating: task::Creating::default(),
             stopping: watch::channel(false).0,
         });
-        let folder = OutputFolder::new(self.out_folder(&forecast));
+        let base = self.own_out().unwrap_or_else(|| self.project.root.clone());
+        let folder = OutputFolder::new(base, self.out_folder(&forecast));
         let teller = Teller::new(&self, &forecast);
         let journal = world.store.runs().begin(&self.run).map_err(crate::ledger::trouble)?;
         let options = Options {
@@ -186,9 +188,21 @@ impl Job {
 
     /// The folder of this workflow's outputs; absolute.
     pub fn out_folder(&self, forecast: &Forecast) -> PathBuf {
-        let here = |out: &PathBuf| std::path::absolute(out).unwrap_or_else(|_| out.clone());
-        let out = self.wishes.out.as_ref().map_or_else(|| self.project.out(), here);
+        let out = self.own_out().unwrap_or_else(|| self.project.out());
         out.join(forecast.plan.graph.name.as_str())
+    }
+
+    /// `--out`; absolute.
+    fn own_out(&self) -> Option<PathBuf> {
+        self.wishes.out.as_deref().map(crate::project::absolute)
+    }
+
+    /// Refuses outputs that the project would lead out of its folder. `--out` may lead anywhere.
+    pub fn check_out(&self, forecast: &Forecast) -> Result<(), Trouble> {
+        match self.wishes.out {
+            Some(_) => Ok(()),
+            None => self.project.check_out(forecast.plan.graph.name.as_str()),
+        }
     }
 
     /// Refuses, before anybody is asked and anything is created, what the budgets cannot pay

@@ -12,7 +12,7 @@ use castline_core::{Artifact, Digest};
 use castline_spec::schema::MediaKind;
 use castline_store::{Blobs, in_shares, user_file};
 
-use crate::disk::replace;
+use crate::disk::{astray, replace};
 use crate::failpoint::{self, Place, Side};
 use crate::provenance::beside;
 
@@ -22,6 +22,8 @@ const SHARE: usize = 8;
 /// The folder of one workflow's outputs.
 pub(crate) struct OutputFolder {
     folder: PathBuf,
+    /// From there down nothing leads elsewhere.
+    base: PathBuf,
     /// Who has which name, in the form in which names collide.
     taken: HashMap<String, Arc<str>>,
     /// Folders that are there, and lead nowhere else.
@@ -33,8 +35,10 @@ pub(crate) struct OutputFolder {
 pub(crate) enum NotWritten {
     #[error("`{path}` was not saved: `{by}` has that name already")]
     Taken { path: String, by: Arc<str> },
-    #[error("`{path}` was not saved: it would leave `{folder}` through a link")]
-    Outside { path: String, folder: String },
+    #[error(
+        "`{path}` was not saved: `{link}` is a link, which is not followed; its bytes are safe in the store"
+    )]
+    Link { path: String, link: String },
     #[error("`{path}` was not saved: {cause}; its bytes are safe in the store")]
     Io { path: String, cause: io::Error },
 }
@@ -102,8 +106,9 @@ fn io_error(path: &Path, cause: io::Error) -> NotWritten {
 }
 
 impl OutputFolder {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, taken: HashMap::new(), safe: BTreeSet::new() }
+    /// `base` is the folder that the user chose: what is below it may have come from anywhere.
+    pub(crate) fn new(base: PathBuf, folder: PathBuf) -> Self {
+        Self { folder, base, taken: HashMap::new(), safe: BTreeSet::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -154,25 +159,25 @@ impl OutputFolder {
         if let Some(other) = before.clone().filter(|other| other != by) {
             return Err(NotWritten::Taken { path: name.to_owned(), by: other });
         }
-        if !self.make_parent(path).map_err(|cause| io_error(path, cause))? {
-            let folder = crate::project::shown(&self.folder);
-            return Err(NotWritten::Outside { path: name.to_owned(), folder });
+        if let Some(link) = self.make_parent(path).map_err(|cause| io_error(path, cause))? {
+            return Err(NotWritten::Link { path: name.to_owned(), link: crate::project::shown(&link) });
         }
         Ok(if before.is_some() { Taken::Again } else { Taken::First })
     }
 
-    /// Makes the folder of a file; false when it would lie outside, behind a link.
-    fn make_parent(&mut self, path: &Path) -> io::Result<bool> {
+    /// Makes the folder of a file. Nothing is made where a link would lead it elsewhere, which is
+    /// the answer then.
+    fn make_parent(&mut self, path: &Path) -> io::Result<Option<PathBuf>> {
         let parent = path.parent().unwrap_or(&self.folder);
         if self.safe.contains(parent) {
-            return Ok(true);
+            return Ok(None);
+        }
+        if let Some(link) = astray(&self.base, parent)? {
+            return Ok(Some(link));
         }
         fs::create_dir_all(parent)?;
-        let inside = fs::canonicalize(parent)?.starts_with(fs::canonicalize(&self.folder)?);
-        if inside {
-            self.safe.insert(parent.to_owned());
-        }
-        Ok(inside)
+        self.safe.insert(parent.to_owned());
+        Ok(None)
     }
 }
 
@@ -201,5 +206,30 @@ mod tests {
         assert!(same(&b, &a).unwrap());
         fs::write(&b, "two").unwrap();
         assert!(!same(&b, &a).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_a_link_is_refused_before_anything_is_made_behind_it() {
+        let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("out/flow")).unwrap();
+        for link in ["linked", "out/linked", "out/flow/linked"] {
+            std::os::unix::fs::symlink(other.path(), at(link)).unwrap();
+        }
+        let made = |folder: &str, file: &str| {
+            let mut folder = OutputFolder::new(root.path().to_owned(), at(folder));
+            folder.make_parent(&folder.path().join(file)).unwrap()
+        };
+        assert_eq!(made("linked/flow", "a/b.txt"), Some(at("linked")));
+        assert_eq!(made("out/linked", "a/b.txt"), Some(at("out/linked")));
+        assert_eq!(made("out/flow", "linked/a/b.txt"), Some(at("out/flow/linked")));
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
+        assert_eq!(made("out/flow", "a/b.txt"), None);
+        assert!(at("out/flow/a").is_dir());
+        // What the user chose may be a link.
+        let mut own = OutputFolder::new(at("linked"), at("linked/flow"));
+        assert_eq!(own.make_parent(&at("linked/flow/b.txt")).unwrap(), None);
+        assert!(other.path().join("flow").is_dir());
     }
 }

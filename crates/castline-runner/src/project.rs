@@ -1,8 +1,10 @@
 //! The project around a workflow: its folder, its settings, its places on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
+
+use crate::trouble::Trouble;
 
 /// The file that makes a folder a project.
 pub const FILE: &str = "castline.yaml";
@@ -35,6 +37,27 @@ impl Project {
     pub fn out(&self) -> PathBuf {
         let own = self.document.as_ref().and_then(|d| d.out.as_ref());
         self.root.join(own.map_or("out", |out| out.value.as_str()))
+    }
+
+    /// Refuses a folder of outputs that is not in the project, by its name or through a link. Only
+    /// the user leads them elsewhere.
+    pub fn check_out(&self, workflow: &str) -> Result<(), Trouble> {
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        let own = self.document.as_ref().and_then(|d| d.out.as_ref());
+        if let Some(out) = own.filter(|out| !Path::new(&out.value).components().all(inside)) {
+            return Err(Trouble::usage(
+                format!("`out: {}` in {FILE} leads out of the project's folder", out.value),
+                "name a folder in the project there, or give any other yourself with `--out DIR`",
+            ));
+        }
+        match crate::disk::astray(&self.root, &self.out().join(workflow)) {
+            Ok(Some(link)) => Err(Trouble::usage(
+                format!("`{}` is a link, and outputs are not written through one", shown(&link)),
+                "make it a folder, or give any folder yourself with `--out DIR`",
+            )),
+            // Whoever writes there says what is wrong.
+            Ok(None) | Err(_) => Ok(()),
+        }
     }
 
     /// Where the ledger and artifacts are; `CASTLINE_STORE`, `store` of the project, else `.castline`.
@@ -104,3 +127,45 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
 
 /// Larger files are no documents.
 const MOST_BYTES: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project_with(text: &str) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        let (project, found) = Project::near(folder.path());
+        assert!(!found.has_errors());
+        (folder, project)
+    }
+
+    #[test]
+    fn a_project_leads_outputs_nowhere_out_of_its_folder() {
+        for out in ["../x", "/elsewhere", "made/../../x"] {
+            let (_folder, project) = project_with(&format!("out: {out}\n"));
+            let trouble = project.check_out("flow").unwrap_err();
+            assert_eq!(trouble.exit_code(), 2);
+            assert!(trouble.to_string().contains(&format!("`out: {out}`")), "{trouble}");
+            assert!(trouble.hint().unwrap().contains("--out DIR"));
+        }
+        for text in ["", "out: made\n", "out: ./made/here\n", "out: .\n"] {
+            let (_folder, project) = project_with(text);
+            assert!(project.check_out("flow").is_ok(), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_outputs_nowhere() {
+        let other = tempfile::tempdir().unwrap();
+        for link in ["out", "out/flow"] {
+            let (folder, project) = project_with("");
+            let link = folder.path().join(link);
+            std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(other.path(), &link).unwrap();
+            let trouble = project.check_out("flow").unwrap_err();
+            assert!(trouble.to_string().contains("is a link"), "{trouble}");
+        }
+    }
+}

@@ -100,6 +100,7 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Tr
     found.iter().for_each(|text| screen::say(text));
     job.check_money().await?;
     job.check_secrets()?;
+    job.check_out(forecast)?;
     if !may_spend(talk, &job)? {
         return Err(Trouble::Refused { message: "not run: you said no".to_owned(), hint: None });
     }

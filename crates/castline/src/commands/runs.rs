@@ -140,6 +140,12 @@ fn failed(record: &RunRecord) -> String {
 /// Writes the page of a run again.
 fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> Result<(), Trouble> {
     let record = history::run(project, wanted)?;
+    if file.is_none() {
+        project.check_out(&record.workflow).map_err(|trouble| match trouble {
+            Trouble::Usage { message, .. } => Trouble::usage(message, "give the file yourself with `-o`"),
+            other => other,
+        })?;
+    }
     let beside = || project.out().join(&record.workflow).join(format!("report-{}.html", record.run));
     let file = file.map_or_else(beside, |file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
     page::write_former(&record, project, &file, embed).map_err(|e| {

@@ -1,7 +1,7 @@
 //! Files on the disk where somebody else may have put something in the way.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 /// How a file is called until it is whole. `gc` removes what a process left that died.
@@ -25,6 +25,14 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
 /// True for a name that [`replace`] gives.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     name.strip_prefix(UNFINISHED.0).is_some_and(|rest| rest.ends_with(UNFINISHED.1))
+}
+
+/// The bytes of a file; none when there are more than that. Where `path` is a pipe or a device, no
+/// more is read of it either.
+pub(crate) fn read_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 /// The first thing on the way from a folder down to another that leads elsewhere: a link, or `..`.
@@ -69,6 +77,17 @@ mod tests {
         assert!(!at("note.txt").is_symlink());
         assert!(replace(&at("note.txt"), |_| Err(io::ErrorKind::Other.into())).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left of a file that failed");
+    }
+
+    #[test]
+    fn no_more_is_read_than_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.txt");
+        fs::write(&file, "boat").unwrap();
+        assert_eq!(read_within(&file, 4).unwrap(), Some(b"boat".to_vec()));
+        assert_eq!(read_within(&file, 3).unwrap(), None);
+        #[cfg(unix)]
+        assert_eq!(read_within(Path::new("/dev/zero"), 4096).unwrap(), None);
     }
 
     #[test]

@@ -15,8 +15,10 @@ use castline_spec::library::Wanted;
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
 use indexmap::IndexMap;
 
+use crate::files::is_inside;
 use crate::lock::Lock;
 use crate::project::{Project, absolute, clean, shown};
+use crate::trouble::Trouble;
 
 /// The folders of a library in which its documents are.
 const PRESETS: &str = "presets";
@@ -31,6 +33,17 @@ impl Project {
     /// Libraries that the project keeps beside its own files.
     pub fn vendor(&self) -> PathBuf {
         self.root.join("vendor")
+    }
+
+    /// Refuses to write into a folder of vendored libraries that is somewhere else.
+    pub(crate) fn check_vendor(&self) -> Result<(), Trouble> {
+        match crate::disk::astray(&self.root, &self.vendor()) {
+            Ok(Some(link)) => Err(Trouble::usage(
+                format!("`{}` is a link, and no library is written or removed through one", shown(&link)),
+                "make it a folder",
+            )),
+            Ok(None) | Err(_) => Ok(()),
+        }
     }
 
     /// The libraries that `castline.yaml` names.
@@ -121,6 +134,7 @@ impl Opened {
 pub(crate) struct Libraries {
     document: Option<Document>,
     root: PathBuf,
+    vendor: PathBuf,
     shelf: Shelf,
     lock: Option<Lock>,
     opened: BTreeMap<String, Option<Arc<Opened>>>,
@@ -143,8 +157,8 @@ impl Libraries {
                 }
             }
         }
-        let (root, shelf) = (project.root.clone(), project.shelf());
-        Self { document, root, shelf, lock, opened: BTreeMap::new(), found }
+        let (root, vendor, shelf) = (project.root.clone(), project.vendor(), project.shelf());
+        Self { document, root, vendor, shelf, lock, opened: BTreeMap::new(), found }
     }
 
     /// Those of a project as if these were pinned.
@@ -208,6 +222,13 @@ impl Libraries {
             self.report(name, Code::UnlockedLibrary, message, Some(LOCK_IT.to_owned()));
             return None;
         };
+        let vendored = self.vendor.join(name);
+        if vendored.is_dir() && !is_inside(&self.root, &vendored) {
+            let message = format!("`{}` leads outside of the project's folder through a link", shown(&vendored));
+            let hint = "remove the link; `castline library vendor` makes a folder".to_owned();
+            self.report(name, Code::UnusableLibrary, message, Some(hint));
+            return None;
+        }
         match self.shelf.open(name, &pin.digest) {
             Ok(files) => Some(Arc::new(Opened { name: name.to_owned(), pin, files })),
             Err(error) => {
@@ -264,4 +285,29 @@ pub(crate) fn without_fixes(found: &mut Diagnostics, project: &Project) {
 /// The library's folder for a document in one, else the project's: where the files stay that it names.
 pub(crate) fn root_of(project: &Project, document: &str) -> PathBuf {
     project.library_of(&absolute(Path::new(document))).unwrap_or_else(|| project.root.clone())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendored_library_that_is_a_link_out_of_the_project_is_not_opened() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(other.path().join("brand")).unwrap();
+        std::fs::write(other.path().join("brand/library.yaml"), "castline: 1\nname: brand\n").unwrap();
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let lock = format!("castline: 1\nlibraries:\n  brand:\n    version: '1'\n    path: brand\n    digest: {digest}\n");
+        std::fs::write(folder.path().join("castline.lock"), lock).unwrap();
+        let yaml = "libraries:\n  brand: { path: ./brand }\n";
+        std::fs::write(folder.path().join("castline.yaml"), yaml).unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join("vendor")).unwrap();
+        let project = Project::near(folder.path()).0;
+        let mut libraries = Libraries::open(&project);
+        assert!(libraries.get("brand").is_none());
+        let messages: Vec<_> = libraries.found.list.iter().map(|found| &*found.message).collect();
+        assert!(matches!(*messages, [message] if message.contains("through a link")), "{messages:?}");
+        assert!(crate::library::vendor(&project).unwrap_err().to_string().contains("is a link"));
+        assert!(other.path().join("brand/library.yaml").is_file());
+    }
 }

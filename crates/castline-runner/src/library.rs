@@ -206,6 +206,7 @@ pub async fn add(project: &Project, given: &Given) -> Result<(String, Locked), T
 
 /// Takes a library out of `castline.yaml` and out of the lock, with those that only it needed.
 pub fn remove(project: &Project, name: &str) -> Result<Locked, Trouble> {
+    project.check_vendor()?;
     let text = edit::without_library(project, name)?;
     let mut lock = Lock::read(project)?;
     let wanted = libraries_of(&text)?;
@@ -242,6 +243,7 @@ pub struct Vendored {
 
 /// Copies every pinned library into `vendor`, and takes out of it what is not pinned any more.
 pub fn vendor(project: &Project) -> Result<Vendored, Trouble> {
+    project.check_vendor()?;
     let lock = Lock::read(project)?;
     let shelf = project.shelf();
     let mut there = Vec::new();

@@ -11,7 +11,7 @@ use castline_core::ModelRef;
 use castline_library::Pin;
 use serde::{Deserialize, Serialize};
 
-use crate::project::Project;
+use crate::project::{MOST_BYTES, Project};
 use crate::providers::Providers;
 use crate::trouble::Trouble;
 
@@ -48,8 +48,15 @@ impl Lock {
     /// Reads the project's lock; an empty one when there is none.
     pub fn read(project: &Project) -> Result<Self, Trouble> {
         let path = path(project);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        if !crate::files::is_inside(&project.root, &path) {
+            return Err(unusable(&path, "it is a link that leads outside of the project's folder"));
+        }
+        if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+            return Err(unusable(&path, "it is no plain file"));
+        }
+        let text = match crate::disk::read_within(&path, MOST_BYTES) {
+            Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unusable(&path, "it is not UTF-8 text"))?,
+            Ok(None) => return Err(unusable(&path, "it is larger than 16 MiB")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(unusable(&path, &error.to_string())),
         };
@@ -137,6 +144,22 @@ fn unusable(path: &Path, why: &str) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_a_link_out_of_the_project_is_not_read() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(other.path(), "secret: told").unwrap();
+        let project = Project::near(folder.path()).0;
+        for to in [other.path(), Path::new("/dev/zero")] {
+            std::os::unix::fs::symlink(to, path(&project)).unwrap();
+            let trouble = Lock::read(&project).unwrap_err().to_string();
+            assert!(trouble.contains("leads outside") && !trouble.contains("secret"), "{trouble}");
+            std::fs::remove_file(path(&project)).unwrap();
+        }
+        assert!(std::process::Command::new("mkfifo").arg(path(&project)).status().unwrap().success());
+        assert!(Lock::read(&project).unwrap_err().to_string().contains("no plain file"));
+    }
 
     #[test]
     fn a_newer_lock_is_called_newer_whatever_stands_in_it() {

@@ -16,7 +16,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::libraries::{Found, Libraries};
 use crate::looked::Looked;
-use crate::project::{Project, clean, parent, read};
+use crate::project::{Project, clean, parent, read, read_own};
 
 mod check;
 pub(crate) mod difference;
@@ -101,7 +101,7 @@ pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)>
         return preset.map(|p| (Arc::new(p), found));
     }
     let (preset, found) = match own_files(project).into_iter().find(|(own, _)| own == name) {
-        Some((_, path)) => parse_file(&path),
+        Some((_, path)) => parse_own(project, &path),
         None => match built_in(name) {
             Some((_, preset, found)) => (preset, found),
             None => of_library::find(project, name)?,
@@ -114,7 +114,7 @@ pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)>
 pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
     let mut found = Diagnostics::default();
     let mut presets = Vec::new();
-    let own = own_files(project).into_iter().map(|(_, path)| parse_file(&path));
+    let own = own_files(project).into_iter().map(|(_, path)| parse_own(project, &path));
     let built_in = built_in_names().into_iter().filter_map(|name| built_in(&name)).map(|(_, p, f)| (p, f));
     let of_libraries = of_library::all(project);
     for (preset, findings) in own.chain(of_libraries).chain(built_in) {
@@ -130,7 +130,7 @@ pub fn known(project: &Project) -> Vec<Known> {
     let own = own_files(project).into_iter().map(|(name, path)| {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let paths = ["./presets", "../presets"].map(|folder| format!("{folder}/{file}"));
-        (std::iter::once(name).chain(paths).collect(), parse_file(&path))
+        (std::iter::once(name).chain(paths).collect(), parse_own(project, &path))
     });
     let built_in = built_in_names().into_iter().filter_map(|name| {
         let (_, preset, found) = built_in(&name)?;
@@ -144,8 +144,17 @@ pub fn known(project: &Project) -> Vec<Known> {
     own.chain(of_libraries).chain(built_in).map(known).collect()
 }
 
+/// One of the project's own presets.
+fn parse_own(project: &Project, path: &Path) -> (Option<Preset>, Diagnostics) {
+    parsed(read_own(&project.root, path))
+}
+
 fn parse_file(path: &Path) -> (Option<Preset>, Diagnostics) {
-    match read(path) {
+    parsed(read(path))
+}
+
+fn parsed(source: Result<Source, Box<Diagnostic>>) -> (Option<Preset>, Diagnostics) {
+    match source {
         Ok(source) => Preset::parse(&source),
         Err(finding) => (None, Diagnostics { list: vec![*finding] }),
     }
@@ -275,7 +284,7 @@ impl<'a> Loader<'a> {
         match self.own.iter().find(|(own, _)| own == uses) {
             Some((_, path)) => {
                 self.looked.file(path);
-                Some(Document::of_preset(parse_file(path)))
+                Some(Document::of_preset(parse_own(self.project, path)))
             }
             None => built_in().or_else(|| self.in_library(uses, None)),
         }
@@ -361,8 +370,8 @@ impl<'a> Loader<'a> {
         }
         let text = match &library {
             // As it was when it was compared with what is pinned.
-            Some(library) => library.source_at(&path).map_or_else(|| read(&path), Ok),
-            None => read(&path),
+            Some(library) => library.source_at(&path).map_or_else(|| read_own(root, &path), Ok),
+            None => read_own(root, &path),
         };
         if let (Some(home), Ok(text)) = (&home, &text) {
             self.catalog.homes.insert(text.name.clone(), home.clone());
@@ -394,5 +403,26 @@ fn is_workflow(source: &Source) -> bool {
         Ok(NodeKind::Map(entries)) => entries.iter().any(|(key, _)| key.value == "steps"),
         // What cannot be read is told by whoever reads it.
         _ => source.text.lines().any(|line| line.starts_with("steps:")),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_that_is_a_link_out_of_the_project_is_told_of_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("presets")).unwrap();
+        let other = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(other.path(), "secret: told").unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join("presets/hosts.yaml")).unwrap();
+        let project = Project::near(folder.path()).0;
+        let codes = |found: &Diagnostics| found.list.iter().map(|found| found.code).collect::<Vec<_>>();
+        assert_eq!(codes(&all(&project).1), [Code::InvalidPath]);
+        assert!(find(&project, "hosts").is_none());
+        let checked = check(&project, &[], false).unwrap();
+        assert_eq!(codes(&checked.found), [Code::InvalidPath]);
+        assert!(checked.found.list.iter().all(|found| found.source.text.is_empty()));
     }
 }

@@ -26,7 +26,7 @@ impl Project {
         let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
             return (Self { root: start, document: None }, Diagnostics::default());
         };
-        let (document, found) = match read(&root.join(FILE)) {
+        let (document, found) = match read_own(root, &root.join(FILE)) {
             Ok(source) => Document::parse(&source),
             Err(finding) => (None, Diagnostics { list: vec![*finding] }),
         };
@@ -104,7 +104,34 @@ pub fn shown(path: &Path) -> String {
     }
 }
 
-/// Reads a document, named as messages show it.
+/// Reads a document that was found in a folder, and that nobody named: a plain file, links followed
+/// within the folder and no further.
+pub(crate) fn read_own(root: &Path, path: &Path) -> Result<Source, Box<Diagnostic>> {
+    let name = shown(path);
+    let finding = |code, why: &str, hint: &str| {
+        let source = Source::new(name.as_str(), "");
+        Box::new(Diagnostic::of_file(code, &source, format!("`{name}` {why}")).hint(hint))
+    };
+    if !crate::files::is_inside(root, path) {
+        return Err(finding(
+            Code::InvalidPath,
+            "is a link that leads outside of the project's folder",
+            "copy the file into the project",
+        ));
+    }
+    // A pipe would be waited for, and a device need not end.
+    if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return Err(finding(Code::Unreadable, "is no plain file", "put a file in its place"));
+    }
+    read(path)
+}
+
+/// The text of a document that was found in a folder; none where there is none that may be read.
+pub fn own_text(root: &Path, path: &Path) -> Option<String> {
+    read_own(root, path).ok().map(|source| source.text.to_string())
+}
+
+/// Reads a document that the user named, called as messages show it.
 pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
     let name = shown(path);
     let unreadable = |why: String, hint: Option<&str>| {
@@ -112,21 +139,20 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
         let finding = Diagnostic::of_file(Code::Unreadable, &source, format!("`{name}` {why}"));
         Box::new(finding.maybe_hint(hint.map(str::to_owned)))
     };
-    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+    let bytes = crate::disk::read_within(path, MOST_BYTES).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => unreadable("does not exist".to_owned(), None),
         _ if path.is_dir() => unreadable("is a folder".to_owned(), Some("name a file in it")),
         _ => unreadable(format!("cannot be read: {e}"), None),
     })?;
-    if bytes.len() > MOST_BYTES {
-        return Err(unreadable("is larger than 16 MiB, which no document is".to_owned(), None));
-    }
+    let bytes = bytes
+        .ok_or_else(|| unreadable("is larger than 16 MiB, which no document is".to_owned(), None))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| unreadable("is not UTF-8 text".to_owned(), Some("save it as UTF-8")))?;
     Ok(Source::new(name, text))
 }
 
 /// Larger files are no documents.
-const MOST_BYTES: usize = 16 << 20;
+pub(crate) const MOST_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -153,6 +179,41 @@ mod tests {
             let (_folder, project) = project_with(text);
             assert!(project.check_out("flow").is_ok(), "{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_found_in_a_project_is_a_plain_file_of_it() {
+        use std::os::unix::fs::symlink;
+        let (folder, _) = project_with("");
+        let at = |name: &str| folder.path().join(name);
+        let other = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(other.path(), "secret: told").unwrap();
+        symlink(other.path(), at("outside.yaml")).unwrap();
+        symlink("/dev/zero", at("endless.yaml")).unwrap();
+        symlink(FILE, at("inside.yaml")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at("pipe.yaml")).status().unwrap();
+        assert!(made.success());
+        let says = |name: &str| read_own(folder.path(), &at(name)).unwrap_err().message.clone();
+        for name in ["outside.yaml", "endless.yaml"] {
+            assert!(says(name).ends_with("is a link that leads outside of the project's folder"));
+        }
+        assert!(says("pipe.yaml").ends_with("is no plain file"));
+        assert!(read_own(folder.path(), &at("inside.yaml")).is_ok());
+        // What the user names is the user's own word, and ends all the same.
+        assert!(read(&at("outside.yaml")).is_ok());
+        assert!(read(&at("endless.yaml")).unwrap_err().message.ends_with("which no document is"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_project_document_that_is_a_link_out_of_the_project_is_not_read() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(other.path(), "secret: told").unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join(FILE)).unwrap();
+        let (project, found) = Project::near(folder.path());
+        assert!(project.document.is_none());
+        assert_eq!(found.list.iter().map(|found| found.code).collect::<Vec<_>>(), [Code::InvalidPath]);
     }
 
     #[cfg(unix)]

@@ -13,6 +13,7 @@ use castline_core::record::Recorder;
 use crate::job::Job;
 use crate::lock;
 use crate::plan_file::seen_from;
+use crate::project::MOST_BYTES;
 
 /// What a run knows of the files it saves.
 pub(crate) struct Teller {
@@ -31,7 +32,7 @@ impl Teller {
             return None;
         }
         let (graph, root) = (&forecast.plan.graph, job.project.root.clone());
-        let lock = std::fs::read(lock::path(&job.project)).ok();
+        let lock = crate::disk::read_within(&lock::path(&job.project), MOST_BYTES).ok().flatten();
         let run = OfRun {
             castline: env!("CARGO_PKG_VERSION").to_owned(),
             workflow: graph.name.to_string(),

@@ -18,7 +18,7 @@ use castline_spec::{Code, Diagnostic, Diagnostics, Preset, Project as Document, 
 
 use super::{Loader, all, built_in, built_in_names, built_in_text, is_file, own_files};
 use crate::files::load_missing;
-use crate::project::{Project, parent, read, shown};
+use crate::project::{Project, own_text, parent, read, read_own, shown};
 use crate::trouble::Trouble;
 
 /// What was checked, and what was found.
@@ -34,6 +34,8 @@ pub struct Checked {
 enum Target {
     /// A file, and the project that it belongs to.
     File(PathBuf, Box<Project>),
+    /// A file that was found in the project.
+    Own(PathBuf),
     /// A built-in one.
     BuiltIn(String),
 }
@@ -48,7 +50,7 @@ pub fn check(project: &Project, named: &[String], all_built_in: bool) -> Result<
     }
     if named.is_empty() && !all_built_in {
         targets.extend(
-            own_files(project).into_iter().map(|(_, path)| Target::File(path, Box::new(project.clone()))),
+            own_files(project).into_iter().map(|(_, path)| Target::Own(path)),
         );
         found.extend(same_names(project));
         found.extend(unknown_prices(project));
@@ -59,7 +61,8 @@ pub fn check(project: &Project, named: &[String], all_built_in: bool) -> Result<
     }
     for target in &targets {
         found.extend(match target {
-            Target::File(path, project) => check_file(path, project),
+            Target::File(path, project) => check_file(read(path), path, project),
+            Target::Own(path) => check_file(read_own(&project.root, path), path, project),
             Target::BuiltIn(name) => check_built_in(name, project),
         });
     }
@@ -79,7 +82,7 @@ fn target(project: &Project, name: &str, found: &mut Diagnostics) -> Result<Targ
     }
     let own = own_files(project);
     if let Some((_, path)) = own.iter().find(|(own, _)| own == name) {
-        return Ok(Target::File(path.clone(), Box::new(project.clone())));
+        return Ok(Target::Own(path.clone()));
     }
     if built_in_text(name).is_some() {
         return Ok(Target::BuiltIn(name.to_owned()));
@@ -87,8 +90,8 @@ fn target(project: &Project, name: &str, found: &mut Diagnostics) -> Result<Targ
     Err(super::unknown(project, name))
 }
 
-fn check_file(path: &Path, project: &Project) -> Diagnostics {
-    match read(path) {
+fn check_file(text: Result<Source, Box<Diagnostic>>, path: &Path, project: &Project) -> Diagnostics {
+    match text {
         Ok(source) => check_text(&source, path, project).1,
         Err(finding) => Diagnostics { list: vec![*finding] },
     }
@@ -247,7 +250,7 @@ fn is_called_raw(project: &Project, model: &str) -> bool {
     let mut yaml = files
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"));
-    yaml.any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&call)))
+    yaml.any(|path| own_text(&project.root, &path).is_some_and(|text| text.contains(&call)))
 }
 
 /// The project's prices against the inputs of the presets that they are for.

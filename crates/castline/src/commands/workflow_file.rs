@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use castline_runner::{PROJECT_FILE, Project, Trouble, shown};
+use castline_runner::{PROJECT_FILE, Project, Trouble, own_text, shown};
 
 /// The named workflow, else the only one of the project that the user stands in.
 pub(crate) fn or_only_one(named: Option<&PathBuf>) -> Result<PathBuf, Trouble> {
@@ -35,16 +35,17 @@ pub(super) fn workflows(root: &Path) -> Vec<PathBuf> {
     let files =
         |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> =
-        files(root).chain(files(&root.join("workflows"))).filter(|path| is_workflow(path)).collect();
+        files(root).chain(files(&root.join("workflows"))).filter(|path| is_workflow(root, path)).collect();
     found.sort();
     found.into_iter().map(|path| PathBuf::from(shown(&path))).collect()
 }
 
-fn is_workflow(path: &Path) -> bool {
+/// What leads out of the project is none of it.
+fn is_workflow(root: &Path, path: &Path) -> bool {
     let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     is_yaml
         && path.file_name() != Some(PROJECT_FILE.as_ref())
-        && std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.starts_with("steps:")))
+        && own_text(root, path).is_some_and(|text| text.lines().any(|line| line.starts_with("steps:")))
 }
 
 #[cfg(test)]

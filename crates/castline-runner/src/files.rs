@@ -171,6 +171,9 @@ fn describe(path: &Path, store: Option<&Store>) -> Result<Artifact, String> {
     if path.is_dir() {
         return Err(format!("names `{name}`, which is a folder"));
     }
+    if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+        return Err(format!("names `{name}`, which is no plain file"));
+    }
     let artifact = look(path, store).map_err(|e| unreadable(&name, &e))?;
     if artifact.bytes == 0 {
         return Err(format!("names `{name}`, which is empty"));
@@ -204,4 +207,20 @@ fn look(path: &Path, store: Option<&Store>) -> std::io::Result<Artifact> {
 
 fn is_picture(artifact: &Artifact) -> bool {
     matches!(artifact.media_type.as_str(), "image/png" | "image/jpeg" | "image/webp" | "image/gif")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_or_a_device_is_no_medium_and_no_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.png");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [Path::new("/dev/zero"), &pipe] {
+            assert!(describe(path, None).unwrap_err().ends_with("which is no plain file"));
+            assert!(text(path, MOST_TEXT, "1 MiB").unwrap_err().message.ends_with("which is no plain file"));
+        }
+    }
 }

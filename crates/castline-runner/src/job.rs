@@ -16,7 +16,7 @@ use castline_core::legs::LegId;
 use castline_core::plan::{Choices, Plan, Reroll, Resolved};
 use castline_core::results::Results;
 use castline_core::routing::Routing;
-use castline_core::{Artifact, Key, MicroUsd};
+use castline_core::{Artifact, Digest, Key, MicroUsd};
 use castline_spec::diagnostic::did_you_mean;
 use castline_spec::{Code, Diagnostic, Diagnostics, Name, Severity, Source, Workflow};
 use castline_store::{Brief, LEDGER_FILE, Store, in_shares};
@@ -27,6 +27,7 @@ use crate::files::{load_fetched, load_missing};
 use crate::libraries::Libraries;
 use crate::lock::Lock;
 use crate::looked::Looked;
+use crate::plan_file;
 use crate::project::{Project, read};
 use crate::providers;
 use crate::trouble::Trouble;
@@ -100,6 +101,8 @@ impl Session {
 pub(crate) struct Basis<'a> {
     /// What a plan's file keeps of the inputs, instead of the flags.
     pub(crate) given: Option<&'a IndexMap<String, Json>>,
+    /// The files that the plan's file was made from, by their paths from the project.
+    pub(crate) files: Option<&'a BTreeMap<String, Digest>>,
     /// Makes the draws, instead of an id of its own.
     pub(crate) draws: Option<&'a str>,
     /// Puts a file into its place before it is read.
@@ -632,9 +635,21 @@ impl Loaded {
         basis: &Basis<'_>,
     ) -> Result<IndexMap<String, Given>, Trouble> {
         if let Some(kept) = basis.given {
-            // What stood on the command line may be anywhere.
-            let place = &mut |path: &str| project.root.join(path).to_string_lossy().into_owned();
-            return Ok(castline_core::inputs::given_again(&self.graph, kept, place));
+            // What stood on the command line may be anywhere. Whoever names a file there that the
+            // plan was not made from was not there then.
+            let mut strange = None;
+            let place = &mut |path: &str| {
+                let place = project.root.join(path);
+                let known =
+                    basis.files.is_none_or(|files| plan_file::was_there(&place, path, project, files));
+                strange = strange.take().or_else(|| (!known).then(|| path.to_owned()));
+                place.to_string_lossy().into_owned()
+            };
+            let given = castline_core::inputs::given_again(&self.graph, kept, place);
+            return match strange {
+                None => Ok(given),
+                Some(path) => Err(plan_file::strange(&path)),
+            };
         }
         let mut given = crate::given::read(&self.workflow, &wishes.input_files, &wishes.inputs)?;
         given.retain(|name, _| !basis.lenient || self.graph.inputs.contains_key(name.as_str()));

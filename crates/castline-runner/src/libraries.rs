@@ -224,7 +224,8 @@ impl Libraries {
         };
         let vendored = self.vendor.join(name);
         if vendored.is_dir() && !is_inside(&self.root, &vendored) {
-            let message = format!("`{}` leads outside of the project's folder through a link", shown(&vendored));
+            let message =
+                format!("`{}` leads outside of the project's folder through a link", shown(&vendored));
             let hint = "remove the link; `castline library vendor` makes a folder".to_owned();
             self.report(name, Code::UnusableLibrary, message, Some(hint));
             return None;
@@ -297,7 +298,9 @@ mod tests {
         std::fs::create_dir(other.path().join("brand")).unwrap();
         std::fs::write(other.path().join("brand/library.yaml"), "castline: 1\nname: brand\n").unwrap();
         let digest = format!("sha256:{}", "0".repeat(64));
-        let lock = format!("castline: 1\nlibraries:\n  brand:\n    version: '1'\n    path: brand\n    digest: {digest}\n");
+        let lock = format!(
+            "castline: 1\nlibraries:\n  brand:\n    version: '1'\n    path: brand\n    digest: {digest}\n"
+        );
         std::fs::write(folder.path().join("castline.lock"), lock).unwrap();
         let yaml = "libraries:\n  brand: { path: ./brand }\n";
         std::fs::write(folder.path().join("castline.yaml"), yaml).unwrap();

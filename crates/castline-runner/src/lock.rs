@@ -55,7 +55,9 @@ impl Lock {
             return Err(unusable(&path, "it is no plain file"));
         }
         let text = match crate::disk::read_within(&path, MOST_BYTES) {
-            Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unusable(&path, "it is not UTF-8 text"))?,
+            Ok(Some(bytes)) => {
+                String::from_utf8(bytes).map_err(|_| unusable(&path, "it is not UTF-8 text"))?
+            }
             Ok(None) => return Err(unusable(&path, "it is larger than 16 MiB")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(unusable(&path, &error.to_string())),

@@ -12,8 +12,10 @@ use castline_core::files::FileContent;
 use castline_core::forecast::Forecast;
 use castline_core::frozen::{BadPlan, Budget, BudgetFrom, Chosen, Frozen, Moved, SCHEMA_VERSION, Usd};
 use castline_core::{Digest, plain};
+use castline_spec::outside::is_pattern;
 use castline_store::user_file;
 
+use crate::files::is_inside;
 use crate::job::{Basis, Job};
 use crate::local::{bills, is_live};
 use crate::lock::Lock;
@@ -114,6 +116,10 @@ pub fn read(from: &Path) -> Result<Frozen, Trouble> {
 pub async fn thaw(from: &Path, flags: &Wishes) -> Result<(Job, Frozen), Trouble> {
     let plan = read(from)?;
     let file = workflow_of(&plan, from)?;
+    // Its text would be told in findings.
+    if !plan.documents.contains_key(&plan.file) {
+        return Err(strange(&plan.file));
+    }
     let wishes = Wishes {
         provider: Some(plan.provider.clone()),
         budget: plan.budget.map(|budget| budget.usd.0),
@@ -123,7 +129,12 @@ pub async fn thaw(from: &Path, flags: &Wishes) -> Result<(Job, Frozen), Trouble>
         reroll: plan.choices.reroll.clone(),
         ..flags.clone()
     };
-    let basis = Basis { given: Some(&plan.given), draws: Some(&plan.run), ..Basis::default() };
+    let basis = Basis {
+        given: Some(&plan.given),
+        files: Some(&plan.files),
+        draws: Some(&plan.run),
+        ..Basis::default()
+    };
     let again = Job::plan_again(&basis, &file, &wishes).await;
     let moved = match &again {
         Ok(Job { forecast: Some(forecast), .. }) if !forecast.found.has_errors() => {
@@ -231,6 +242,38 @@ fn workflow_of(plan: &Frozen, from: &Path) -> Result<PathBuf, Trouble> {
     })
 }
 
+/// True for what a plan may name: what is in the project, and elsewhere the files that it was made
+/// from, as they were then.
+pub(crate) fn was_there(
+    place: &Path,
+    path: &str,
+    project: &Project,
+    files: &BTreeMap<String, Digest>,
+) -> bool {
+    let root = &project.root;
+    let is_same = |place: &Path| {
+        let before = files.get(&seen_from(root, place));
+        before.is_some_and(|before| user_file::read(place).is_ok_and(|bytes| Digest::of(&bytes) == *before))
+    };
+    if is_inside(root, place) {
+        return true;
+    }
+    if !is_pattern(path) || place.is_file() {
+        return is_same(place);
+    }
+    let text = place.to_string_lossy();
+    let found = crate::listing::files(&text, place, None, project);
+    found.is_ok_and(|found| found.iter().all(|file| is_same(Path::new(file))))
+}
+
+/// A plan names a file that it was not made from.
+pub(crate) fn strange(path: &str) -> Trouble {
+    Trouble::usage(
+        format!("the plan names `{path}`, which is not what it was made from"),
+        "put the file back as it was, or make a new plan with `castline plan -o`",
+    )
+}
+
 /// Which documents and files are not as they were.
 fn moved_on_disk(plan: &Frozen, workflow: &Path) -> Vec<Moved> {
     let root = Project::near(workflow).0.root;
@@ -286,6 +329,27 @@ pub(crate) fn named_from(folder: &Path, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_names_outside_of_the_project_only_what_it_was_made_from() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let project = Project::near(folder.path()).0;
+        let place = other.path().join("words.txt");
+        std::fs::write(&place, "a boat").unwrap();
+        let key = seen_from(&project.root, &place);
+        let was_there = |path: &str, files: &BTreeMap<String, Digest>| {
+            was_there(&project.root.join(path), path, &project, files)
+        };
+        let made_from = |text: &str| BTreeMap::from([(key.clone(), Digest::of(text.as_bytes()))]);
+        assert!(was_there(&key, &made_from("a boat")));
+        assert!(!was_there(&key, &made_from("a guess")));
+        assert!(!was_there(&key, &BTreeMap::new()));
+        let pattern = key.replace("words.txt", "*.txt");
+        assert!(was_there(&pattern, &made_from("a boat")));
+        assert!(!was_there(&pattern, &BTreeMap::new()));
+        assert!(was_there("words.txt", &BTreeMap::new()), "what is in the project is judged later");
+        assert!(!was_there("/dev/zero", &BTreeMap::from([("/dev/zero".to_owned(), Digest::of(b""))])));
+    }
 
     #[test]
     fn a_path_is_seen_from_a_folder() {

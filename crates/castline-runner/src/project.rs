@@ -144,8 +144,8 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
         _ if path.is_dir() => unreadable("is a folder".to_owned(), Some("name a file in it")),
         _ => unreadable(format!("cannot be read: {e}"), None),
     })?;
-    let bytes = bytes
-        .ok_or_else(|| unreadable("is larger than 16 MiB, which no document is".to_owned(), None))?;
+    let bytes =
+        bytes.ok_or_else(|| unreadable("is larger than 16 MiB, which no document is".to_owned(), None))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| unreadable("is not UTF-8 text".to_owned(), Some("save it as UTF-8")))?;
     Ok(Source::new(name, text))

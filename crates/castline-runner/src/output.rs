@@ -25,7 +25,7 @@ pub(crate) struct OutputFolder {
     /// From there down nothing leads elsewhere.
     base: PathBuf,
     /// Who has which name, in the form in which names collide.
-    taken: HashMap<String, Arc<str>>,
+    taken: HashMap<String, Owned>,
     /// Folders that are there, and lead nowhere else.
     safe: BTreeSet<PathBuf>,
 }
@@ -44,10 +44,18 @@ pub(crate) enum NotWritten {
 }
 
 /// Whether a place was free.
+#[derive(Debug, PartialEq, Eq)]
 enum Taken {
     First,
-    /// Its owner has it from before.
+    /// Its owner has it from before, or somebody has the same file there.
     Again,
+}
+
+/// Who has a place, and what is there.
+struct Owned {
+    by: Arc<str>,
+    name: String,
+    digest: Digest,
 }
 
 /// A file that has its place.
@@ -127,7 +135,7 @@ impl OutputFolder {
         let seen = blobs.seen_all(&paths);
         let (mut results, mut copies, mut again) = (Vec::with_capacity(files.len()), Vec::new(), false);
         for (((file, by), path), mut seen) in files.iter().zip(&paths).zip(seen) {
-            match self.take(&file.path, path, by) {
+            match self.take(file, path, by) {
                 Ok(Taken::First) => {}
                 Ok(Taken::Again) => {
                     // It is perhaps written since it was seen.
@@ -153,16 +161,25 @@ impl OutputFolder {
         results
     }
 
-    /// Takes a place in the folder for somebody.
-    fn take(&mut self, name: &str, path: &Path, by: &Arc<str>) -> Result<Taken, NotWritten> {
-        let before = self.taken.insert(collision_key(name), by.clone());
-        if let Some(other) = before.clone().filter(|other| other != by) {
-            return Err(NotWritten::Taken { path: name.to_owned(), by: other });
-        }
+    /// Takes a place in the folder for somebody. Two may have one place when they have one file.
+    fn take(&mut self, file: &SavedFile, path: &Path, by: &Arc<str>) -> Result<Taken, NotWritten> {
+        let (key, name, digest) = (collision_key(&file.path), &file.path, file.artifact.digest);
+        let taken = match self.taken.get_mut(&key) {
+            None => {
+                self.taken.insert(key, Owned { by: by.clone(), name: name.clone(), digest });
+                Taken::First
+            }
+            Some(owned) if owned.by == *by => {
+                owned.digest = digest;
+                Taken::Again
+            }
+            Some(owned) if owned.name == *name && owned.digest == digest => Taken::Again,
+            Some(owned) => return Err(NotWritten::Taken { path: name.clone(), by: owned.by.clone() }),
+        };
         if let Some(link) = self.make_parent(path).map_err(|cause| io_error(path, cause))? {
-            return Err(NotWritten::Link { path: name.to_owned(), link: crate::project::shown(&link) });
+            return Err(NotWritten::Link { path: name.clone(), link: crate::project::shown(&link) });
         }
-        Ok(if before.is_some() { Taken::Again } else { Taken::First })
+        Ok(taken)
     }
 
     /// Makes the folder of a file. Nothing is made where a link would lead it elsewhere, which is
@@ -231,5 +248,21 @@ mod tests {
         let mut own = OutputFolder::new(at("linked"), at("linked/flow"));
         assert_eq!(own.make_parent(&at("linked/flow/b.txt")).unwrap(), None);
         assert!(other.path().join("flow").is_dir());
+    }
+
+    #[test]
+    fn two_have_one_place_when_they_have_one_file() {
+        let root = tempfile::tempdir().unwrap();
+        let mut folder = OutputFolder::new(root.path().to_owned(), root.path().join("flow"));
+        let mut take = |path: &str, bytes: &[u8], by: &str| {
+            let artifact = Artifact::describe(Digest::of(bytes), bytes.len() as u64, bytes);
+            let place = root.path().join("flow").join(path);
+            folder.take(&SavedFile { path: path.to_owned(), artifact }, &place, &by.into())
+        };
+        assert_eq!(take("boat.txt", b"a boat", "boat").unwrap(), Taken::First);
+        assert_eq!(take("boat.txt", b"a boat", "output boat").unwrap(), Taken::Again);
+        assert!(matches!(take("boat.txt", b"another", "output boat"), Err(NotWritten::Taken { .. })));
+        assert!(matches!(take("Boat.txt", b"a boat", "output boat"), Err(NotWritten::Taken { .. })));
+        assert_eq!(take("boat.txt", b"another", "boat").unwrap(), Taken::Again);
     }
 }

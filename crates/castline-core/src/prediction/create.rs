@@ -43,7 +43,7 @@ impl Prediction {
     }
 
     pub(super) fn accepted(&mut self, snapshot: Snapshot, now: Timestamp) -> Vec<Do> {
-        let facts = self.order.facts;
+        let facts = self.order.facts.believed(self.order.request.timeout);
         let mut course = Course::new(self.order.request.provider.clone(), snapshot.id.clone(), facts, now);
         course.noted = !facts.terms.remote;
         course.quit = (self.stop && facts.terms.cancel).then_some(Quit::new(false, now));

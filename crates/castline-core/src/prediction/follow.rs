@@ -139,20 +139,22 @@ impl Prediction {
         self.wait_on(after, now)
     }
 
-    /// Asks again later, unless it takes too long.
+    /// Asks again later, but not after its deadline, unless it takes too long.
     pub(super) fn wait_on(&mut self, after: Duration, now: Timestamp) -> Vec<Do> {
         let (timeout, leave) = (self.order.request.timeout, self.leave);
         let course = self.course();
-        let late = match (course.quit, course.running_since) {
+        let left = match (course.quit, course.running_since) {
             (Some(quit), _) => return self.wait_for_stop(quit, after, now),
             (None, _) if leave => return self.let_go(),
-            (None, Some(running)) => elapsed(running, now) >= timeout,
+            (None, Some(running)) => timeout.saturating_sub(elapsed(running, now)),
+            (None, None) if course.terms.remote => START.saturating_sub(elapsed(course.since, now)),
             // What only this process knows queues here, and its server knows how long to wait.
-            (None, None) => course.terms.remote && elapsed(course.since, now) >= START,
+            (None, None) => Duration::MAX,
         };
+        let late = left.is_zero();
         let mut dos = if late { self.quit(true, now) } else { vec![] };
         if self.stage == Stage::Following {
-            dos.push(if late { self.get_soon() } else { self.get(after) });
+            dos.push(if late { self.get_soon() } else { self.get(after.min(left)) });
         }
         dos
     }

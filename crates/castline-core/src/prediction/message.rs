@@ -55,6 +55,18 @@ pub fn learned(predict_seconds: &[f64]) -> Option<Duration> {
     (seconds.len() >= 3).then(|| Duration::from_secs_f64(p25.min(86_400.0)))
 }
 
+/// Providers tell the times that are learned, and may lie: a prediction is left alone for no
+/// longer than this, whatever was learned.
+const MOST_LEARNED: Duration = Duration::from_mins(5);
+
+impl Facts {
+    /// Of what was learned as much as is believed of a prediction with this timeout: a quarter
+    /// of it, and some minutes, at most.
+    pub(super) fn believed(self, timeout: Duration) -> Self {
+        Self { p25: self.p25.map(|p25| p25.min(timeout / 4).min(MOST_LEARNED)), ..self }
+    }
+}
+
 /// What a driver does now, in this order.
 ///
 /// A driver has at most one of `Prepare`, `Create`, `Search`, `Get`, `Fetch`, `Rest` and

@@ -44,6 +44,32 @@ fn times_are_learned_from_three_predictions_on() {
     assert_eq!(learned(&[5.0, 4.0, 3.0, 2.0, 1.0]), Some(Duration::from_secs(2)));
 }
 
+/// What is asked next of a new prediction of a model that is said to take a day.
+fn asked_first(timeout: Duration, status: Status) -> String {
+    let p25 = learned(&[1e308; 3]);
+    let request = Arc::new(Request { timeout, ..(*request()).clone() });
+    let order = Order { request, facts: Facts { terms: LIVE, p25 }, ..order(LIVE) };
+    Scene::new(order, None).tell(created(snapshot(status)))
+}
+
+#[test]
+fn a_provider_that_lies_about_times_is_asked_well_before_the_deadline() {
+    let asked = asked_first(Duration::from_mins(30), Status::Processing);
+    assert!(asked.ends_with("> get p1 after 300s\n"), "some minutes: {asked}");
+    let asked = asked_first(Duration::from_secs(60), Status::Starting);
+    assert!(asked.ends_with("> get p1 after 15s\n"), "a quarter: {asked}");
+}
+
+#[test]
+fn no_wait_goes_beyond_the_deadline() {
+    let mut scene = running(LIVE);
+    let told = scene.tell_at(30 * 60 - 5, Told::Got(Err(busy(Some(60)))));
+    assert_eq!(told, "> get p1 after 5s\n");
+    let mut scene = following(LIVE);
+    let told = scene.tell_at(10 * 60 - 1, Told::Got(Err(busy(Some(60)))));
+    assert_eq!(told, "> get p1 after 1s\n");
+}
+
 #[test]
 fn a_status_of_a_later_day_is_asked_about_again() {
     let mut scene = following(LIVE);

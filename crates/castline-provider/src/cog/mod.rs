@@ -31,6 +31,7 @@ use self::health::Condition;
 use self::server::Server;
 use self::webhook::Webhooks;
 use crate::call::{CallFault, Capabilities, Create, Described, Fetched, MediaSource, Pong};
+use crate::http::address::is_loopback;
 use crate::http::base_url::{BadBaseUrl, host_and_port};
 use crate::http::download::Downloads;
 use crate::http::input;
@@ -79,8 +80,7 @@ impl CogProvider {
     pub fn new(options: CogOptions) -> Result<Self, BadBaseUrl> {
         let server = Server::new(&options)?;
         Ok(Self {
-            // It is the user's own, so its outputs may lie on private addresses.
-            downloads: Box::new(Downloads::new(server.url(), true, &options.limits)),
+            downloads: Box::new(Downloads::of_host(server.url(), is_loopback(server.url()), &options.limits)),
             server: Arc::new(server),
             slots: Arc::new(Semaphore::new(options.slots.max(1))),
             options: Box::new(options),

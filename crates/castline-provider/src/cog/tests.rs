@@ -421,6 +421,19 @@ async fn a_path_on_the_servers_own_disk_is_no_file() {
 }
 
 #[tokio::test]
+async fn a_remote_server_cannot_point_at_this_machine_and_gives_its_files_in_its_answer() {
+    let inside = Studio::start(&[("GET /secret", &[done()])]).await;
+    let remote = CogProvider::new(CogOptions::new("studio", "http://10.1.2.3:5000")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let fetched = remote.fetch(&format!("{}/secret", inside.url), &folder.path().join("stolen")).await;
+    let error = fetched.unwrap_err().to_string();
+    assert!(error.contains("on a private network"), "{error}");
+    assert_eq!(inside.bodies("GET /secret").len(), 0);
+    let fetched = remote.fetch("data:image/png;base64,iVBORw0KGgo=", &folder.path().join("own")).await;
+    assert_eq!(fetched.unwrap().bytes, 8);
+}
+
+#[tokio::test]
 async fn an_empty_list_that_came_as_null_is_a_list() {
     let answer = (200, json!({ "id": "p1", "status": "succeeded", "output": null }));
     let studio = Studio::start(&[(HEALTH, &[older()]), (PUT, &[answer])]).await;

@@ -32,6 +32,8 @@ const HEAD: usize = 1024;
 pub(crate) struct Downloads {
     base: Url,
     local: bool,
+    /// The base's host is trusted at every port, and not at its own alone.
+    whole_host: bool,
     limits: Limits,
     guard: Arc<PublicOnly>,
     /// For this machine.
@@ -49,12 +51,19 @@ impl Downloads {
         Self {
             base: base.clone(),
             local,
+            whole_host: false,
             limits: limits.clone(),
             guard: Arc::new(PublicOnly::new()),
             near: LazyClient::default(),
             open: LazyClient::default(),
             guarded: LazyClient::default(),
         }
+    }
+
+    /// The same with every port of the base's host allowed: what a server of the user's own
+    /// keeps its files in may stand beside it.
+    pub fn of_host(base: &Url, local: bool, limits: &Limits) -> Self {
+        Self { whole_host: true, ..Self::new(base, local, limits) }
     }
 
     /// Downloads one output into a new file, which is gone again when that fails.
@@ -109,7 +118,8 @@ impl Downloads {
     /// The client for one hop; each hop is judged anew.
     async fn client(&self, url: &Url) -> Result<&Client, CallFault> {
         let builder = |near: Option<&str>| builder(&self.limits, near).read_timeout(self.limits.idle);
-        let trusted = self.local || url.origin() == self.base.origin();
+        let own_host = self.whole_host && url.host() == self.base.host();
+        let trusted = self.local || own_host || url.origin() == self.base.origin();
         if !trusted {
             self.guard.check(url).await.map_err(|e| refused(&e))?;
             return self.guarded.get(url, || builder(None).dns_resolver(self.guard.clone()).build());
@@ -277,7 +287,7 @@ fn too_large(name: &str, limits: &Limits) -> CallFault {
 
 fn refused(private: &PrivateAddress) -> CallFault {
     CallFault::bad_output(format!(
-        "{}, and outputs are fetched from there only for a provider on this machine",
+        "{}, and outputs are fetched from there only for a provider on this machine, or at that host",
         cut(&private.to_string())
     ))
 }

@@ -159,6 +159,19 @@ async fn pitfall_47_each_hop_of_a_download_is_checked() {
 }
 
 #[tokio::test]
+async fn of_a_server_of_ones_own_every_port_of_its_host_is_allowed_and_no_other_private_host() {
+    let stub = Stub::start(vec![reply("200 OK", "", PNG)]).await;
+    let base = reqwest::Url::parse("http://127.0.0.1:9/").unwrap();
+    let downloads = Downloads::of_host(&base, false, &Limits::default());
+    let folder = tempfile::tempdir().unwrap();
+    downloads.fetch(&stub.url("/out.png"), &folder.path().join("own")).await.unwrap();
+    let other = stub.url("/out.png").replace("127.0.0.1", "localhost");
+    let fetched = downloads.fetch(&other, &folder.path().join("other")).await;
+    assert!(matches!(fetched, Err(CallFault::BadOutput { retry: false, .. })), "{fetched:?}");
+    assert_eq!(stub.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn an_existing_file_is_never_overwritten() {
     let stub = Stub::start(vec![reply("200 OK", "", PNG)]).await;
     let folder = tempfile::tempdir().unwrap();

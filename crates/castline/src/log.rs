@@ -11,6 +11,8 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::screen;
+
 /// What stands where a secret stood.
 const HIDDEN: &str = "[hidden]";
 
@@ -79,8 +81,8 @@ struct Redacting;
 impl Write for Redacting {
     // One call is one line: the formatter writes a line when it is whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = without_secrets(&String::from_utf8_lossy(line));
-        crate::screen::above_live(|| io::stderr().write_all(text.as_bytes()))?;
+        let text = screen::harmless(&without_secrets(&String::from_utf8_lossy(line)));
+        screen::above_live(|| io::stderr().write_all(text.as_bytes()))?;
         Ok(line.len())
     }
 

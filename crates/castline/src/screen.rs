@@ -2,6 +2,8 @@
 //!
 //! Colors are written as escapes and taken out again where nobody sees them, so that no
 //! caller has to ask. While there are live lines at the bottom, talk is written above them.
+//! Words of others pass [`printable`] where they are put in; what is written for people is looked
+//! through once more as a whole, by [`harmless`].
 //!
 //! Start reading at [`data`] and [`say`].
 
@@ -68,10 +70,15 @@ pub(crate) fn data(text: &str) -> Result<(), Trouble> {
     }
 }
 
+/// Writes data that people read; what programs read is [`data`], as it is.
+pub(crate) fn tell(text: &str) -> Result<(), Trouble> {
+    data(&harmless(text))
+}
+
 /// Writes a line of talk. When nobody can hear it, nothing is lost that counts.
 pub(crate) fn say(line: &str) {
     above_live(|| {
-        let _ = writeln!(anstream::stderr(), "{line}");
+        let _ = writeln!(anstream::stderr(), "{}", harmless(line));
     });
 }
 
@@ -315,7 +322,59 @@ fn columns_of(terminal: &console::Term) -> Option<usize> {
 /// Text from a file or a server with everything replaced that could steer a terminal. Line
 /// breaks stay.
 pub(crate) fn printable(text: &str) -> String {
-    text.lines().map(annotate_snippets::normalize_untrusted_str).collect::<Vec<_>>().join("\n")
+    let lines = text.lines().map(annotate_snippets::normalize_untrusted_str);
+    lines.collect::<Vec<_>>().join("\n").replace(steers, "\u{fffd}")
+}
+
+/// True for signs that some terminals obey although they are no ASCII: controls, and what turns
+/// the direction of the text.
+fn steers(sign: char) -> bool {
+    matches!(sign, '\u{80}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text for people in which nothing steers a terminal but colors, and no line is a command to the
+/// CI that reads it: GitHub obeys `::error::` at the beginning of a line, blanks before it or not,
+/// and, as Azure does, `##[error]` and `##vso[...]` anywhere.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut begins) = (text, true);
+    while let Some(sign) = rest.chars().next() {
+        if let Some(color) = color(rest) {
+            out.push_str(color);
+            rest = &rest[color.len()..];
+            continue;
+        }
+        match sign {
+            ':' if begins && rest.starts_with("::") => out.push_str("| :"),
+            '[' => {
+                let word = out.trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
+                if out[..word].ends_with("##") {
+                    out.insert(word - 1, ' ');
+                }
+                out.push(sign);
+            }
+            '\n' | '\t' => out.push(sign),
+            '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + u32::from(sign))),
+            '\u{7f}' => out.push('\u{2421}'),
+            _ if steers(sign) => out.push('\u{fffd}'),
+            _ => out.push(sign),
+        }
+        rest = &rest[sign.len_utf8()..];
+        begins = sign == '\n' || (begins && !is_seen(sign));
+    }
+    out
+}
+
+/// False for signs that whoever looks for the beginning of a line may leave out.
+fn is_seen(sign: char) -> bool {
+    !sign.is_whitespace() && sign != '\u{ad}' && columns(sign.encode_utf8(&mut [0; 4])) > 0
+}
+
+/// The escape for a color that a text begins with.
+fn color(text: &str) -> Option<&str> {
+    let codes = text.strip_prefix("\u{1b}[")?;
+    let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    codes[end..].starts_with('m').then(|| &text[..text.len() - codes.len() + end + 1])
 }
 
 /// The same on one line of at most so many columns.
@@ -359,6 +418,25 @@ mod tests {
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\u{7}\nc\td"), "a\u{241b}[2Jb\u{2407}\nc    d");
         assert_eq!(short("one\ntwo \u{1b}]0;x", 40), "one two \u{241b}]0;x");
+        assert_eq!(printable("a\u{9b}2Jb \u{202e}c\u{2066}d"), "a\u{fffd}2Jb \u{fffd}c\u{fffd}d");
+    }
+
+    #[test]
+    fn of_all_that_steers_a_terminal_only_colors_are_written() {
+        let said = format!("{BAD}error{BAD:#}: 紙\ta\u{1b}[2J\u{9b}2J\u{202e}\u{7f}\r\nb\u{1b}[3");
+        let seen =
+            format!("{BAD}error{BAD:#}: 紙\ta\u{241b}[2J\u{fffd}2J\u{fffd}\u{2421}\u{240d}\nb\u{241b}[3");
+        assert_eq!(harmless(&said), seen);
+    }
+
+    #[test]
+    fn no_line_is_a_command_to_a_ci() {
+        let said =
+            format!("it broke\n::error::no\n  {DIM}\u{ad}::add-mask::a{DIM:#}\na::b\n##[error]c ###vso[d");
+        let seen = format!(
+            "it broke\n| ::error::no\n  {DIM}\u{ad}| ::add-mask::a{DIM:#}\na::b\n# #[error]c ## #vso[d"
+        );
+        assert_eq!(harmless(&said), seen);
     }
 
     #[test]

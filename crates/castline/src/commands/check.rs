@@ -110,7 +110,7 @@ fn human(
     if let Some(line) = proofs.filter(|_| !found.has_errors()) {
         let _ = writeln!(text, "{line}");
     }
-    screen::data(&text)
+    screen::tell(&text)
 }
 
 /// ``flow.yaml:9:13: wrote `aspect_ratio` for `aspect_ration` ``

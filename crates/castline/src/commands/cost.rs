@@ -26,7 +26,7 @@ pub(crate) fn cost(flags: &Cost) -> Result<Exit, Trouble> {
         let when = flags.days.map(|_| " in these days").unwrap_or_default();
         screen::say(&format!("nothing was asked of a provider that takes money{when}"));
     } else {
-        screen::data(&table(by, &parts))?;
+        screen::tell(&table(by, &parts))?;
     }
     Ok(Exit::Done)
 }

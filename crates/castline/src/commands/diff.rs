@@ -14,7 +14,7 @@ pub(crate) fn runs_diff(project: &Project, flags: &RunsDiff) -> Result<Exit, Tro
     let diff = diff(project, &flags.left, &flags.right, &options)?;
     match flags.json {
         true => json::print(&report::json(&diff, project))?,
-        false => screen::data(&report::draw(&diff, flags.all))?,
+        false => screen::tell(&report::draw(&diff, flags.all))?,
     }
     Ok(if flags.check && !diff.legs.is_empty() { Exit::Found } else { Exit::Done })
 }

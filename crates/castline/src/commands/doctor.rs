@@ -35,7 +35,7 @@ pub(crate) fn doctor(flags: &Doctor) -> Result<Exit, Trouble> {
     runtime.shutdown_background();
     match flags.json {
         true => print(&as_json(&project, &held, &seen))?,
-        false => screen::data(&draw(&project, &held, &seen))?,
+        false => screen::tell(&draw(&project, &held, &seen))?,
     }
     Ok(if seen.worst() == Health::Problem { Exit::Found } else { Exit::Done })
 }
@@ -199,8 +199,10 @@ fn verdict(seen: &Seen) -> String {
 }
 
 fn table(held: &[Held]) -> String {
-    let rows: Vec<[String; 3]> =
-        held.iter().map(|h| [h.name.clone(), printable(&h.value), h.origin.to_string()]).collect();
+    let rows: Vec<[String; 3]> = held
+        .iter()
+        .map(|h| [printable(&h.name), printable(&h.value), printable(&h.origin.to_string())])
+        .collect();
     let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
     let (names, values) = (width(0).max(7), width(1).max(5));
     let head = format!("{BOLD}{}  {}  from{BOLD:#}\n", pad("setting", names), pad("value", values));

@@ -10,7 +10,7 @@ use super::small_runtime;
 use crate::cli::From;
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
-use crate::screen;
+use crate::screen::{self, printable};
 
 /// Asks the picture, else the runs of the project, and the ledger; nobody else.
 pub(crate) fn from(flags: &From) -> Result<Exit, Trouble> {
@@ -27,10 +27,10 @@ pub(crate) fn from(flags: &From) -> Result<Exit, Trouble> {
         (None, false) => screen::data(&found.text)?,
     }
     for note in &found.notes {
-        screen::say(&format!("note: {note}"));
+        screen::say(&printable(&format!("note: {note}")));
     }
     for missing in &found.missing {
-        screen::say(&format!("missing: {missing}"));
+        screen::say(&printable(&format!("missing: {missing}")));
     }
     Ok(if found.missing.is_empty() { Exit::Done } else { Exit::Found })
 }
@@ -42,6 +42,6 @@ fn write(to: &Path, found: &Recipe) -> Result<(), Trouble> {
     }
     std::fs::write(to, &found.text)
         .map_err(|e| Trouble::usage(format!("cannot write `{there}`: {e}"), "give another file with `-o`"))?;
-    screen::say(&format!("wrote {there}"));
+    screen::say(&printable(&format!("wrote {there}")));
     Ok(())
 }

@@ -31,13 +31,13 @@ pub(crate) fn gc(flags: &Gc) -> Result<Exit, Trouble> {
         if flags.json {
             json::print(&report::json(&survey, &project, false))?;
         } else {
-            screen::data(&report::draw(&survey))?;
+            screen::tell(&report::draw(&survey))?;
             screen::say("nothing was removed: this was a dry run");
         }
         return Ok(Exit::Done);
     }
     if !flags.json {
-        screen::data(&report::draw(&survey))?;
+        screen::tell(&report::draw(&survey))?;
     }
     if !survey.is_nothing() && !may_remove(flags)? {
         return Err(Trouble::Refused { message: "nothing was removed: you said no".to_owned(), hint: None });

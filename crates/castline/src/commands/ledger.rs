@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::report::entry::{draw, in_short, json};
 use crate::report::json::{SCHEMA_VERSION, print};
 use crate::report::plan::counted;
-use crate::screen;
+use crate::screen::{self, printable};
 
 /// Shows what the ledger knows, or writes down what a person says.
 pub(crate) fn ledger(flags: &Ledger) -> Result<Exit, Trouble> {
@@ -36,7 +36,7 @@ fn rule(key: &str, ruling: Ruling) -> Result<Exit, Trouble> {
     screen::say(&format!(
         "{} of `{}` is {} now; the next run goes on from there",
         entry.key(),
-        entry.request.model,
+        printable(&entry.request.model.to_string()),
         entry.state
     ));
     Ok(Exit::Done)
@@ -52,7 +52,7 @@ fn list(as_json: bool) -> Result<Exit, Trouble> {
     } else if entries.is_empty() {
         screen::say("nothing is open or in doubt");
     } else {
-        screen::data(&entries.iter().map(line).collect::<String>())?;
+        screen::tell(&entries.iter().map(line).collect::<String>())?;
     }
     Ok(doubtful(entries.iter()))
 }
@@ -66,13 +66,13 @@ fn line(entry: &Entry) -> String {
         Some(amount) => format!("up to {amount}"),
         None => "of unknown price".to_owned(),
     };
-    let id = entry.prediction.as_ref().map(|id| format!("  {id}")).unwrap_or_default();
+    let id = entry.prediction.as_ref().map(|id| format!("  {}", printable(&id.0))).unwrap_or_default();
     format!(
         "{:<9} {}  {}  {}  {:.0}  {money}{id}\n",
         entry.state.word(),
         entry.key(),
-        entry.request.model,
-        entry.provider(),
+        printable(&entry.request.model.to_string()),
+        printable(&entry.provider().0),
         entry.intended
     )
 }
@@ -82,7 +82,7 @@ fn show(key: &str, as_json: bool) -> Result<Exit, Trouble> {
     let known = small_runtime()?.block_on(ledger::show(&project, key))?;
     match as_json {
         true => print(&json(&known))?,
-        false => screen::data(&draw(&known))?,
+        false => screen::tell(&draw(&known))?,
     }
     Ok(doubtful(std::iter::once(&known.entry)))
 }

@@ -130,7 +130,7 @@ fn list(project: &Project, as_json: bool) -> Result<(), Trouble> {
         }
         text
     });
-    screen::data(&text)
+    screen::tell(&text)
 }
 
 fn listed(library: &Listed) -> Json {
@@ -160,7 +160,7 @@ fn update(project: &Project, flags: &cli::library::Update) -> Result<(), Trouble
     if flags.json {
         print(&previewed(&preview, flags.yes))?;
     } else {
-        screen::data(&changes(&preview))?;
+        screen::tell(&changes(&preview))?;
     }
     if !preview.locked.is_changed() {
         return Ok(());
@@ -276,7 +276,7 @@ fn audit(
         }
         text
     });
-    screen::data(&text)
+    screen::tell(&text)
 }
 
 fn audited(audit: &Audit) -> Json {

@@ -50,7 +50,7 @@ fn print(flags: &Plan, job: &Job) -> Result<(), Trouble> {
     let table = Table::of(forecast(job)?);
     match flags.json {
         true => json::print(&table.json()),
-        false => screen::data(&table.draw(screen::data_width())),
+        false => screen::tell(&table.draw(screen::data_width())),
     }
 }
 
@@ -72,7 +72,7 @@ fn compare(flags: &Plan, file: &Path, other: &str) -> Result<Exit, Trouble> {
                 comparison::Edit { compared: &compared as &Comparison, plan, file: &shown(file), other };
             match flags.json {
                 true => json::print(&edit.json())?,
-                false => screen::data(&edit.draw())?,
+                false => screen::tell(&edit.draw())?,
             }
             job.check_offline()?;
             Ok(Exit::Done)

@@ -60,7 +60,7 @@ fn list(project: &Project, flags: &cli::PresetList) -> Result<(), Trouble> {
     if hits.is_empty() {
         screen::say("no preset is like that; `castline preset list` shows all of them");
     }
-    screen::data(&table(&hits))
+    screen::tell(&table(&hits))
 }
 
 fn table(hits: &[Hit]) -> String {

@@ -47,7 +47,7 @@ fn list(project: &Project, last: Option<usize>, as_json: bool) -> Result<(), Tro
         screen::say("nothing was run in this project yet");
         return Ok(());
     }
-    screen::data(&table(&runs, &TimeZone::system()))
+    screen::tell(&table(&runs, &TimeZone::system()))
 }
 
 fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
@@ -70,7 +70,7 @@ fn row(run: &RunSummary, zone: &TimeZone) -> [String; 7] {
     let started =
         run.started.map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
     [
-        run.run.clone(),
+        printable(&run.run),
         started.unwrap_or_default(),
         screen::short(&run.workflow, 24),
         screen::short(&run.provider, 16),
@@ -104,7 +104,7 @@ fn show(project: &Project, wanted: &str, as_json: bool) -> Result<(), Trouble> {
     drop(terminal);
     let started = record.started.map(|at| format!(", {at:.0}")).unwrap_or_default();
     let text: String = heard.iter().collect();
-    screen::data(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
+    screen::tell(&format!("{DIM}run {}{started}{DIM:#}\n{text}", record.run))
 }
 
 /// A line for each leg that should have an output and has none.
@@ -114,7 +114,7 @@ fn show_failed(project: &Project, wanted: &str) -> Result<(), Trouble> {
     if lines.is_empty() {
         screen::say(&format!("no leg of run {} has failed", record.run));
     }
-    screen::data(&lines)
+    screen::tell(&lines)
 }
 
 fn failed(record: &RunRecord) -> String {
@@ -152,7 +152,7 @@ fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> 
         let message = format!("cannot write `{}`: {e}", shown(&file));
         Trouble::usage(message, "give another file with `-o`")
     })?;
-    screen::data(&format!("{}\n", shown(&file)))
+    screen::tell(&format!("{}\n", shown(&file)))
 }
 
 /// Removes the records of runs, all of them or those before the first that cannot be.
@@ -184,7 +184,7 @@ fn cancel(project: &Project, wanted: Option<&str>, as_json: bool) -> Result<Exit
     if as_json {
         json::print(&canceled_json(&canceled))?;
     } else {
-        screen::data(&canceled.legs.iter().map(line_of).collect::<String>())?;
+        screen::tell(&canceled.legs.iter().map(line_of).collect::<String>())?;
         screen::say(&outcome(&canceled));
     }
     Ok(match canceled.legs.iter().map(|leg| leg.end).max() {

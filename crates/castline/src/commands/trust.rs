@@ -20,7 +20,7 @@ pub(crate) fn trust(flags: &cli::Trust) -> Result<Exit, Trouble> {
     if flags.json {
         print(&as_json(&Trust::of_user()?))?;
     } else if pairs.is_empty() {
-        screen::data(&table(&Trust::of_user()?))?;
+        screen::tell(&table(&Trust::of_user()?))?;
         screen::say(&format!(
             "{HINT}any secret may go to this machine; `castline trust VARIABLE@HOST` allows more{HINT:#}"
         ));

@@ -22,7 +22,7 @@ pub(crate) fn why(flags: &Why) -> Result<Exit, Trouble> {
         let (summary, explanations) = runtime.block_on(then)?;
         match flags.json {
             true => json::print(&report::json_then(&summary, &explanations))?,
-            false => screen::data(&report::draw_then(&summary, &explanations))?,
+            false => screen::tell(&report::draw_then(&summary, &explanations))?,
         }
         return Ok(Exit::Done);
     }
@@ -30,7 +30,7 @@ pub(crate) fn why(flags: &Why) -> Result<Exit, Trouble> {
     let explanations = runtime.block_on(explain(&file, &flags.wishes(), flags.step()))?;
     match flags.json {
         true => json::print(&report::json(&explanations))?,
-        false => screen::data(&report::draw(&explanations))?,
+        false => screen::tell(&report::draw(&explanations))?,
     }
     Ok(Exit::Done)
 }

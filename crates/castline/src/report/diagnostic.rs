@@ -15,9 +15,7 @@
 use std::ops::Range;
 
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
-use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
-};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use castline_runner::fix::Change;
 use castline_spec::{Diagnostic, Diagnostics, Fix, Severity, Source, Span};
 use serde_json::{Value as Json, json};
@@ -65,7 +63,7 @@ fn draw_one(finding: &Diagnostic) -> String {
         Group::with_title(level.primary_title(finding.message.as_str()).id(finding.code.as_str()));
     match finding.span {
         Some(span) => group = group.elements(snippets(finding, span)),
-        None => group = group.element(Origin::path(normalize_untrusted_str(&finding.source.name))),
+        None => group = group.element(Origin::path(screen::printable(&finding.source.name))),
     }
     if let Some(hint) = &finding.hint {
         group = group.element(Level::HELP.with_name("hint").message(screen::printable(hint)));
@@ -177,12 +175,12 @@ impl<'a> Window<'a> {
             .map(|(span, kind, words)| {
                 let place = within(&text, span.range(), offset);
                 let annotation = kind.span(place);
-                if words.is_empty() { annotation } else { annotation.label(normalize_untrusted_str(words)) }
+                if words.is_empty() { annotation } else { annotation.label(screen::printable(words)) }
             })
             .collect();
         Snippet::source(text)
             .line_start(self.lines.start.max(1) as usize)
-            .path(normalize_untrusted_str(&self.source.name))
+            .path(screen::printable(&self.source.name))
             .annotations(annotations)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn draw(known: &Known) -> String {
         line("prediction", printable(&id.0));
     }
     line("claim", claim(known));
-    line("run", entry.made_by.to_string());
+    line("run", printable(&entry.made_by.to_string()));
     line("reserved", amount(entry.hold.reserved));
     line("settled", entry.hold.settled.map_or_else(|| "not yet".to_owned(), |usd| usd.to_string()));
     for hold in former(known) {

@@ -32,7 +32,9 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
         0 => "write into the step".to_owned(),
         _ => format!(
             "for every call of `{}` write into its step",
-            castline_runner::shown(std::path::Path::new(&*plan.graph.steps[reroll.step].source.name))
+            printable(&castline_runner::shown(std::path::Path::new(
+                &*plan.graph.steps[reroll.step].source.name
+            )))
         ),
     };
     format!("to keep the new draw of `{step}`, {place}: {BOLD}{}{BOLD:#}", printable(&draw))

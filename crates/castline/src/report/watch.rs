@@ -124,7 +124,7 @@ impl Watcher {
         let Planned { file, plan, edit, bill, legs, live, next, .. } = planned;
         self.waiting.shift_remove(file);
         for (model, version) in &planned.pinned {
-            screen::say(&format!("pinned {model} to version {version} in castline.lock"));
+            screen::say(&printable(&format!("pinned {model} to version {version} in castline.lock")));
         }
         if planned.agreed {
             return self.say_next(file, bill, *next, true);

@@ -20,7 +20,7 @@ pub(super) fn refresh(project: &Project, flags: &cli::PresetRefresh) -> Result<E
     let all = small_runtime()?.block_on(presets::refresh(project, &flags.wish()))?;
     match flags.json {
         true => print(&in_json(&all))?,
-        false => screen::data(&all.iter().map(drawn).collect::<String>())?,
+        false => screen::tell(&all.iter().map(drawn).collect::<String>())?,
     }
     let mut exit = Exit::Done;
     for refreshed in &all {

@@ -25,7 +25,7 @@ pub(super) fn show(project: &Project, name: &str, as_json: bool) -> Result<(), T
     show_findings(&found);
     match as_json {
         true => print(&in_full(&preset)),
-        false => screen::data(&draw(&preset)),
+        false => screen::tell(&draw(&preset)),
     }
 }
 

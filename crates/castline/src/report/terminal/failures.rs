@@ -109,7 +109,7 @@ impl Kind {
         let first = printable(self.named.first().map(String::as_str).unwrap_or_default());
         let who = if self.legs == 1 { first.clone() } else { counted(self.legs, "leg") };
         let such_as = if self.same { String::new() } else { format!(" alike, {first} with") };
-        let message = printable(&self.failure.message);
+        let message = printable(&self.failure.message).replace('\n', &format!("\n  {DIM}|{DIM:#} "));
         let mut text = format!("{BAD}error{BAD:#}: {BOLD}{who}{BOLD:#} {verb}{such_as}: {message}");
         if self.legs > 1 {
             let named = printable(&self.named.join(", "));

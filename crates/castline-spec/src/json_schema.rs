@@ -565,7 +565,7 @@ struct Limits {
     budget_usd_per_day: Option<f64>,
     /// Most predictions in flight; 16 when absent.
     parallel: Option<u32>,
-    /// USD above which a live run asks first; 1.00 when absent.
+    /// USD above which a live run asks first, 1.00 at most; 1.00 when absent.
     confirm_above_usd: Option<f64>,
 }
 

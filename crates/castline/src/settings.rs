@@ -90,7 +90,11 @@ pub(crate) const ALL: &[Setting] = &[
         flag: Some("--yes"),
         key: Some("limits.confirm_above_usd"),
         default: "1.00 USD",
-        by_project: |project| Some(format!("{:.2} USD", project.limits.confirm_above_usd.as_ref()?.value)),
+        // A project only asks earlier.
+        by_project: |project| {
+            let usd = project.limits.confirm_above_usd.as_ref()?.value;
+            (usd < 1.0).then(|| format!("{usd:.2} USD"))
+        },
         ..NOTHING
     },
     Setting {

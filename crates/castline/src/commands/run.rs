@@ -31,7 +31,7 @@ use crate::report::terminal::{Terminal, say_settled};
 use crate::report::{page, reroll};
 use crate::{log, screen, signals};
 
-/// Above this a live run asks first, when the project says nothing else.
+/// Above this a live run asks first. A project may come from elsewhere, and can only say less.
 const ASK_ABOVE: MicroUsd = MicroUsd(1_000_000);
 
 /// Plans a workflow, then runs it.
@@ -65,7 +65,7 @@ async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
 /// Says which versions were pinned.
 pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
     for (model, version) in pinned {
-        screen::say(&format!("pinned {model} to version {version} in castline.lock"));
+        screen::say(&screen::printable(&format!("pinned {model} to version {version} in castline.lock")));
     }
 }
 
@@ -241,13 +241,18 @@ fn may_spend(talk: &Talk, job: &Job) -> Result<bool, Trouble> {
     let limits = job.project.document.as_ref().map(|d| &d.limits);
     let own = limits.and_then(|l| MicroUsd::from_usd(l.confirm_above_usd.as_ref()?.value));
     let table = Table::of(forecast);
-    if job.live_cost().max.max(table.most()) <= own.unwrap_or(ASK_ABOVE) {
+    if job.live_cost().max.max(table.most()) <= asks_above(own) {
         return Ok(true);
     }
     screen::say(&table.draw(screen::talk_width()));
     screen::confirm("Run it?").map_err(|e| {
         Trouble::usage(format!("cannot read the answer: {e}"), "run it with `--yes` if you mean it")
     })
+}
+
+/// The amount above which a run asks, of a project that says this.
+fn asks_above(own: Option<MicroUsd>) -> MicroUsd {
+    own.map_or(ASK_ABOVE, |own| own.min(ASK_ABOVE))
 }
 
 /// Writes `report.html` when there is something new to see, or when it is asked for.
@@ -278,5 +283,17 @@ fn exit(record: &RunRecord, signal: Option<Exit>) -> Exit {
     match (record.status, signal) {
         (Some(RunStatus::Interrupted) | None, signal) => signal.unwrap_or(Exit::Interrupted),
         (Some(status), _) => status.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_asks_earlier_and_never_later() {
+        assert_eq!(asks_above(None), ASK_ABOVE);
+        assert_eq!(asks_above(Some(MicroUsd::ZERO)), MicroUsd::ZERO);
+        assert_eq!(asks_above(Some(MicroUsd(1_000_000_000_000))), ASK_ABOVE);
     }
 }

@@ -19,13 +19,19 @@ pub struct Project {
 }
 
 impl Project {
-    /// The project of a file or folder, found upward.
+    /// The project of a file or folder, found upward. Above the folder a file of another user is a
+    /// finding, and is not used: it could choose where tokens and money go.
     pub fn near(place: &Path) -> (Self, Diagnostics) {
         let absolute = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let start = if absolute.is_dir() { absolute } else { parent(&absolute) };
         let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
             return (Self { root: start, document: None }, Diagnostics::default());
         };
+        if root != start
+            && let Some(finding) = of_a_stranger(&root.join(FILE), &start)
+        {
+            return (Self { root: start, document: None }, Diagnostics { list: vec![finding] });
+        }
         let (document, found) = match read_own(root, &root.join(FILE)) {
             Ok(source) => Document::parse(&source),
             Err(finding) => (None, Diagnostics { list: vec![*finding] }),
@@ -77,6 +83,39 @@ impl Project {
     pub fn presets(&self) -> PathBuf {
         self.root.join("presets")
     }
+}
+
+/// What is wrong with a project's file above a folder when somebody else wrote it.
+#[cfg(unix)]
+fn of_a_stranger(file: &Path, folder: &Path) -> Option<Diagnostic> {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = rustix::process::geteuid().as_raw();
+    let of_folder = std::fs::metadata(folder).ok()?.uid();
+    // A link is not its writer's file, but its writer chose it.
+    let owners = [std::fs::symlink_metadata(file), std::fs::metadata(file)];
+    let stranger =
+        owners.into_iter().flatten().map(|of| of.uid()).find(|owner| is_stranger(*owner, user, of_folder))?;
+    let name = shown(file);
+    let source = Source::new(name.as_str(), "");
+    let message = format!("`{name}` belongs to another user (uid {stranger}) and is not used below its folder");
+    let hint = format!("copy it into `{}`, or `chown` it if you believe it", shown_folder(folder));
+    Some(Diagnostic::of_file(Code::Unreadable, &source, message).hint(hint))
+}
+
+#[cfg(not(unix))]
+fn of_a_stranger(_: &Path, _: &Path) -> Option<Diagnostic> {
+    None
+}
+
+/// Whoever owns the folder that is worked in could as well have put a file there.
+#[cfg(unix)]
+fn is_stranger(owner: u32, user: u32, of_folder: u32) -> bool {
+    ![user, 0, of_folder].contains(&owner)
+}
+
+#[cfg(unix)]
+fn shown_folder(folder: &Path) -> String {
+    Some(shown(folder)).filter(|folder| !folder.is_empty()).unwrap_or_else(|| ".".to_owned())
 }
 
 /// The folder that a path is in.
@@ -228,5 +267,34 @@ mod tests {
             let trouble = project.check_out("flow").unwrap_err();
             assert!(trouble.to_string().contains("is a link"), "{trouble}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_files_above_a_folder_those_of_other_users_are_not_believed() {
+        assert!(is_stranger(1002, 1001, 1001));
+        assert!(is_stranger(1002, 0, 0), "whoever is root believes nobody else");
+        assert!(!is_stranger(1001, 1001, 0) && !is_stranger(0, 1001, 1001), "one's own, and root's");
+        assert!(!is_stranger(1001, 0, 1001), "a folder that is mounted into a container");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_project_of_another_user_further_up_is_a_finding() {
+        let shared = tempfile::tempdir().unwrap();
+        let own = shared.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(shared.path().join(FILE), "provider: replicate\n").unwrap();
+        let (project, found) = Project::near(&own.join("flow.yaml"));
+        assert!(project.document.is_some() && found.list.is_empty(), "{found:?}");
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(shared.path().join(FILE), Some(54_321), None).is_err() {
+            return;
+        }
+        let (project, found) = Project::near(&own.join("flow.yaml"));
+        assert!(project.document.is_none() && found.has_errors(), "{found:?}");
+        assert_eq!(project.root, own);
+        let (project, found) = Project::near(&shared.path().join("flow.yaml"));
+        assert!(project.document.is_some() && found.list.is_empty(), "beside it the user stands in its folder");
     }
 }

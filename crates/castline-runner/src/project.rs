@@ -97,7 +97,8 @@ fn of_a_stranger(file: &Path, folder: &Path) -> Option<Diagnostic> {
         owners.into_iter().flatten().map(|of| of.uid()).find(|owner| is_stranger(*owner, user, of_folder))?;
     let name = shown(file);
     let source = Source::new(name.as_str(), "");
-    let message = format!("`{name}` belongs to another user (uid {stranger}) and is not used below its folder");
+    let message =
+        format!("`{name}` belongs to another user (uid {stranger}) and is not used below its folder");
     let hint = format!("copy it into `{}`, or `chown` it if you believe it", shown_folder(folder));
     Some(Diagnostic::of_file(Code::Unreadable, &source, message).hint(hint))
 }
@@ -295,6 +296,9 @@ mod tests {
         assert!(project.document.is_none() && found.has_errors(), "{found:?}");
         assert_eq!(project.root, own);
         let (project, found) = Project::near(&shared.path().join("flow.yaml"));
-        assert!(project.document.is_some() && found.list.is_empty(), "beside it the user stands in its folder");
+        assert!(
+            project.document.is_some() && found.list.is_empty(),
+            "beside it the user stands in its folder"
+        );
     }
 }

@@ -326,6 +326,44 @@ fn a_missing_token_is_named_before_anything_is_sent() {
 }
 
 #[test]
+fn a_flag_chooses_who_is_asked_before_the_environment_and_that_before_the_project() {
+    for (flag, variable, asked) in
+        [(None, None, 0), (None, Some("second"), 1), (Some("third"), Some("second"), 2)]
+    {
+        let servers = [Server::start(&[]), Server::start(&[]), Server::start(&[])];
+        let project = Project::new(&servers[0], SEED_REQUEST);
+        let mut text = "provider: first\nproviders:\n".to_owned();
+        for (name, server) in ["first", "second", "third"].iter().zip(&servers) {
+            let base_url = server.base_url();
+            text += &format!(
+                "  {name}: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n"
+            );
+        }
+        fs::write(project.path().join("castline.yaml"), text).expect("written");
+        let mut run = project.command(&["run", "flow.yaml", "--yes"]);
+        run.args(flag.iter().flat_map(|name| ["--provider", *name]));
+        run.envs(variable.map(|name| ("CASTLINE_PROVIDER", name)));
+        let output = run.output().expect("castline runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let mut creates = [0; 3];
+        creates[asked] = 1;
+        assert_eq!(servers.each_ref().map(Server::creates), creates, "{flag:?} {variable:?}");
+    }
+}
+
+#[test]
+fn with_an_error_anywhere_nothing_is_created() {
+    let server = Server::start(&[]);
+    let broken =
+        format!("{}  b:\n    uses: flux-schnell\n    with: {{ prompt: b, aspect_ration: '1:1' }}\n", legs(2));
+    let project = Project::new(&server, &broken);
+    let output = project.run(&["run", "flow.yaml", "--yes"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("unknown-input"), "{}", stderr(&output));
+    assert_eq!(server.creates(), 0);
+}
+
+#[test]
 fn a_budget_that_is_too_small_refuses_before_the_first_create() {
     let server = Server::start(&[]);
     let project = Project::new(&server, &legs(4));

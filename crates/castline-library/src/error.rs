@@ -1,6 +1,7 @@
 //! Why a library cannot be had.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
 use castline_spec::Diagnostics;
 
@@ -94,6 +95,14 @@ pub enum LibraryError {
         /// What to do.
         hint: Option<String>,
     },
+    /// Something in `vendor` is neither replaced nor removed.
+    #[error("`{}` {why}, so that it is neither replaced nor removed", .path.display())]
+    Kept {
+        /// What it is about.
+        path: PathBuf,
+        /// Why it may be somebody's.
+        why: &'static str,
+    },
     /// A folder cannot be read or written.
     #[error("{what}: {source}")]
     Disk {
@@ -153,6 +162,7 @@ impl LibraryError {
             Self::Missing { .. } => "`castline library lock` fetches what castline.lock says",
             Self::Conflict { .. } => "have both name the same place and version",
             Self::Refused { .. } => "a library has plain files with plain names; tell its author",
+            Self::Kept { .. } => "move it out of the way, and have libraries only in `vendor`",
             Self::Forbidden { .. } => "name it in your castline.yaml if you trust it, or tell its author",
             Self::NoLibrary { .. } => {
                 "`folder:` names a folder in a repository; `name` and `version` are enough"

@@ -83,8 +83,31 @@ impl Shelf {
         folders
     }
 
-    /// Puts a library into `vendor`, in the place of the one that is there.
+    /// Refuses these names where something else than a library stands in `vendor`: it may be anybody's, and
+    /// what a link leads to is elsewhere.
+    pub fn may_vendor<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), LibraryError> {
+        let kept = |path: &Path, why| Err(LibraryError::Kept { path: path.to_owned(), why });
+        for folder in names.into_iter().map(|name| self.vendored(name)) {
+            if self.vendor.is_symlink() {
+                return kept(&self.vendor, "is a link");
+            }
+            match fs::symlink_metadata(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    return Err(LibraryError::disk(format!("`{}` cannot be read", folder.display()))(e));
+                }
+                Ok(there) if there.is_symlink() => return kept(&folder, "is a link"),
+                Ok(_) if is_library(&folder) => {}
+                Ok(_) => return kept(&folder, "is no library, as it has no `library.yaml`"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a library into `vendor`, in the place of the one that is there. Anything else that is
+    /// there stays.
     pub fn vendor(&self, name: &str, tree: &Tree) -> Result<PathBuf, LibraryError> {
+        self.may_vendor([name])?;
         let folder = self.vendored(name);
         let same = Tree::of_folder(&folder, "it").is_ok_and(|there| there == *tree);
         if !same {
@@ -96,9 +119,10 @@ impl Shelf {
     /// Takes a library out of `vendor`. True when it was there.
     pub fn unvendor(&self, name: &str) -> Result<bool, LibraryError> {
         let folder = self.vendored(name);
-        if !folder.join(crate::FILE).is_file() {
+        if !is_library(&folder) {
             return Ok(false);
         }
+        self.may_vendor([name])?;
         fs::remove_dir_all(&folder)
             .map_err(LibraryError::disk(format!("`{}` cannot be removed", folder.display())))?;
         // Only an empty folder goes.
@@ -106,13 +130,12 @@ impl Shelf {
         Ok(true)
     }
 
-    /// The names of what is in `vendor`.
+    /// The names of the libraries in `vendor`.
     pub fn vendored_names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.vendor).into_iter().flatten().flatten();
-        let is_library = |folder: &PathBuf| folder.join(crate::FILE).is_file();
         let mut names: Vec<_> = entries
             .map(|entry| entry.path())
-            .filter(is_library)
+            .filter(|folder| is_library(folder))
             .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
             .collect();
         names.sort();
@@ -139,6 +162,13 @@ impl Shelf {
     }
 }
 
+/// True for a folder with a `library.yaml`, neither of them a link.
+fn is_library(folder: &Path) -> bool {
+    let there = |path: &Path| fs::symlink_metadata(path).ok();
+    there(folder).is_some_and(|folder| folder.is_dir())
+        && there(&folder.join(crate::FILE)).is_some_and(|file| file.is_file())
+}
+
 /// True for a folder that becomes a library when it is whole.
 fn is_unfinished(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
@@ -159,12 +189,18 @@ fn replace(folder: &Path, tree: &Tree) -> Result<(), LibraryError> {
     let whole = new.path().join("tree");
     fs::create_dir(&whole).map_err(failed())?;
     tree.write(&whole).map_err(failed())?;
+    let old = new.path().join("old");
     if folder.is_dir() {
-        fs::rename(folder, new.path().join("old")).map_err(failed())?;
+        fs::rename(folder, &old).map_err(failed())?;
     }
     match fs::rename(&whole, folder) {
         // Another process was quicker; what it has is looked at when it is read.
         Err(_) if folder.is_dir() => Ok(()),
-        other => other.map_err(failed()),
+        Err(e) => {
+            // The old one is better than none.
+            let _ = fs::rename(&old, folder);
+            Err(failed()(e))
+        }
+        Ok(()) => Ok(()),
     }
 }

@@ -214,11 +214,17 @@ pub fn remove(project: &Project, name: &str) -> Result<Locked, Trouble> {
     let remain = reached(&lock.libraries, wanted.keys());
     let before = lock.libraries.clone();
     lock.libraries.retain(|name, _| remain.contains(name));
+    let shelf = project.shelf();
+    let vendored = shelf.vendored_names();
+    let gone: Vec<_> = vendored
+        .iter()
+        .filter(|name| before.contains_key(*name) && !lock.libraries.contains_key(*name))
+        .collect();
+    shelf.may_vendor(gone.iter().map(|name| name.as_str())).map_err(trouble)?;
     edit::write(project, &text)?;
     lock.write(project)?;
-    let gone: Vec<_> = before.keys().filter(|name| !lock.libraries.contains_key(*name)).collect();
     for name in gone {
-        project.shelf().unvendor(name).map_err(trouble)?;
+        shelf.unvendor(name).map_err(trouble)?;
     }
     Ok(Locked { before, now: lock.libraries })
 }
@@ -241,21 +247,27 @@ pub struct Vendored {
     pub gone: Vec<String>,
 }
 
-/// Copies every pinned library into `vendor`, and takes out of it what is not pinned any more.
+/// Copies every pinned library into `vendor`, and takes out of it what is not pinned any more. Nothing is
+/// written or removed before all of it was looked at.
 pub fn vendor(project: &Project) -> Result<Vendored, Trouble> {
     project.check_vendor()?;
     let lock = Lock::read(project)?;
     let shelf = project.shelf();
-    let mut there = Vec::new();
+    let mut trees = Vec::new();
     for (name, pin) in &lock.libraries {
         let tree = shelf.stored(&pin.digest).or_else(|| shelf.open(name, &pin.digest).ok().map(|s| s.tree));
         let tree = tree.ok_or_else(|| trouble(LibraryError::Missing { name: name.clone() }))?;
+        trees.push((name, tree));
+    }
+    let mut gone = shelf.vendored_names();
+    gone.retain(|name| !lock.libraries.contains_key(name));
+    shelf.may_vendor(lock.libraries.keys().chain(&gone).map(String::as_str)).map_err(trouble)?;
+    let mut there = Vec::new();
+    for (name, tree) in trees {
         there.push((name.clone(), shelf.vendor(name, &tree).map_err(trouble)?));
     }
-    let mut gone = Vec::new();
-    for name in shelf.vendored_names().into_iter().filter(|name| !lock.libraries.contains_key(name)) {
-        shelf.unvendor(&name).map_err(trouble)?;
-        gone.push(name);
+    for name in &gone {
+        shelf.unvendor(name).map_err(trouble)?;
     }
     Ok(Vendored { there, gone })
 }

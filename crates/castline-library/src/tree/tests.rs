@@ -147,3 +147,53 @@ fn what_is_vendored_comes_first_and_is_verified_as_well() {
     assert!(matches!(shelf.open("a", &whole.digest()), Err(LibraryError::Changed { .. })));
     assert!(shelf.unvendor("a").expect("removed") && !there.exists());
 }
+
+#[test]
+fn what_is_no_library_is_neither_replaced_nor_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vendor = folder.path().join("vendor");
+    let shelf = Shelf::new(&folder.path().join("store"), &vendor);
+    let notes = vendor.join("photos/notes.txt");
+    std::fs::create_dir_all(vendor.join("photos")).expect("made");
+    std::fs::write(&notes, "mine").expect("written");
+    let whole = tree(&[("library.yaml", "name: photos\n")]).expect("fine");
+    let error = shelf.vendor("photos", &whole).expect_err("it is somebody's");
+    assert!(matches!(&error, LibraryError::Kept { path, .. } if *path == vendor.join("photos")), "{error}");
+    assert!(error.to_string().contains("has no `library.yaml`") && error.hint().is_some(), "{error}");
+    assert!(!shelf.unvendor("photos").expect("it is none"));
+    // One that is in the way keeps all others as they are.
+    assert!(shelf.may_vendor(["other", "photos"]).is_err() && shelf.may_vendor(["other"]).is_ok());
+    assert_eq!(std::fs::read_to_string(&notes).expect("it is still there"), "mine");
+    assert_eq!(std::fs::read_dir(&vendor).expect("a folder").count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_replaced_or_removed_through_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (vendor, elsewhere) = (folder.path().join("vendor"), folder.path().join("elsewhere"));
+    let shelf = Shelf::new(&folder.path().join("store"), &vendor);
+    let file = elsewhere.join("a/library.yaml");
+    std::fs::create_dir_all(elsewhere.join("a")).expect("made");
+    std::fs::write(&file, "name: old\n").expect("written");
+    let whole = tree(&[("library.yaml", "name: a\n")]).expect("fine");
+    let unchanged = |shelf: &Shelf| {
+        let error = shelf.vendor("a", &whole).expect_err("it is elsewhere").to_string();
+        assert!(error.contains("is a link"), "{error}");
+        let removed = shelf.unvendor("a");
+        assert!(!matches!(removed, Ok(true)), "{removed:?}");
+        assert_eq!(std::fs::read_to_string(&file).expect("it is still there"), "name: old\n");
+    };
+    // Of all libraries, of one, and of the file that makes it one.
+    std::os::unix::fs::symlink("elsewhere", &vendor).expect("linked");
+    unchanged(&shelf);
+    std::fs::remove_file(&vendor).expect("removed");
+    std::fs::create_dir(&vendor).expect("made");
+    std::os::unix::fs::symlink("../elsewhere/a", vendor.join("a")).expect("linked");
+    unchanged(&shelf);
+    assert!(shelf.vendored_names().is_empty());
+    std::fs::remove_file(vendor.join("a")).expect("removed");
+    std::fs::create_dir(vendor.join("a")).expect("made");
+    std::os::unix::fs::symlink(&file, vendor.join("a/library.yaml")).expect("linked");
+    assert!(shelf.vendor("a", &whole).is_err() && vendor.join("a/library.yaml").is_symlink());
+}

@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`fetch`].
 
+mod listing;
 mod objects;
 
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ use std::process::{Command, Stdio};
 use castline_spec::library::GitPlace;
 
 use crate::error::{LibraryError, same};
-use crate::tree::{Growing, Tree};
+use crate::tree::{Growing, MOST_FILES, Tree};
+use listing::{Listing, Next};
 pub use objects::Objects;
 
 /// Fetches a commit: the pinned one, else what the place means now. A path is one from the root.
@@ -92,17 +94,41 @@ impl Repository {
             let why = format!("there is no folder `{}` in it", folder.unwrap_or_default());
             return Err(LibraryError::fetch(&self.what, why));
         }
-        let listed = self.bytes(&["ls-tree", "-r", "-z", "-l", "--full-tree", &root])?;
+        let failed = || format!("what is in {} cannot be listed", self.what);
+        let mut listing = Listing::open(self.git(), &root).map_err(|e| no_git(&self.what, &e))?;
         let mut tree = Growing::new(&self.what);
         let mut objects = Objects::open(self.git()).map_err(|e| no_git(&self.what, &e))?;
-        for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
-            let line = String::from_utf8_lossy(line);
+        let mut folders = 0;
+        loop {
+            let line = match listing.next().map_err(LibraryError::disk(failed()))? {
+                Next::Entry(line) => line,
+                Next::End => return tree.finish(),
+                Next::Failed(said) => return Err(self.unreachable(&said)),
+                Next::Long(line) => {
+                    let path = entry(&line).map_or("", |(.., path)| path);
+                    return Err(tree.enough(path, "has a path of more than 200 bytes"));
+                }
+            };
             let Some((mode, id, bytes, path)) = entry(&line) else { continue };
             match mode {
-                "120000" | "160000" if crate::tree::is_hidden(path) => tree.count(path)?,
-                "120000" => tree.refuse(path, "is a link"),
-                "160000" => tree.refuse(path, "is another repository"),
-                _ if path.contains('\u{fffd}') => tree.refuse(path, "has a name that is not Unicode"),
+                // Trees without files list nothing else, however many there are.
+                "040000" => {
+                    folders += 1;
+                    if folders > MOST_FILES {
+                        return Err(tree.enough(path, &format!("is one folder more than {MOST_FILES}")));
+                    }
+                }
+                "120000" | "160000" => {
+                    tree.count(path)?;
+                    if !crate::tree::is_hidden(path) {
+                        let link = mode == "120000";
+                        tree.refuse(path, if link { "is a link" } else { "is another repository" });
+                    }
+                }
+                _ if path.contains('\u{fffd}') => {
+                    tree.count(path)?;
+                    tree.refuse(path, "has a name that is not Unicode");
+                }
                 _ => {
                     if tree.admit(path, bytes)? {
                         let lost = format!("git hands out nothing of {}", self.what);
@@ -111,7 +137,6 @@ impl Repository {
                 }
             }
         }
-        tree.finish()
     }
 
     fn run(&self, words: &[&str]) -> Result<String, LibraryError> {
@@ -123,12 +148,13 @@ impl Repository {
         if output.status.success() {
             return Ok(output.stdout);
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(LibraryError::fetch_hint(
-            &self.what,
-            reason(&said),
-            "`git ls-remote` with the same address shows what git can reach",
-        ))
+        Err(self.unreachable(&String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Git failed, and said this.
+    fn unreachable(&self, said: &str) -> LibraryError {
+        let hint = "`git ls-remote` with the same address shows what git can reach";
+        LibraryError::fetch_hint(&self.what, reason(said), hint)
     }
 
     /// Git, silent and with nothing that a repository could have it run.

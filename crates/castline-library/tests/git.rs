@@ -101,6 +101,49 @@ fn nothing_of_a_repository_runs_and_what_is_no_file_is_refused() {
     assert!(wrong.contains("`presets/secret.txt` is a link"), "{wrong}");
 }
 
+/// Commits a tree that is there a hundred million times, ten in each that is around it.
+fn nested(repository: &Path, innermost: &str) {
+    let mktree = |lines: &str| {
+        let mut git = Command::new("git")
+            .arg("-C")
+            .arg(repository)
+            .arg("mktree")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("git runs");
+        git.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it reads");
+        let output = git.wait_with_output().expect("it ends");
+        String::from_utf8(output.stdout).expect("a digest").trim().to_owned()
+    };
+    let mut tree = mktree(innermost);
+    for _ in 0..8 {
+        let ten = (0..10).fold(String::new(), |lines, n| lines + &format!("040000 tree {tree}\t{n}\n"));
+        tree = mktree(&ten);
+    }
+    git(repository, &["read-tree", "--empty"]);
+    let commit = git(repository, &["commit-tree", "-m", "x", &tree]);
+    git(repository, &["update-ref", "HEAD", commit.trim()]);
+}
+
+#[test]
+fn a_small_repository_that_lists_without_end_is_left() {
+    let place = Place::new();
+    let repository = place.beside("brand");
+    library(&repository, "brand", "1", "");
+    commit(&repository);
+    let blob = git(&repository, &["rev-parse", "HEAD:library.yaml"]);
+    for mode in ["100644", "120000"] {
+        let entry = format!("{mode} blob {blob}\t");
+        nested(&repository, &format!("{entry}x\n{entry}y\n"));
+        let wrong = place.fails("{brand: {git: ../brand}}");
+        assert!(wrong.contains("is one file more than 4096"), "{wrong}");
+    }
+    nested(&repository, "");
+    let wrong = place.fails("{brand: {git: ../brand}}");
+    assert!(wrong.contains("is one folder more than 4096"), "{wrong}");
+}
+
 #[test]
 fn libraries_of_libraries_are_pinned_too() {
     let mut place = Place::new();

@@ -6,11 +6,15 @@
 
 use castline_spec::preset::OutputKind;
 use castline_spec::schema::MediaKind;
+use indexmap::IndexSet;
 use serde_json::Value as Json;
 
 use crate::media::Artifact;
 use crate::request::{Output, OutputShape};
 use crate::value::Value;
+
+/// Most files of one output; nothing that makes more is a single prediction's work.
+const MOST_FILES: usize = 1_000;
 
 /// Why an output is not what the model should give.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +22,9 @@ pub enum BadOutput {
     /// No file is in it.
     #[error("the model gave no {}", .0.as_str())]
     NoFiles(MediaKind),
+    /// More files are in it than are fetched.
+    #[error("the model gave {0} files, and an output may have {MOST_FILES}")]
+    TooMany(usize),
     /// Files are in it, but none of the right kind.
     #[error("the model gave {found} instead of {}", .expected.noun())]
     WrongMedia {
@@ -36,19 +43,22 @@ pub enum BadOutput {
 
 /// The URIs of the files in an output, each once, in order. Text has none.
 pub fn files(output: &Json, shape: OutputShape) -> Result<Vec<String>, BadOutput> {
-    let mut found = Vec::new();
+    let mut found = IndexSet::new();
     if shape.kind != OutputKind::Text {
         collect(output, &mut found);
     }
     match shape.kind.media() {
         Some(kind) if found.is_empty() => Err(BadOutput::NoFiles(kind)),
-        _ => Ok(found),
+        _ if found.len() > MOST_FILES => Err(BadOutput::TooMany(found.len())),
+        _ => Ok(found.into_iter().map(str::to_owned).collect()),
     }
 }
 
-fn collect(output: &Json, found: &mut Vec<String>) {
+fn collect<'a>(output: &'a Json, found: &mut IndexSet<&'a str>) {
     match output {
-        Json::String(text) if is_file(text) && !found.contains(text) => found.push(text.clone()),
+        Json::String(text) if is_file(text) => {
+            found.insert(text);
+        }
         Json::Array(items) => items.iter().for_each(|item| collect(item, found)),
         Json::Object(map) => map.values().for_each(|item| collect(item, found)),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
@@ -155,6 +165,18 @@ mod tests {
             ["https://x/1.png", "HTTP://x/2", "data:image/png;base64,AA"]
         );
         assert_eq!(files(&output, TEXT).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn more_files_than_an_output_may_have_are_counted_and_refused() {
+        let many = |n: usize| Json::from_iter((0..n).map(|n| format!("https://x/{n}.png")));
+        assert_eq!(files(&many(1_000), IMAGES).expect("so many may be").len(), 1_000);
+        for shape in [IMAGES, JSON] {
+            let refused = files(&many(200_000), shape).expect_err("nobody fetches them").to_string();
+            assert_eq!(refused, "the model gave 200000 files, and an output may have 1000");
+        }
+        // Pieces of a text are no files, whatever they say.
+        assert_eq!(files(&many(200_000), TEXT).expect("text"), [""; 0]);
     }
 
     #[test]

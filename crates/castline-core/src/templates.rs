@@ -4,6 +4,7 @@
 //! turns it into a [`Value`] in a [`Scope`]. What templates can say is minijinja's own
 //! language less its statements for files and macros, plus the filters below.
 
+mod measure;
 mod quick;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use castline_spec::{Code, Source, Span};
 use indexmap::IndexMap;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value as Jinja, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use crate::scope::{Absent, Scope};
 use crate::value::Value;
@@ -285,11 +286,17 @@ fn failed(error: &Error, template: &Template, at: &Bound) -> Stop {
     Stop::Failed { code, source: at.source.clone(), span, message }
 }
 
-pub(crate) fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
+/// How the engine treats what is missing, and how much it may do.
+fn behave(env: &mut Environment<'_>) {
     env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_fuel(Some(FUEL));
+}
+
+pub(crate) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    behave(&mut env);
+    measure::guard(&mut env);
     env.set_debug(true);
     env.set_syntax(
         SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the usual delimiters"),
@@ -308,7 +315,8 @@ pub(crate) fn environment() -> Environment<'static> {
         }
     });
     env.remove_global("debug");
-    env.add_filter("json", |value: Jinja| -> Result<String, Error> {
+    env.add_filter("json", |state: &mut State, value: Jinja| -> Result<String, Error> {
+        measure::measure(state, std::slice::from_ref(&value), 0)?;
         let json = from_jinja(&value)?.to_json(&mut |a| a.digest.to_string().into());
         Ok(json.to_string())
     });
@@ -406,6 +414,11 @@ pub(crate) fn to_jinja(value: &Value) -> Jinja {
 
 /// What a template gave, as a value. Undefined anywhere in it is an error.
 pub(crate) fn from_jinja(value: &Jinja) -> Result<Value, Error> {
+    measure::measure_result(value)?;
+    taken(value)
+}
+
+fn taken(value: &Jinja) -> Result<Value, Error> {
     if let Some(artifact) = crate::scope::as_artifact(value) {
         return Ok(Value::Media(artifact));
     }
@@ -416,18 +429,15 @@ pub(crate) fn from_jinja(value: &Jinja) -> Result<Value, Error> {
         ValueKind::Bool => Ok(Value::Bool(value.is_true())),
         ValueKind::Number => number(value),
         ValueKind::String => Ok(Value::String(value.as_str().unwrap_or_default().to_owned())),
-        ValueKind::Seq | ValueKind::Iterable => value
-            .try_iter()?
-            .checked()
-            .map(|item| from_jinja(&item?))
-            .collect::<Result<_, _>>()
-            .map(Value::List),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.checked().map(|item| taken(&item?)).collect::<Result<_, _>>().map(Value::List)
+        }
         ValueKind::Map => value
             .try_iter()?
             .checked()
             .map(|key| {
                 let key = key?;
-                Ok((key.to_string(), from_jinja(&value.get_item(&key)?)?))
+                Ok((key.to_string(), taken(&value.get_item(&key)?)?))
             })
             .collect::<Result<_, Error>>()
             .map(Value::Map),

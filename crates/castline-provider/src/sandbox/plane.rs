@@ -37,7 +37,8 @@ impl Plane {
         }
         // Four bytes a pixel are all that the resizer is built for: each further kind is larger than the fonts.
         let wide: Vec<u8> = self.values.iter().flat_map(|value| [*value; 4]).collect();
-        let source = ImageRef::new(self.width, self.height, &wide, PixelType::U8x4).expect("four bytes a pixel");
+        let source =
+            ImageRef::new(self.width, self.height, &wide, PixelType::U8x4).expect("four bytes a pixel");
         let mut target = Image::new(width.max(1), height.max(1), PixelType::U8x4);
         let smooth = ResizeAlg::Convolution(FilterType::CatmullRom);
         let options = ResizeOptions::new().resize_alg(smooth).use_alpha(false);

@@ -77,7 +77,9 @@ fn one(project: &Project, library: Listed, wishes: &Wishes) -> Result<Audit, Tro
         let route = routing.route(model, &model.reference).ok();
         let (host, token) = route.map(|route| reach(project, route)).unwrap_or_default();
         let allowed = |variable: &str| {
-            route.is_some_and(|route| secrets::may_go(&from, variable, model, &model.reference, &route.name, project).is_ok())
+            route.is_some_and(|route| {
+                secrets::may_go(&from, variable, model, &model.reference, &route.name, project).is_ok()
+            })
         };
         let variables = model.secrets.values().map(|secret| secret.variable.clone());
         let secrets = variables.map(|variable| (variable.clone(), allowed(&variable))).collect();

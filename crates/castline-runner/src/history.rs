@@ -89,6 +89,9 @@ fn find(store: &Store, wanted: &str, file: Option<&Path>) -> Result<String, Trou
             n => none(wanted, &format!("there are {n} runs{of}; `last~{}` is the oldest", n - 1)),
         });
     }
+    if wanted.is_empty() {
+        return Err(Trouble::usage("the id of the run is empty", "`castline runs list` shows all runs"));
+    }
     let lower = wanted.to_lowercase();
     ids.retain(|id| id.to_lowercase().starts_with(&lower));
     match &ids[..] {

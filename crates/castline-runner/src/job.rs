@@ -411,7 +411,11 @@ pub(crate) fn rely_on_hits(store: &Store, forecast: &Forecast) -> Result<(), Tro
 
 /// The project's store, when something was run here; a look at it makes none.
 pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble> {
-    if project.store().join(LEDGER_FILE).is_file() { open_store(project).map(Some) } else { Ok(None) }
+    // One that may not be looked into is not taken for none.
+    match project.store().join(LEDGER_FILE).try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) | Err(_) => open_store(project).map(Some),
+    }
 }
 
 pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {
@@ -779,7 +783,7 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
     let (name, pairs) = step_and_labels(text);
     let step = step(graph, &name)?;
-    let legs = labels(graph, step, &pairs).ok_or_else(|| {
+    let legs = labels(graph, step, &pairs).filter(|_| is_well_formed(text)).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
@@ -827,7 +831,22 @@ pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
     (name, pairs)
 }
 
-/// The labels that such pairs give to axes of a step; none when it has not all of them.
+/// True for a name whose brackets are whole and not empty.
+fn is_well_formed(text: &str) -> bool {
+    let mut open = false;
+    let whole = text.chars().all(|c| match (c, open) {
+        ('[', true) | (']', false) => false,
+        ('[', false) | (']', true) => {
+            open = !open;
+            true
+        }
+        _ => true,
+    });
+    whole && !open && !text.contains("[]")
+}
+
+/// The labels that such pairs give to axes of a step; none when it has not all of them, or one is
+/// given twice.
 pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
     let one = |pair: &&str| {
         let (axis, value) = pair.split_once('=')?;
@@ -835,7 +854,8 @@ pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTree
         let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
         Some((axis.clone(), value.trim().to_owned()))
     };
-    pairs.iter().map(one).collect()
+    let all: BTreeMap<_, _> = pairs.iter().map(one).collect::<Option<_>>()?;
+    (all.len() == pairs.len()).then_some(all)
 }
 
 /// A wrong provider setting, as a finding about the project or the workflow.

@@ -115,6 +115,9 @@ impl Target {
     }
 
     fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.contains('*') {
+            return Err("after the `@` stands one host or one model, without `*`");
+        }
         let lower = text.to_ascii_lowercase();
         if lower.starts_with("https://") || lower.starts_with("http://") {
             let host = host(text).map_err(|_| "after the `@` stands a URL that cannot be called")?;

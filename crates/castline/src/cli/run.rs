@@ -197,6 +197,8 @@ mod tests {
     fn allowing_unpriced_steps_may_name_them() {
         assert_eq!(run(&[]).allow_unpriced, None);
         assert_eq!(run(&["--allow-unpriced"]).allow_unpriced, Some(vec![]));
+        // A variable of a shell that is not set.
+        assert!(Cli::try_parse_from(["castline", "run", "--allow-unpriced="]).is_err());
         assert_eq!(run(&["--allow-unpriced", "flow.yaml"]).allow_unpriced, Some(vec![]));
         assert_eq!(
             run(&["--allow-unpriced=a", "--allow-unpriced=b"]).allow_unpriced,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use castline_core::MicroUsd;
 use castline_runner::Wishes;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueHint};
 
 use super::values::{at_least_one, usd};
@@ -67,11 +68,14 @@ pub(crate) struct Offline {
     pub offline: bool,
 }
 
+/// Stands for every step where none is named. No step can be called so.
+const ALL: &str = "*";
+
 /// What may run without a known price.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Unpriced {
     /// Run what has no known price: this step, or every one
-    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = ALL, value_parser = NonEmptyStringValueParser::new())]
     pub allow_unpriced: Vec<String>,
 }
 
@@ -129,7 +133,7 @@ impl Unpriced {
     pub(super) fn steps(&self) -> Option<Vec<String>> {
         match self.allow_unpriced.as_slice() {
             [] => None,
-            steps if steps.iter().any(String::is_empty) => Some(Vec::new()),
+            steps if steps.iter().any(|step| step == ALL) => Some(Vec::new()),
             steps => Some(steps.to_vec()),
         }
     }

@@ -12,11 +12,10 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "give a whole number from 1".to_owned())
 }
 
-/// `30d`, `12h`, `2w`, `90m`.
+/// `30d`, `12h`, `2w`. A month and a minute begin alike, so that `m` is neither.
 pub(super) fn age(text: &str) -> Result<SignedDuration, String> {
     let text = text.trim();
     let unit = text.chars().next_back().and_then(|unit| match unit {
-        'm' => Some(60),
         'h' => Some(60 * 60),
         'd' => Some(24 * 60 * 60),
         'w' => Some(7 * 24 * 60 * 60),
@@ -51,10 +50,10 @@ mod tests {
         assert!(duration("soon").is_err());
         assert_eq!(age("30d"), Ok(SignedDuration::from_hours(30 * 24)));
         assert_eq!(
-            [age("2w"), age("90 m")],
-            [Ok(SignedDuration::from_hours(336)), Ok(SignedDuration::from_mins(90))]
+            [age("2w"), age("90 h")],
+            [Ok(SignedDuration::from_hours(336)), Ok(SignedDuration::from_hours(90))]
         );
-        for wrong in ["", "d", "30", "-1d", "1y", "9223372036854775807w", "1\u{fc}"] {
+        for wrong in ["", "d", "6m", "30", "-1d", "1y", "9223372036854775807w", "1\u{fc}"] {
             assert!(age(wrong).is_err(), "{wrong}");
         }
     }

@@ -33,7 +33,11 @@ pub(crate) fn init(dir: &Path) -> Result<Exit, Trouble> {
 /// True when the file was written, false when there was one.
 fn write_new(path: &Path, text: &str) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
+        // Half a file would be kept by the next try.
+        Ok(mut file) => file
+            .write_all(text.as_bytes())
+            .map(|()| true)
+            .inspect_err(|_| fs::remove_file(path).unwrap_or_default()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e),
     }
@@ -75,7 +79,7 @@ fn next(dir: &Path) -> String {
     };
     let enter = match dir.canonicalize().ok() == Path::new(".").canonicalize().ok() {
         true => String::new(),
-        false => format!("    {BOLD}cd {}{BOLD:#}\n", screen::printable(&shown(dir))),
+        false => format!("    {BOLD}cd {}{BOLD:#}\n", screen::printable(&quoted(&shown(dir)))),
     };
     format!(
         "\nRun it, offline and free of charge. Then edit, and run it again:\n\n{enter}    {BOLD}castline run{file}{BOLD:#}\n\n\
@@ -84,6 +88,12 @@ fn next(dir: &Path) -> String {
          {BOLD}castline plan{file} --provider replicate{BOLD:#}\n    \
          {BOLD}castline run{file} --provider replicate --budget 0.50{BOLD:#}"
     )
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn cannot_write(path: &Path, e: &io::Error) -> Trouble {
@@ -102,6 +112,13 @@ mod tests {
             castline_runner::Job::check(&folder.path().join("workflows/hello.yaml"));
         assert_eq!(found.list, []);
         assert!(project.document.is_some());
+    }
+
+    #[test]
+    fn a_folder_is_one_word_for_a_shell() {
+        assert_eq!(quoted("demo/a-b.c"), "demo/a-b.c");
+        assert_eq!(quoted("my demo"), "'my demo'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

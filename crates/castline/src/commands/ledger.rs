@@ -31,6 +31,12 @@ pub(crate) fn ledger(flags: &Ledger) -> Result<Exit, Trouble> {
 }
 
 fn rule(key: &str, ruling: Ruling) -> Result<Exit, Trouble> {
+    if matches!(&ruling, Ruling::Adopt(id) if id.0.trim().is_empty()) {
+        return Err(Trouble::usage(
+            "the id of the prediction is empty",
+            "give the id that the provider shows for it",
+        ));
+    }
     let project = project_here()?;
     let entry = small_runtime()?.block_on(ledger::rule(&project, key, ruling))?;
     screen::say(&format!(

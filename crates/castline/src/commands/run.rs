@@ -241,7 +241,9 @@ fn may_spend(talk: &Talk, job: &Job) -> Result<bool, Trouble> {
     let limits = job.project.document.as_ref().map(|d| &d.limits);
     let own = limits.and_then(|l| MicroUsd::from_usd(l.confirm_above_usd.as_ref()?.value));
     let table = Table::of(forecast);
-    if job.live_cost().max.max(table.most()) <= asks_above(own) {
+    let cost = job.live_cost();
+    // What nobody knows the price of may be above every amount.
+    if cost.unpriced == 0 && cost.max.max(table.most()) <= asks_above(own) {
         return Ok(true);
     }
     screen::say(&table.draw(screen::talk_width()));

@@ -65,8 +65,23 @@ impl Routing {
         }
     }
 
+    /// The provider for a model as its preset names it, where there is one.
+    pub fn of(&self, model: &Model) -> Option<&Route> {
+        self.route(model, &model.reference).ok()
+    }
+
+    /// True when a provider takes money.
+    pub fn is_live(&self) -> bool {
+        self.all().any(|route| route.bills)
+    }
+
+    /// The names of the providers that take none.
+    pub fn free(&self) -> BTreeSet<String> {
+        self.all().filter(|route| !route.bills).map(|route| route.name.to_string()).collect()
+    }
+
     /// Every provider, once.
-    pub fn all(&self) -> impl Iterator<Item = &Route> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Route> {
         [&self.chosen, &self.std].into_iter().chain(&self.claims)
     }
 }

@@ -16,8 +16,7 @@ use castline_spec::outside::is_pattern;
 use castline_store::user_file;
 
 use crate::files::is_inside;
-use crate::job::{Basis, Job};
-use crate::local::{bills, is_live};
+use crate::job::{Basis, Job, bills};
 use crate::lock::Lock;
 use crate::project::{Project, absolute, clean, parent, shown};
 use crate::providers;
@@ -208,7 +207,7 @@ fn settings(project: &Project, forecast: &Forecast) -> BTreeMap<String, BTreeMap
     let plan = &forecast.plan;
     let models = plan.graph.predicting().map(|(_, step)| &step.callee.model);
     models
-        .filter_map(|model| plan.routing.route(model, &model.reference).ok())
+        .filter_map(|model| plan.routing.of(model))
         .map(|route| (route.name.to_string(), providers::deciding_settings(project, route)))
         .collect()
 }
@@ -216,7 +215,7 @@ fn settings(project: &Project, forecast: &Forecast) -> BTreeMap<String, BTreeMap
 /// What applying the plan may spend: the most that it can cost. Where that is not known yet it
 /// is what any run may.
 fn budget(job: &Job, forecast: &Forecast) -> Option<Budget> {
-    let live = is_live(forecast);
+    let live = forecast.plan.routing.is_live();
     let given = job.wishes.budget.map(|usd| Budget { usd: Usd(usd), from: BudgetFrom::Given });
     let bill = Bill::of_steps(forecast, |step| bills(forecast, step));
     let from = |from, usd| Budget { usd: Usd(usd), from };

@@ -74,7 +74,7 @@ fn one(project: &Project, library: Listed, wishes: &Wishes) -> Result<Audit, Tro
     let mut calls = BTreeSet::new();
     let mut add = |from: String, callee: &Callee| {
         let model = &callee.model;
-        let route = routing.route(model, &model.reference).ok();
+        let route = routing.of(model);
         let (host, token) = route.map(|route| reach(project, route)).unwrap_or_default();
         let allowed = |variable: &str| {
             route.is_some_and(|route| {

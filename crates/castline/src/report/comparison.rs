@@ -49,7 +49,7 @@ impl Edit<'_> {
     }
 
     fn is_live(&self) -> bool {
-        self.plan.routing.all().any(|route| route.bills)
+        self.plan.routing.is_live()
     }
 
     /// What is not kept, step by step.

@@ -115,7 +115,7 @@ impl<'f> Table<'f> {
         let rows: Vec<_> = known.chain(plan.deferred().map(|step| Row::of_step(forecast, step))).collect();
         Self {
             forecast,
-            live: plan.routing.all().any(|route| route.bills),
+            live: plan.routing.is_live(),
             served: plan.graph.steps.iter().map(|step| Served::of(plan, step)).collect(),
             total: rows.iter().map(|row| (row.word, row.price, row.legs)).collect(),
             seconds: longest_path(plan, &rows),
@@ -287,7 +287,7 @@ pub(crate) fn about(seconds: f64) -> String {
 
 impl<'f> Served<'f> {
     fn of(plan: &'f Plan, step: &'f Step) -> Self {
-        let route = plan.routing.route(&step.callee.model, &step.callee.model.reference).ok();
+        let route = plan.routing.of(&step.callee.model);
         Self {
             provider: route.map(|route| &*route.name.0),
             from: route.map(|route| plan.price_rules(&step.callee, &route.name).from),

@@ -106,7 +106,7 @@ impl Terminal {
         let steps = plan.graph.predicting().map(|(_, step)| step);
         let typical = |step: &Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
         self.typical = steps.filter_map(typical).collect();
-        self.free = plan.routing.all().filter(|r| !r.bills).map(|r| r.name.to_string()).collect();
+        self.free = plan.routing.free();
         self
     }
 

@@ -91,7 +91,7 @@ impl Scene {
     /// Learns which legs a plan has. Those that are known stay as they are, and the others are gone.
     pub(super) fn know(&mut self, plan: &Plan, store: PathBuf) {
         self.store = store;
-        self.free = plan.routing.all().filter(|r| !r.bills).map(|r| r.name.to_string()).collect();
+        self.free = plan.routing.free();
         let Recorder { mut record, .. } = std::mem::take(&mut self.run);
         let known = std::mem::take(&mut record.legs);
         record.workflow = plan.graph.name.to_string();

@@ -1,0 +1,134 @@
+//! What the ledger says of a plan.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use castline_core::forecast::{Answer, Forecast, Known};
+use castline_core::ledger::State;
+use castline_core::legs::LegId;
+use castline_core::plan::{Plan, Resolved};
+use castline_core::results::Results;
+use castline_core::{Artifact, Key};
+use castline_store::{Brief, Store, in_shares};
+
+use crate::trouble::Trouble;
+
+/// What the ledger says of a plan.
+pub(super) struct Answers {
+    pub(super) forecast: Forecast,
+    /// See [`super::Job::missing`].
+    pub(super) missing: Vec<(Key, u64)>,
+    /// See [`super::Job::paid`].
+    pub(super) paid: HashSet<Key>,
+}
+
+impl Answers {
+    /// Asks the ledger, wave by wave, what each leg would do.
+    pub(super) async fn of(plan: Arc<Plan>, store: Option<&Store>) -> Result<Self, Trouble> {
+        let mut all = Self { forecast: Forecast::new(plan), missing: Vec::new(), paid: HashSet::new() };
+        loop {
+            let asked = all.forecast.ask_by(&resolve);
+            if asked.is_empty() {
+                return Ok(all);
+            }
+            let keys: Vec<Key> = asked.iter().map(|(_, key)| *key).collect();
+            let briefs = match store {
+                Some(store) => store.ledger().briefs(&keys).await.map_err(crate::ledger::trouble)?,
+                None => vec![None; keys.len()],
+            };
+            let removed = removed(store, &keys, &briefs).await?;
+            let there = there(store, &briefs);
+            for (((leg, key), brief), there) in asked.into_iter().zip(briefs).zip(there) {
+                if brief.as_ref().is_some_and(|brief| is_paid(brief.state)) {
+                    all.paid.insert(key);
+                }
+                let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
+                let answer = if removed.contains(&key) {
+                    Answer::Unknown(Some(REMOVED.to_owned()))
+                } else {
+                    answer(brief, there)
+                };
+                if !matches!(answer, Answer::Known(_)) {
+                    all.missing.extend(gone);
+                }
+                all.forecast.answer(leg, answer);
+            }
+        }
+    }
+}
+
+/// Each processor takes a share of the legs.
+pub(super) fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Vec<Resolved> {
+    /// Fewer legs are not worth a thread.
+    const SHARE: usize = 200;
+    in_shares(legs, SHARE, |share| {
+        let mut resolver = plan.resolver(results);
+        share.iter().map(|leg| resolver.resolve(*leg)).collect()
+    })
+}
+
+/// Why a leg runs whose result was there once.
+const REMOVED: &str = "its output was removed by `castline gc`";
+
+/// Keys that the ledger does not know any more.
+async fn removed(
+    store: Option<&Store>,
+    keys: &[Key],
+    briefs: &[Option<Brief>],
+) -> Result<BTreeSet<Key>, Trouble> {
+    let Some(store) = store else { return Ok(BTreeSet::new()) };
+    let unknown: Vec<Key> =
+        keys.iter().zip(briefs).filter(|(_, brief)| brief.is_none()).map(|(key, _)| *key).collect();
+    if unknown.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let removed = store.ledger().forgotten(&unknown).await.map_err(crate::ledger::trouble)?;
+    Ok(unknown.into_iter().zip(removed).filter(|(_, removed)| *removed).map(|(key, _)| key).collect())
+}
+
+/// True while another run takes up a prediction, or stops at it, instead of creating it anew.
+pub(super) fn is_paid(state: State) -> bool {
+    match state {
+        State::Intended | State::Created | State::Succeeded | State::Expired | State::InDoubt => true,
+        State::Failed | State::Canceled | State::Aborted => false,
+    }
+}
+
+/// For each success, whether its output and all files of it are there.
+fn there(store: Option<&Store>, briefs: &[Option<Brief>]) -> Vec<bool> {
+    let Some(store) = store else { return vec![false; briefs.len()] };
+    let media: Vec<_> = briefs.iter().map(|brief| media_of(brief.as_ref()?)).collect();
+    let files: Vec<_> = media.iter().flatten().flatten().copied().collect();
+    let mut has = store.blobs().has_all(&files).into_iter();
+    let all = |media: &Option<Vec<&Artifact>>| {
+        // Each takes its own, so that none is left to the next.
+        let own = has.by_ref().take(media.as_ref().map_or(0, Vec::len));
+        own.filter(|has| !has).count() == 0 && media.is_some()
+    };
+    media.iter().map(all).collect()
+}
+
+/// The files of a success that has an output.
+fn media_of(brief: &Brief) -> Option<Vec<&Artifact>> {
+    let output = brief.output.as_ref().filter(|_| brief.state == State::Succeeded)?;
+    Some(output.raw.media())
+}
+
+fn answer(brief: Option<Brief>, there: bool) -> Answer {
+    let Some(brief) = brief else { return Answer::Unknown(None) };
+    let word = match brief.state {
+        State::Succeeded => {
+            if let Some(output) = brief.output.filter(|_| there) {
+                return Answer::Known(Known { output, prediction: brief.prediction });
+            }
+            "its files are gone from the store"
+        }
+        State::Failed => "it failed before",
+        State::Canceled => "it was canceled before",
+        State::Aborted => "it was aborted before",
+        State::Expired => "its outputs expired at the provider",
+        State::InDoubt => "it is in doubt whether it was created",
+        State::Intended | State::Created => "it was begun before",
+    };
+    Answer::Unknown(Some(word.to_owned()))
+}

@@ -1,0 +1,145 @@
+//! What is chosen of a workflow: steps, legs that are drawn anew, prices.
+
+use std::collections::BTreeMap;
+
+use castline_core::graph::{Graph, own_name};
+use castline_core::plan::{Choices, Plan, Reroll};
+use castline_spec::Name;
+use castline_spec::diagnostic::did_you_mean;
+
+use crate::lock::Lock;
+use crate::project::Project;
+use crate::trouble::Trouble;
+use crate::wishes::Wishes;
+
+/// `--only`, `--until`, `--reroll` and the project's prices.
+pub(super) fn choices(
+    graph: &Graph,
+    wishes: &Wishes,
+    run: &str,
+    project: &Project,
+) -> Result<Choices, Trouble> {
+    let mut steps = Vec::new();
+    for name in &wishes.only {
+        steps.extend(with_inner(graph, step(graph, name)?));
+    }
+    if let Some(name) = &wishes.until {
+        for step in with_inner(graph, step(graph, name)?) {
+            steps.extend(with_needs(graph, step));
+        }
+    }
+    if !steps.is_empty() {
+        // Calls and their outputs cost nothing, and what takes part may need them.
+        steps.extend((0..graph.steps.len()).filter(|step| !graph.steps[*step].predicts()));
+    }
+    steps.sort_unstable();
+    steps.dedup();
+    let rerolls = wishes.reroll.iter().map(|text| reroll(graph, text, run)).collect::<Result<_, _>>()?;
+    let prices = project.document.as_ref().map(|d| d.prices.clone()).unwrap_or_default();
+    let pins = Lock::read(project)?.models;
+    Ok(Choices { run: run.to_owned(), rerolls, steps, pins, prices })
+}
+
+fn step(graph: &Graph, name: &str) -> Result<usize, Trouble> {
+    graph.names.get(name).copied().ok_or_else(|| Trouble::Usage {
+        message: format!("workflow `{}` has no step `{name}`", graph.name),
+        hint: did_you_mean("the step", name, graph.names.keys().map(Name::as_str)),
+    })
+}
+
+/// A step, and the steps of the workflow that it calls.
+fn with_inner(graph: &Graph, step: usize) -> Vec<usize> {
+    let inner = graph.steps[step].call().map(|call| call.inner.clone()).unwrap_or_default();
+    std::iter::once(step).chain(inner).collect()
+}
+
+fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
+    let mut all = vec![step];
+    let mut next = 0;
+    while let Some(step) = all.get(next).copied() {
+        let needs = graph.steps[step].deps.iter().map(|d| d.step);
+        let new: Vec<_> = needs.filter(|n| !all.contains(n)).collect();
+        all.extend(new);
+        next += 1;
+    }
+    all
+}
+
+/// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
+fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
+    let (name, pairs) = step_and_labels(text);
+    let step = step(graph, &name)?;
+    let legs = labels(graph, step, &pairs).filter(|_| is_well_formed(text)).ok_or_else(|| {
+        Trouble::usage(
+            format!("`--reroll {text}` names no leg"),
+            "write `--reroll STEP` or `--reroll STEP[axis=value]`",
+        )
+    })?;
+    let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
+    Ok(Reroll { step, legs, draw })
+}
+
+/// Refuses to draw anew what is no leg. One whose step is not known yet may still come.
+pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble> {
+    for (reroll, text) in plan.choices.rerolls.iter().zip(&wishes.reroll) {
+        let Reroll { step, legs, .. } = reroll;
+        let known = plan.legs.known(*step).is_some();
+        if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
+            continue;
+        }
+        let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
+        let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
+        let mut unknown = labels.filter(|(axis, label)| !axis.labels.contains(label));
+        let hint = unknown.next().and_then(|(axis, label)| {
+            let what = format!("the {}", own_name(&axis.name));
+            did_you_mean(&what, label, axis.labels.iter().map(String::as_str))
+        });
+        return Err(Trouble::Usage {
+            message: format!("`--reroll {text}` names no leg of this workflow"),
+            hint: hint.or_else(|| Some("`castline plan --json` names all legs".to_owned())),
+        });
+    }
+    Ok(())
+}
+
+/// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is
+/// shown: `hero[product=2]/large[angle=top]`.
+pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
+    let (mut name, mut pairs) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once('[') {
+        let (inside, after) = inside.split_once(']').unwrap_or((inside, ""));
+        name.push_str(before);
+        pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
+        rest = after;
+    }
+    name.push_str(rest);
+    (name, pairs)
+}
+
+/// True for a name whose brackets are whole and not empty.
+fn is_well_formed(text: &str) -> bool {
+    let mut open = false;
+    let whole = text.chars().all(|c| match (c, open) {
+        ('[', true) | (']', false) => false,
+        ('[', false) | (']', true) => {
+            open = !open;
+            true
+        }
+        _ => true,
+    });
+    whole && !open && !text.contains("[]")
+}
+
+/// The labels that such pairs give to axes of a step; none when it has not all of them, or one is
+/// given twice.
+pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
+    let one = |pair: &&str| {
+        let (axis, value) = pair.split_once('=')?;
+        let is_meant = |own: &&Name| own_name(own) == axis.trim();
+        let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
+        Some((axis.clone(), value.trim().to_owned()))
+    };
+    let all: BTreeMap<_, _> = pairs.iter().map(one).collect::<Option<_>>()?;
+    (all.len() == pairs.len()).then_some(all)
+}

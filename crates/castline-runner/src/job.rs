@@ -21,7 +21,7 @@ use castline_core::inputs::Given;
 use castline_core::plan::Plan;
 use castline_core::{Digest, Key};
 use castline_spec::{Diagnostics, Source};
-use castline_store::{LEDGER_FILE, Store};
+use castline_store::{Layout, Store};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
@@ -303,7 +303,7 @@ pub(crate) fn rely_on_hits(store: &Store, forecast: &Forecast) -> Result<(), Tro
 /// The project's store, when something was run here; a look at it makes none.
 pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble> {
     // One that may not be looked into is not taken for none.
-    match project.store().join(LEDGER_FILE).try_exists() {
+    match Layout::of(&project.store()).ledger().try_exists() {
         Ok(false) => Ok(None),
         Ok(true) | Err(_) => open_store(project).map(Some),
     }

@@ -46,7 +46,7 @@ pub mod watch;
 pub mod why;
 mod wishes;
 
-pub use castline_store::user_file;
+pub use castline_store::{Layout, user_file};
 pub use job::{Checked, Cost, Job};
 pub use local::{Interrupt, Listener, Over, Prepared};
 pub use project::{FILE as PROJECT_FILE, Project, own_text, shown};

@@ -18,7 +18,7 @@ use castline_core::Digest;
 use castline_core::event::RunStatus;
 use castline_core::forecast::Fate;
 use castline_core::record::RunRecord;
-use castline_store::{LEDGER_FILE, tells_changes};
+use castline_store::{Layout, tells_changes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -162,7 +162,7 @@ impl Idle {
             return None;
         }
         let ways = ways.into_iter().map(|(path, identity)| Some((path.to_str()?.to_owned(), identity)));
-        let run = self.project.store().join("runs").join(&record.run);
+        let run = Layout::of(&self.project.store()).run(&record.run);
         Some(Settled {
             schema_version: SCHEMA_VERSION,
             at: self.began,
@@ -176,9 +176,10 @@ impl Idle {
     /// Everything that it stands on: what has to be there, and what may be missing.
     fn paths(&self, record: &RunRecord) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
         let store = self.project.store();
-        let blobs = store.join("blobs/sha256");
+        let layout = Layout::of(&store);
+        let blobs = layout.blobs();
         let folders = fs::read_dir(&blobs).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut needed: BTreeSet<_> = folders.chain([blobs, store.join(LEDGER_FILE)]).collect();
+        let mut needed: BTreeSet<_> = folders.chain([blobs, layout.ledger()]).collect();
         let of_legs = record.legs.iter().flat_map(|leg| &leg.saved);
         let saved = of_legs.chain(record.output_files.values().flatten());
         needed.extend(saved.map(|saved| self.project.root.join(&saved.path)));
@@ -186,7 +187,7 @@ impl Idle {
         let mut others: BTreeSet<_> = self.looked.paths().cloned().collect();
         // What comes and goes while it is read shows in its folder.
         others.extend(self.looked.paths().map(|path| parent(path)).collect::<Vec<_>>());
-        others.extend([store.join(format!("{LEDGER_FILE}-wal")), self.report.clone()]);
+        others.extend([layout.ledger_log(), self.report.clone()]);
         others.retain(|path| !needed.contains(path));
         (needed, others)
     }

@@ -21,6 +21,7 @@ use castline_core::{Artifact, Digest};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
+use crate::layout::{Layout, place_of};
 use crate::ledger::{FileSeen, Ledger};
 use crate::owner::Owners;
 use crate::shares::in_shares;
@@ -63,11 +64,11 @@ pub struct Incoming {
 }
 
 impl Blobs {
-    pub(crate) fn open(folder: &Path, ledger: Ledger, owners: &Owners, uses: Arc<Uses>) -> Self {
-        let incoming = folder.join("incoming");
+    pub(crate) fn open(layout: Layout<'_>, ledger: Ledger, owners: &Owners, uses: Arc<Uses>) -> Self {
+        let incoming = layout.incoming();
         sweep(&incoming, owners);
         Self(Arc::new(Inner {
-            folder: folder.join("blobs").join("sha256"),
+            folder: layout.blobs(),
             incoming,
             me: owners.me().clone(),
             count: AtomicU64::new(0),
@@ -148,7 +149,7 @@ impl Blobs {
 
     /// Where an artifact's bytes are, if they are.
     pub fn path(&self, artifact: &Artifact) -> PathBuf {
-        self.path_of(&artifact.digest)
+        place_of(&self.0.folder, &artifact.digest)
     }
 
     /// True when an artifact's bytes are there. Bytes that a power cut may have spoilt are
@@ -204,11 +205,6 @@ impl Blobs {
 
     fn damaged(&self, artifact: &Artifact) -> StoreError {
         StoreError::Damaged { digest: artifact.digest, path: self.path(artifact) }
-    }
-
-    fn path_of(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.0.folder.join(&hex[..2]).join(hex)
     }
 
     fn kept(&self) -> &Arc<Kept> {

@@ -19,6 +19,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::Store;
 use crate::error::StoreError;
+use crate::layout::Layout;
 use crate::ledger::rows::{self, RowError};
 use crate::ledger::{check_known, connect};
 use crate::uses::Alone;
@@ -103,11 +104,11 @@ impl Store {
     }
 
     fn connection(&self) -> Result<Connection, StoreError> {
-        connect(&self.folder.join(crate::LEDGER_FILE))
+        connect(&Layout::of(&self.folder).ledger())
     }
 
     fn unread(&self, error: RowError) -> StoreError {
-        error.into_store("read", &self.folder.join(crate::LEDGER_FILE))
+        error.into_store("read", &Layout::of(&self.folder).ledger())
     }
 
     fn doom(&self, db: &Connection, wanted: &HashSet<Digest>) -> Result<Doomed, RowError> {
@@ -151,7 +152,7 @@ impl Store {
     }
 
     fn all_blobs(&self) -> Result<Vec<Blob>, StoreError> {
-        let folder = self.folder.join("blobs").join("sha256");
+        let folder = Layout::of(&self.folder).blobs();
         let mut blobs = Vec::new();
         let read = |folder: &Path| fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>();
         for inner in read(&folder).map_err(StoreError::file("read", &folder))? {

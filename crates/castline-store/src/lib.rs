@@ -9,6 +9,7 @@
 mod blobs;
 mod error;
 mod gc;
+mod layout;
 mod ledger;
 mod links;
 mod owner;
@@ -31,7 +32,8 @@ use castline_core::ledger::OwnerId;
 pub use blobs::{Blobs, Incoming};
 pub use error::StoreError;
 pub use gc::{Amount, Sweep, Sweeper};
-pub use ledger::{Brief, LEDGER_FILE, Ledger};
+pub use layout::Layout;
+pub use ledger::{Brief, Ledger};
 pub use links::KnownLinks;
 use owner::Owners;
 pub use owner::{LockProbe, is_held};
@@ -61,14 +63,15 @@ pub struct Store {
 impl Store {
     /// Opens the store in this folder, which is made when it is not there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::of(folder);
         make_folders(folder)?;
-        let owners = Arc::new(Owners::join(&folder.join("owners"))?);
+        let owners = Arc::new(Owners::join(&layout.owners())?);
         owners.sweep();
         let uses = Uses::open(folder, &owners)?;
         let stay = Mutex::new(Some(uses.stay()?));
         let ledger = Ledger::open(folder, owners.clone(), uses.clone())?;
-        let blobs = Blobs::open(folder, ledger.clone(), &owners, uses.clone());
-        let runs = Runs::new(folder.join("runs"));
+        let blobs = Blobs::open(layout, ledger.clone(), &owners, uses.clone());
+        let runs = Runs::new(layout.runs());
         Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, uses, stay, owners })
     }
 
@@ -151,8 +154,8 @@ impl Store {
 }
 
 fn make_folders(folder: &Path) -> Result<(), StoreError> {
-    for inner in ["owners", "incoming", "blobs/sha256", "runs"] {
-        let inner = folder.join(inner);
+    let layout = Layout::of(folder);
+    for inner in [layout.owners(), layout.incoming(), layout.blobs(), layout.runs()] {
         fs::create_dir_all(&inner).map_err(StoreError::file("create the folder", &inner))?;
     }
     let ignore = folder.join(".gitignore");

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
+use crate::layout::Layout;
 
 /// MiB that must be free: a video or a hundred pictures.
 const NEEDED: u64 = 64;
 
 /// Refuses when results could not be stored: read-only, over quota, or almost full.
 pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
-    probe(&folder.join("incoming"))?;
+    probe(&Layout::of(folder).incoming())?;
     check_free(folder)
 }
 

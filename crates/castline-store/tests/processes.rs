@@ -13,7 +13,7 @@ use castline_core::ledger::{Account, Arrival, Ask, Claim, RunId, State, Terms, V
 use castline_core::request::{Key, Output, OutputShape, Request};
 use castline_core::{Artifact, Digest, MicroUsd, PredictionId, Realm, Value};
 use castline_spec::preset::OutputKind;
-use castline_store::Store;
+use castline_store::{Layout, Store};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -172,7 +172,7 @@ async fn killed_at_any_moment_a_process_loses_nothing_that_it_said() {
             assert_eq!(store.blobs().read(&files[0]).unwrap(), name.as_bytes());
         }
     }
-    let database = rusqlite::Connection::open(folder.path().join(castline_store::LEDGER_FILE)).unwrap();
+    let database = rusqlite::Connection::open(Layout::of(folder.path()).ledger()).unwrap();
     let check: String = database.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
 }

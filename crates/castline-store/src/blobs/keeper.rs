@@ -16,6 +16,7 @@ use castline_core::Digest;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
+use crate::layout::place_of;
 use crate::ledger::Ledger;
 
 use super::Kept;
@@ -139,10 +140,9 @@ fn flush(folder: &Path, digests: &[Digest]) -> io::Result<()> {
 /// A file is safe when its bytes are, and its name in its folder, and the folder's in its own.
 fn flush_each(folder: &Path, digests: &[Digest]) -> io::Result<()> {
     for digest in digests {
-        let hex = digest.hex();
-        let inner = folder.join(&hex[..2]);
-        File::options().read(true).write(true).open(inner.join(hex))?.sync_all()?;
-        flush_folder(&inner)?;
+        let place = place_of(folder, digest);
+        File::options().read(true).write(true).open(&place)?.sync_all()?;
+        flush_folder(place.parent().expect("a blob has a folder"))?;
     }
     flush_folder(folder)
 }

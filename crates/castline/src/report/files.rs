@@ -1,11 +1,11 @@
 //! Where the files of a run are, for reports that point at them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use castline_core::Digest;
 use castline_core::record::{RunRecord, SavedRecord};
-use castline_runner::{Project, user_file};
+use castline_runner::{Layout, Project, user_file};
 use serde_json::{Map, Value as Json};
 
 /// Where the files of a run are.
@@ -61,7 +61,9 @@ impl Places {
     }
 
     fn in_store(&self, digest: &str) -> String {
-        let path = digest.parse().map_or_else(|_| self.store.clone(), |digest| blob(&self.store, &digest));
+        let path = digest
+            .parse()
+            .map_or_else(|_| self.store.clone(), |digest| Layout::of(&self.store).blob(&digest));
         path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().replace('\\', "/")
     }
 
@@ -95,24 +97,4 @@ impl Places {
 pub(crate) fn digest_of(map: &Map<String, Json>) -> Option<&str> {
     let is_file = map.contains_key("media_type") && map.contains_key("bytes");
     map.get("digest").and_then(Json::as_str).filter(|_| is_file)
-}
-
-/// Where the store of a project keeps the bytes of a digest.
-pub(crate) fn blob(store: &Path, digest: &Digest) -> PathBuf {
-    let hex = digest.hex();
-    store.join("blobs").join("sha256").join(&hex[..2]).join(hex)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_store_keeps_its_files_where_reports_point_at() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = castline_store::Store::open(folder.path()).unwrap();
-        let artifact = store.blobs().write(b"a text").unwrap();
-
-        assert_eq!(store.blobs().path(&artifact), blob(folder.path(), &artifact.digest));
-    }
 }

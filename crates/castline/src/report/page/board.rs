@@ -14,7 +14,7 @@ use castline_core::event::Entry;
 use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::{Digest, MediaType};
-use castline_runner::Project;
+use castline_runner::{Layout, Project};
 use castline_server::{News, Page};
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::sync::{Notify, watch};
@@ -22,7 +22,6 @@ use tokio::time::sleep;
 
 use super::state::{Other, Watched};
 use super::{Parts, join, policy, script};
-use crate::report::files::blob;
 use scene::{Fresh, Scene};
 
 /// A browser that is further behind is told everything anew.
@@ -153,7 +152,7 @@ impl Page for Board {
     fn file(&self, digest: &Digest) -> Option<(PathBuf, MediaType)> {
         let scene = self.scene();
         let place = scene.files.get(&digest.to_string())?;
-        Some((blob(&scene.store, digest), MediaType::new(place.media_type.clone())))
+        Some((Layout::of(&scene.store).blob(digest), MediaType::new(place.media_type.clone())))
     }
 }
 

@@ -8,7 +8,7 @@
 //! set. What changed while the run went on, or right before, is not vouched for; nor is anything on a
 //! network, with libraries, or after an hour.
 //!
-//! Start reading at [`Settled::still`].
+//! Start reading at [`Asked::settled`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -69,12 +69,26 @@ pub struct Said {
     pub after: Vec<String>,
 }
 
-impl Settled {
-    /// None unless everything stands as it did when the same command had nothing to do.
-    pub fn still(file: &Path, wishes: &Wishes) -> Option<Self> {
+/// A run that somebody asks for, before anything of it is read.
+pub struct Asked {
+    /// Where it is written down what was found when the same was asked for.
+    place: PathBuf,
+    /// Nothing was read before that.
+    began: Timestamp,
+}
+
+impl Asked {
+    /// None where nobody could tell whether the same is asked for again.
+    pub fn now(file: &Path, wishes: &Wishes) -> Option<Self> {
+        let began = Timestamp::now();
         let (project, _) = Project::near(file);
-        let text = fs::read_to_string(place(&project, file, wishes)?).ok()?;
-        let found: Self = serde_json::from_str(&text).ok()?;
+        Some(Self { place: place(&project, file, wishes)?, began })
+    }
+
+    /// None unless everything stands as it did when the same command had nothing to do.
+    pub fn settled(&self) -> Option<Settled> {
+        let text = fs::read_to_string(&self.place).ok()?;
+        let found: Settled = serde_json::from_str(&text).ok()?;
         let age = Timestamp::now().duration_since(found.at);
         let is_fresh = age >= SignedDuration::ZERO && age < LONGEST;
         let stands = |(path, stamp): &(String, Option<Stamp>)| Stamp::of(Path::new(path)) == *stamp;
@@ -87,24 +101,10 @@ impl Settled {
         };
         (found.schema_version == SCHEMA_VERSION && is_fresh && all()).then_some(found)
     }
-}
 
-/// A run that has nothing to do, before it is carried out.
-pub struct Idle {
-    place: PathBuf,
-    project: Project,
-    /// What its plan was made from.
-    looked: Looked,
-    /// Where its report is, if it has one.
-    report: PathBuf,
-    /// Nothing was read before that.
-    began: Timestamp,
-}
-
-impl Idle {
-    /// None when there is something to do, and where nobody could vouch for it. The job was
-    /// planned after `began`.
-    pub fn of(job: &Job, file: &Path, began: Timestamp) -> Option<Self> {
+    /// None when there is something to do, and where nobody could vouch for it. The job was planned
+    /// for this.
+    pub fn idle(self, job: &Job) -> Option<Idle> {
         let forecast = job.forecast.as_ref()?;
         let is_idle = |fate: &Fate| matches!(fate, Fate::Hit(..) | Fate::Done(_) | Fate::Skip(_) | Fate::Out);
         let all = forecast.plan.order_of_all();
@@ -112,16 +112,26 @@ impl Idle {
             && forecast.plan.legs.deferred().next().is_none()
             && job.missing.is_empty();
         let is_alone = job.account.is_none() && job.session.is_none() && job.project.libraries().is_empty();
-        let project = job.project.clone();
         if !(has_nothing_to_do && is_alone) {
             return None;
         }
         let looked = job.looked();
         let report = job.out_folder(forecast).join("report.html");
-        (!looked.has_links()).then_some(())?;
-        Some(Self { place: place(&project, file, &job.wishes)?, looked, project, report, began })
+        (!looked.has_links()).then(|| Idle { asked: self, project: job.project.clone(), looked, report })
     }
+}
 
+/// A run that has nothing to do, before it is carried out.
+pub struct Idle {
+    asked: Asked,
+    project: Project,
+    /// What its plan was made from.
+    looked: Looked,
+    /// Where its report is, if it has one.
+    report: PathBuf,
+}
+
+impl Idle {
     /// Writes down how everything stands, unless something of it has changed since the run began. Failing
     /// to do so loses nothing.
     pub fn keep(self, record: &RunRecord, said: Said) {
@@ -130,15 +140,15 @@ impl Idle {
         }
         let Some(settled) = self.settled(record, said) else { return };
         let text = serde_json::to_string(&settled).expect("it is plain data");
-        if let Err(e) = write(&self.place, &text) {
-            tracing::debug!("{} was not written: {e}", self.place.display());
+        if let Err(e) = write(&self.asked.place, &text) {
+            tracing::debug!("{} was not written: {e}", self.asked.place.display());
         }
     }
 
     /// None where it cannot be vouched for.
     fn settled(&self, record: &RunRecord, said: Said) -> Option<Settled> {
         let (needed, others) = self.paths(record);
-        let before = self.began - COARSE;
+        let before = self.asked.began - COARSE;
         let is_sure = |stamp: &Stamp| stamp.changed < before && !stamp.is_coarse();
         let (mut stamps, mut ways, mut disks) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for path in needed.iter().chain(&others) {
@@ -165,7 +175,7 @@ impl Idle {
         let run = Layout::of(&self.project.store()).run(&record.run);
         Some(Settled {
             schema_version: SCHEMA_VERSION,
-            at: self.began,
+            at: self.asked.began,
             said,
             stamps,
             ways: ways.collect::<Option<_>>()?,

@@ -27,7 +27,7 @@ async fn go(flags: &Predict, call: &Call) -> Result<Exit, Trouble> {
     let (job, pinned) = Job::plan_text_to_run(&call.source, &wishes).await?;
     run::say_pinned(&pinned);
     let project = job.project.clone();
-    let over = run::carry_out_recorded(job, &flags.talk).await?;
+    let over = run::carry_out_recorded(job, &flags.talk, None).await?;
     if !flags.talk.json && over.record.status == Some(RunStatus::Succeeded) {
         screen::data(&words(&over.record, &project))?;
     }

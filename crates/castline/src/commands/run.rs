@@ -13,9 +13,8 @@ use castline_core::event::Entry;
 use castline_core::plan::Plan;
 use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
-use castline_runner::settled::{Idle, Said, Settled};
+use castline_runner::settled::{Asked, Idle};
 use castline_runner::{Interrupt, Job, Project, Trouble, shown};
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -45,21 +44,16 @@ pub(crate) fn run(flags: &Run) -> Result<Exit, Trouble> {
 }
 
 async fn go(flags: &Run, file: &Path) -> Result<Exit, Trouble> {
-    let (began, clock, wishes) = (Timestamp::now(), Instant::now(), flags.wishes());
-    if !flags.talk.wants_more()
-        && let Some(settled) = Settled::still(file, &wishes)
-    {
+    let (clock, wishes) = (Instant::now(), flags.wishes());
+    let asked = if flags.talk.wants_more() { None } else { Asked::now(file, &wishes) };
+    if let Some(settled) = asked.as_ref().and_then(Asked::settled) {
         say_settled(&settled.said, clock.elapsed());
         return Ok(Exit::Done);
     }
     let (job, pinned) = Job::plan_to_run(file, &wishes).await?;
     say_pinned(&pinned);
-    let idle = if flags.talk.wants_more() { None } else { Idle::of(&job, file, began) };
-    let over = carry_out_recorded(job, &flags.talk).await?;
-    if let Some(idle) = idle {
-        idle.keep(&over.record, over.said.clone());
-    }
-    Ok(over.exit())
+    let idle = asked.and_then(|asked| asked.idle(&job));
+    Ok(carry_out_recorded(job, &flags.talk, idle).await?.exit())
 }
 
 /// Says which versions were pinned.
@@ -71,15 +65,13 @@ pub(super) fn say_pinned(pinned: &BTreeMap<String, String>) {
 
 /// Asks where money is spent, runs, and reports.
 pub(super) async fn carry_out(job: Job, talk: &Talk) -> Result<Exit, Trouble> {
-    Ok(carry_out_recorded(job, talk).await?.exit())
+    Ok(carry_out_recorded(job, talk, None).await?.exit())
 }
 
 /// A run that is over.
 pub(super) struct Over {
     pub(super) record: RunRecord,
     exit: Exit,
-    /// What was said of it.
-    said: Said,
 }
 
 impl Over {
@@ -91,8 +83,8 @@ impl Over {
     }
 }
 
-/// The same, with what happened.
-pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Trouble> {
+/// The same, with what happened. What is said of a run that has nothing to do is kept.
+pub(super) async fn carry_out_recorded(job: Job, talk: &Talk, idle: Option<Idle>) -> Result<Over, Trouble> {
     log::hide_tokens_of(&job.project);
     log::hide_values_of(&job.secret_variables());
     let Some(forecast) = &job.forecast else { return Err(Trouble::Diagnostics(job.diagnostics)) };
@@ -108,11 +100,12 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Tr
     let (project, folder) = (job.project.clone(), job.out_folder(forecast));
     let lines = talk.events.as_deref().map(Lines::open).transpose()?;
     let live = talk.open.then(|| LivePage::begin(&forecast.plan, &project)).transpose()?;
-    let (tell, reporters) = reporting::begin(Reporters {
-        terminal: terminal(&project, &forecast.plan),
-        lines,
-        board: live.as_ref().map(|live| live.board.clone()),
-    });
+    let mut terminal = terminal(&project, &forecast.plan);
+    if idle.is_some() {
+        terminal = terminal.with_memory();
+    }
+    let board = live.as_ref().map(|live| live.board.clone());
+    let (tell, reporters) = reporting::begin(Reporters { terminal, lines, board });
     let listener = Box::new(move |entry| drop(tell.send(entry)));
     let (interrupt, signal) = signals::listen();
     let record = Box::pin(job.run(listener, interrupt.clone())).await;
@@ -124,9 +117,12 @@ pub(super) async fn carry_out_recorded(job: Job, talk: &Talk) -> Result<Over, Tr
         live.end(&record, page.as_deref(), interrupt).await?;
     }
     let exit = exit(&record, signal.get().copied());
-    let mut said = terminal.said();
-    said.before.splice(0..0, found);
-    Ok(Over { record, exit, said })
+    if let Some(idle) = idle {
+        let mut said = terminal.said();
+        said.before.splice(0..0, found);
+        idle.keep(&record, said);
+    }
+    Ok(Over { record, exit })
 }
 
 /// Everything that is said and written when the run is over.

@@ -64,7 +64,8 @@ pub(crate) struct Terminal {
     only_news: bool,
     /// Providers that take no money, as far as that is known.
     free: BTreeSet<String>,
-    said: Said,
+    /// What was said so far, where somebody wants to know.
+    said: Option<Said>,
 }
 
 /// A leg that is under way.
@@ -96,7 +97,7 @@ impl Terminal {
             stops: None,
             only_news: false,
             free: BTreeSet::new(),
-            said: Said::default(),
+            said: None,
         }
     }
 
@@ -119,6 +120,12 @@ impl Terminal {
     /// Tells only what is new: the run is one of many of the same workflow.
     pub(crate) fn with_news_only(mut self) -> Self {
         self.only_news = true;
+        self
+    }
+
+    /// Remembers what is said.
+    pub(crate) fn with_memory(mut self) -> Self {
+        self.said = Some(Said::default());
         self
     }
 
@@ -407,14 +414,16 @@ impl Terminal {
 
     fn say(&mut self, line: &str) {
         (self.sink)(line);
-        // The sum has been said between the two.
-        let lines = if self.said.counts.is_empty() { &mut self.said.before } else { &mut self.said.after };
-        lines.push(line.to_owned());
+        if let Some(said) = &mut self.said {
+            // The sum has been said between the two.
+            let lines = if said.counts.is_empty() { &mut said.before } else { &mut said.after };
+            lines.push(line.to_owned());
+        }
     }
 
-    /// What was said of a run that is over.
+    /// What was said of a run that is over, as far as it was to be remembered.
     pub(crate) fn said(self) -> Said {
-        self.said
+        self.said.unwrap_or_default()
     }
 
     fn tell_progress(&mut self, tell: impl FnOnce(&mut Progress)) {

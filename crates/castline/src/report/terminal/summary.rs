@@ -24,7 +24,9 @@ impl Terminal {
         self.say("");
         let summary = summary(record);
         (self.sink)(&summary);
-        self.said.counts = counts(record);
+        if let Some(said) = &mut self.said {
+            said.counts = counts(record);
+        }
         for line in drift(record) {
             self.say(&line);
         }

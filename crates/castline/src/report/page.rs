@@ -14,6 +14,7 @@ mod state;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,6 +53,9 @@ const SCRIPTS: &[&str] = &[
     include_str!("page/front/live.js"),
     include_str!("page/front/main.js"),
 ];
+
+/// The page's one script.
+static SCRIPT: LazyLock<String> = LazyLock::new(|| SCRIPTS.join("\n"));
 
 /// Writes the page of a former run. What was saved for it may be another file by now: only
 /// what still is what it was is shown from there, the rest from the store.
@@ -93,7 +97,7 @@ fn render(record: &RunRecord, project: &Project, folder: &Path, embed: bool) -> 
 fn page_of(record: &RunRecord, shelf: &Shelf) -> String {
     let plain = plain::draw(record, shelf);
     let state = serde_json::to_string(&State::of(record, shelf)).expect("it is plain data");
-    let policy = policy(&script(), "'none'");
+    let policy = policy("'none'");
     join(&Parts { title: &record.workflow, plain: &plain, state: &state, policy: &policy })
 }
 
@@ -109,16 +113,10 @@ struct Parts<'a> {
     policy: &'a str,
 }
 
-/// The page's one script.
-fn script() -> String {
-    SCRIPTS.join("\n")
-}
-
 /// Puts a page together. Each mark of the frame is met once: what is put in may hold others.
 fn join(parts: &Parts<'_>) -> String {
-    let script = script();
     let mut page = String::with_capacity(
-        FRAME.len() + STYLE.len() + script.len() + parts.plain.len() + parts.state.len(),
+        FRAME.len() + STYLE.len() + SCRIPT.len() + parts.plain.len() + parts.state.len(),
     );
     for (n, part) in FRAME.split('@').enumerate() {
         match (n % 2, part) {
@@ -126,7 +124,7 @@ fn join(parts: &Parts<'_>) -> String {
             (1, "policy") => page.push_str(parts.policy),
             (1, "title") => page.push_str(&escape(parts.title)),
             (1, "style") => page.push_str(STYLE),
-            (1, "script") => page.push_str(&script),
+            (1, "script") => page.push_str(&SCRIPT),
             (1, "plain") => page.push_str(parts.plain),
             // It stands in an element that such a sign could end.
             (1, "state") => page.push_str(&parts.state.replace('<', "\\u003c")),
@@ -137,12 +135,12 @@ fn join(parts: &Parts<'_>) -> String {
 }
 
 /// What the browser lets the page do: nothing but what it has. `connect` is whom it may listen to.
-fn policy(script: &str, connect: &str) -> String {
+fn policy(connect: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Digest::of(text.as_bytes()).as_bytes()));
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src 'self' data: file:; \
          media-src 'self' data: file:; connect-src {connect}; base-uri 'none'; form-action 'none'",
-        hash(script),
+        hash(&SCRIPT),
         hash(STYLE)
     )
 }

@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::state::{Other, Watched};
-use super::{Parts, join, policy, script};
+use super::{Parts, join, policy};
 use scene::{Fresh, Scene};
 
 /// A browser that is further behind is told everything anew.
@@ -137,7 +137,7 @@ impl Page for Board {
     fn document(&self) -> (String, String) {
         let state = self.whole(&self.scene());
         let plain = "<p>This page needs scripts: it shows what happens while it happens.</p>";
-        let policy = policy(&script(), "'self'");
+        let policy = policy("'self'");
         (join(&Parts { title: &self.file, plain, state: &state, policy: &policy }), policy)
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use castline_runner::Wishes;
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::shared::{Inputs, Selection};
+use super::shared::Wanted;
 
 /// `castline check`
 #[derive(Debug, Args)]
@@ -48,12 +48,7 @@ pub(crate) struct Why {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["input", "inputs", "provider", "only", "until", "reroll", "offline"])]
     pub run: Option<String>,
     #[command(flatten)]
-    pub inputs: Inputs,
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Who would run the models
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
+    pub wanted: Wanted,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -86,12 +81,7 @@ pub(crate) struct Graph {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub inputs: Inputs,
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Who would run the models
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
+    pub wanted: Wanted,
 }
 
 /// How a graph is drawn.
@@ -151,20 +141,14 @@ impl Why {
 
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
-        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
-        self.inputs.put(&mut wishes);
-        self.selection.put(&mut wishes);
-        wishes
+        self.wanted.wishes()
     }
 }
 
 impl Graph {
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
-        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
-        self.inputs.put(&mut wishes);
-        self.selection.put(&mut wishes);
-        wishes
+        self.wanted.wishes()
     }
 
     /// The wanted format, else the one that the file's name says.

@@ -6,7 +6,7 @@ use castline_core::MicroUsd;
 use castline_runner::Wishes;
 use clap::{Args, ValueHint};
 
-use super::shared::{Inputs, Offline, Overrides, Selection, Talk, Unpriced, Ways};
+use super::shared::{Inputs, Offline, Overrides, Selection, Talk, Unpriced, Wanted, Ways};
 use super::values::usd;
 
 /// `castline run`
@@ -77,12 +77,7 @@ pub(crate) struct Plan {
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     #[command(flatten)]
-    pub inputs: Inputs,
-    #[command(flatten)]
-    pub selection: Selection,
-    /// Who would run the models
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
+    pub wanted: Wanted,
     /// Write the plan into a file, for `castline apply`
     #[arg(short, long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -152,15 +147,7 @@ impl Watch {
 impl Plan {
     /// What the flags ask for.
     pub(crate) fn wishes(&self) -> Wishes {
-        let mut wishes = Wishes {
-            provider: self.provider.clone(),
-            budget: self.budget,
-            allow_unpriced: self.unpriced.steps(),
-            ..Wishes::default()
-        };
-        self.inputs.put(&mut wishes);
-        self.selection.put(&mut wishes);
-        wishes
+        Wishes { budget: self.budget, allow_unpriced: self.unpriced.steps(), ..self.wanted.wishes() }
     }
 }
 

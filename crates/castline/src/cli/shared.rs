@@ -60,6 +60,18 @@ pub(crate) struct Selection {
     pub offline: Offline,
 }
 
+/// Which plan is wanted.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Wanted {
+    #[command(flatten)]
+    pub inputs: Inputs,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Who would run the models
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}
+
 /// Whether live providers may be asked.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Offline {
@@ -125,6 +137,16 @@ impl Selection {
         wishes.until.clone_from(&self.until);
         wishes.reroll.clone_from(&self.reroll);
         wishes.offline = self.offline.offline;
+    }
+}
+
+impl Wanted {
+    /// What the flags ask for.
+    pub(super) fn wishes(&self) -> Wishes {
+        let mut wishes = Wishes { provider: self.provider.clone(), ..Wishes::default() };
+        self.inputs.put(&mut wishes);
+        self.selection.put(&mut wishes);
+        wishes
     }
 }
 

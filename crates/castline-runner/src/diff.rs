@@ -30,7 +30,7 @@ use crate::trouble::Trouble;
 use crate::why::ingredients_of;
 
 /// So many pairs of pictures are looked at when nobody asks for more.
-pub const MOST_PAIRS: usize = 200;
+const MOST_PAIRS: usize = 200;
 
 /// What is compared.
 #[derive(Debug, Clone, Default)]

@@ -107,7 +107,7 @@ impl Place {
     }
 
     /// Where committing this can be interrupted.
-    pub fn of_ask(ask: &Ask) -> Self {
+    fn of_ask(ask: &Ask) -> Self {
         match ask {
             Ask::Claim { .. } => Self::Claim,
             Ask::Unsent => Self::Unsent,

@@ -37,7 +37,7 @@ pub fn run(project: &Project, wanted: &str) -> Result<RunRecord, Trouble> {
 }
 
 /// The same among the runs of a workflow's file.
-pub fn run_of(project: &Project, wanted: &str, file: &Path) -> Result<RunRecord, Trouble> {
+pub(crate) fn run_of(project: &Project, wanted: &str, file: &Path) -> Result<RunRecord, Trouble> {
     let store = store_of(project, wanted)?;
     record(&store, &find(&store, wanted, Some(file))?)
 }

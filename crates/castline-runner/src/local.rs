@@ -82,7 +82,7 @@ pub struct Over {
 
 impl Over {
     /// True when everything that should has an output.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.run.status() == castline_core::event::RunStatus::Succeeded
     }
 

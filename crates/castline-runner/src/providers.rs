@@ -390,6 +390,6 @@ pub fn budget(project: &Project, wishes: &Wishes, live: bool) -> Option<MicroUsd
 }
 
 /// The project's budget of any 24 hours.
-pub fn day_budget(project: &Project) -> Option<MicroUsd> {
+pub(crate) fn day_budget(project: &Project) -> Option<MicroUsd> {
     MicroUsd::from_usd(project.document.as_ref()?.limits.budget_usd_per_day.as_ref()?.value)
 }

@@ -75,7 +75,10 @@ impl BadPair {
 
 impl Pair {
     /// The pair that a provider's token needs.
-    pub fn for_base_url(variable: &str, base_url: &str) -> Result<Self, castline_provider::http::BadBaseUrl> {
+    pub(crate) fn for_base_url(
+        variable: &str,
+        base_url: &str,
+    ) -> Result<Self, castline_provider::http::BadBaseUrl> {
         // The host that is really connected to: what a URL looks like is not to be trusted.
         let host = host(base_url)?;
         let plain = !base_url.trim_start().to_ascii_lowercase().starts_with("https:");

@@ -43,7 +43,7 @@ pub struct Wishes {
 
 impl Wishes {
     /// True when a step may run without a price on a live provider.
-    pub fn allows_unpriced(&self, step: &str) -> bool {
+    pub(crate) fn allows_unpriced(&self, step: &str) -> bool {
         let named = |steps: &Vec<String>| steps.is_empty() || steps.iter().any(|s| s == step);
         self.allow_unpriced.as_ref().is_some_and(named)
     }

@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(ledger(&project), None);
         drop(Store::open(&project.store()).unwrap());
         assert_eq!(ledger(&project), None);
-        std::fs::write(project.store().join(castline_store::LEDGER_FILE), "a text").unwrap();
+        std::fs::write(castline_store::Layout::of(&project.store()).ledger(), "a text").unwrap();
         assert_eq!(ledger(&project).unwrap().health, Health::Problem);
     }
 

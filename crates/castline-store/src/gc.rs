@@ -176,7 +176,7 @@ impl Sweeper<'_> {
         self.store.runs.sweep();
         let mut db = self.store.connection()?;
         let doomed = forget(&mut db, |db| {
-            check_known(db, &self.store.folder.join(crate::LEDGER_FILE))?;
+            check_known(db, &Layout::of(&self.store.folder).ledger())?;
             self.store.doom(db, wanted)
         });
         let mut doomed = doomed.map_err(|error| self.store.unread(error))?;

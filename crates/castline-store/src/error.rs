@@ -22,6 +22,20 @@ pub enum StoreError {
         #[source]
         cause: Arc<io::Error>,
     },
+    /// A link where the store has a file or folder of its own.
+    #[error("the store has a link, `{}`", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Something else where the store has a file or folder of its own.
+    #[error("the store cannot use `{}`, which is {is}", path.display())]
+    NotPlain {
+        /// What stands there.
+        path: PathBuf,
+        /// `no folder`, `no plain file`.
+        is: &'static str,
+    },
     /// The database cannot be used.
     #[error("cannot {doing} the ledger `{}`: {cause}", path.display())]
     Database {
@@ -156,6 +170,8 @@ impl StoreError {
                 }
                 _ => return None,
             },
+            Self::Link { .. } => "remove the link: a store is made of plain files".to_owned(),
+            Self::NotPlain { .. } => "move it away: a store is made of plain files".to_owned(),
             Self::Newer { .. } => format!("update castline, {elsewhere}"),
             Self::NotALedger { .. } => format!("move the file away, {elsewhere}"),
             Self::Damaged { .. } => {

@@ -13,6 +13,7 @@ mod layout;
 mod ledger;
 mod links;
 mod owner;
+mod plain;
 mod rates;
 mod runs;
 #[doc(hidden)] // for tests
@@ -22,7 +23,8 @@ mod space;
 pub mod user_file;
 mod uses;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,8 +63,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in this folder, which is made when it is not there.
+    /// Opens the store in this folder, which is made when it is not there. One with links in it is refused.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::check_plain(folder)?;
         let layout = Layout::of(folder);
         make_folders(folder)?;
         let owners = Arc::new(Owners::join(&layout.owners())?);
@@ -78,8 +81,15 @@ impl Store {
     /// Whether this castline can read the ledger of the store in this folder. Nothing is changed, and
     /// none is as good.
     pub fn check(folder: &Path) -> Result<(), StoreError> {
+        Self::check_plain(folder)?;
         let ledger = Layout::of(folder).ledger();
         if ledger.is_file() { ledger::check(&ledger) } else { Ok(()) }
+    }
+
+    /// Refuses a store in this folder with links in it, as [`Store::open`] does. Nothing is opened, and none
+    /// is as good.
+    pub fn check_plain(folder: &Path) -> Result<(), StoreError> {
+        plain::check(folder)
     }
 
     /// This process, as an owner of predictions.
@@ -159,9 +169,12 @@ fn make_folders(folder: &Path) -> Result<(), StoreError> {
         fs::create_dir_all(&inner).map_err(StoreError::file("create the folder", &inner))?;
     }
     let ignore = folder.join(".gitignore");
-    if !ignore.exists() {
-        fs::write(&ignore, "# What castline keeps is of use on this machine only.\n*\n")
-            .map_err(StoreError::file("write", &ignore))?;
+    let write =
+        |mut file: File| file.write_all(b"# What castline keeps is of use on this machine only.\n*\n");
+    match File::create_new(&ignore).and_then(write) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::file("write", &ignore)(error))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

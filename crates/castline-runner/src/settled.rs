@@ -22,6 +22,7 @@ use castline_store::{Layout, tells_changes};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::job::Job;
 use crate::looked::Looked;
 use crate::project::{Project, absolute, parent};
@@ -232,14 +233,60 @@ fn place(project: &Project, file: &Path, wishes: &Wishes) -> Option<PathBuf> {
 
 fn write(place: &Path, text: &str) -> std::io::Result<()> {
     let folder = parent(place);
+    if fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_symlink()) {
+        return Err(std::io::Error::other("its folder is a link"));
+    }
     fs::create_dir_all(&folder)?;
-    let mut new = tempfile::NamedTempFile::new_in(&folder)?;
-    std::io::Write::write_all(&mut new, text.as_bytes())?;
-    new.persist(place)?;
-    let mut all: Vec<_> = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
+    disk::replace(place, |file| std::io::Write::write_all(file, text.as_bytes()))?;
+    let own = fs::read_dir(&folder)?.flatten().filter(is_ours);
+    let mut all: Vec<_> = own.map(|entry| entry.path()).collect();
     all.sort_by_key(|path| std::cmp::Reverse(Stamp::of(path).map(|stamp| stamp.changed)));
     for old in all.iter().skip(MOST) {
         let _ = fs::remove_file(old);
     }
     Ok(())
+}
+
+/// True for a plain file with a name that [`place`] gives, or that it has until it is whole.
+fn is_ours(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy().into_owned();
+    let digits = name.strip_suffix(".json").unwrap_or_default();
+    let is_name = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (is_name || disk::is_unfinished(&name)) && entry.file_type().is_ok_and(|kind| kind.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: usize) -> String {
+        format!("{number:032x}.json")
+    }
+
+    #[test]
+    fn the_oldest_are_cleared_away_and_nothing_that_is_not_ours() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = store.path().join("settled");
+        fs::create_dir(&folder).unwrap();
+        let theirs = ["letter.txt", "notes.json", ".tmpAbCdEf"];
+        theirs.iter().for_each(|name| fs::write(folder.join(name), "dear").unwrap());
+        for number in 0..MOST + 4 {
+            write(&folder.join(name(number)), "{}").unwrap();
+        }
+        assert!(theirs.iter().all(|name| folder.join(name).exists()));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), MOST + theirs.len());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_or_cleared_away_behind_a_link() {
+        let (store, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = store.path().join("settled");
+        std::os::unix::fs::symlink(other.path(), &folder).unwrap();
+        for number in 0..MOST + 4 {
+            fs::write(other.path().join(name(number)), "theirs").unwrap();
+        }
+        write(&folder.join(name(99)), "{}").unwrap_err();
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), MOST + 4);
+    }
 }

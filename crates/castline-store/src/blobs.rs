@@ -23,7 +23,8 @@ use sha2::{Digest as _, Sha256};
 use crate::error::StoreError;
 use crate::layout::{Layout, place_of};
 use crate::ledger::{FileSeen, Ledger};
-use crate::owner::Owners;
+use crate::owner::{Owners, is_name};
+use crate::plain;
 use crate::shares::in_shares;
 use crate::user_file;
 use crate::uses::Uses;
@@ -155,7 +156,7 @@ impl Blobs {
     /// True when an artifact's bytes are there. Bytes that a power cut may have spoilt are
     /// looked at.
     pub fn has(&self, artifact: &Artifact) -> bool {
-        let there = fs::metadata(self.path(artifact)).is_ok_and(|meta| meta.len() == artifact.bytes);
+        let there = is_there(&self.path(artifact), artifact);
         there && (self.is_kept(&artifact.digest) || self.verify(artifact).is_ok())
     }
 
@@ -236,10 +237,11 @@ impl Incoming {
         let _stay = self.blobs.0.uses.stay()?;
         self.blobs.0.uses.need([artifact.digest])?;
         let place = self.blobs.path(&artifact);
-        let same = fs::metadata(&place).is_ok_and(|meta| meta.len() == artifact.bytes);
+        let same = is_there(&place, &artifact);
         // What has reached the disk is not replaced by what has not.
         if !(same && self.blobs.is_kept(&artifact.digest)) {
             let folder = place.parent().expect("a blob has a folder");
+            plain::check_folder(folder)?;
             fs::create_dir_all(folder).map_err(StoreError::file("create the folder", folder))?;
             fs::rename(&self.path, &place).map_err(StoreError::file("write", &place))?;
             self.blobs.keep(artifact.digest, artifact.bytes);
@@ -252,6 +254,11 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// True for a plain file of the artifact's length.
+fn is_there(path: &Path, artifact: &Artifact) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == artifact.bytes)
 }
 
 /// Hashes a file and looks at its head.
@@ -313,12 +320,13 @@ fn inode(_: &fs::Metadata) -> u64 {
     0
 }
 
-/// Removes what the dead were receiving.
+/// Removes what the dead were receiving, and nothing that no owner has made.
 fn sweep(incoming: &Path, owners: &Owners) {
     for file in fs::read_dir(incoming).into_iter().flatten().flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         let owner = name.split(['-', '.']).next().unwrap_or_default();
-        if !owners.alive(&OwnerId::from(owner)) {
+        let is_ours = is_name(owner) && owner != name && plain::is_file(&file.path());
+        if is_ours && !owners.alive(&OwnerId::from(owner)) {
             let _ = fs::remove_file(file.path());
         }
     }

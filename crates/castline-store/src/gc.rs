@@ -156,12 +156,15 @@ impl Store {
         let mut blobs = Vec::new();
         let read = |folder: &Path| fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>();
         for inner in read(&folder).map_err(StoreError::file("read", &folder))? {
-            // A file among the folders is none of ours.
+            // A file or a link among the folders is none of ours.
+            if !inner.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             let Ok(files) = read(&inner.path()) else { continue };
             for file in files {
                 let name = file.file_name().to_string_lossy().into_owned();
                 let Ok(digest) = format!("sha256:{name}").parse() else { continue };
-                let Ok(meta) = file.metadata() else { continue };
+                let Some(meta) = file.metadata().ok().filter(fs::Metadata::is_file) else { continue };
                 blobs.push(Blob { digest, path: file.path(), bytes: meta.len() });
             }
         }

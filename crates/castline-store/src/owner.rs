@@ -15,9 +15,12 @@ use castline_core::ledger::OwnerId;
 use ulid::Ulid;
 
 use crate::error::StoreError;
+use crate::plain;
 
 /// A file that is locked before it gets its name ends with this until then.
 const UNNAMED: &str = ".new";
+/// A lock that is only tried ends with this.
+const PROBE: &str = ".probe";
 /// How old an unnamed file is that nobody is about to lock any more.
 const FORGOTTEN: Duration = Duration::from_hours(1);
 
@@ -55,7 +58,10 @@ impl Owners {
         if *owner == self.me {
             return true;
         }
-        if owner.is_nobody() || self.dead.lock().expect("nobody panics while holding it").contains(owner) {
+        if owner.is_nobody()
+            || !is_name(&owner.0)
+            || self.dead.lock().expect("nobody panics while holding it").contains(owner)
+        {
             return false;
         }
         let alive = is_locked(&self.folder.join(&*owner.0));
@@ -68,13 +74,20 @@ impl Owners {
     /// True while there is another one.
     pub(crate) fn others(&self) -> bool {
         let mut files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        files.any(|file| *file.file_name().to_string_lossy() != *self.me.0 && is_locked(&file.path()))
+        files.any(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            is_name(&name) && name != *self.me.0 && is_locked(&file.path())
+        })
     }
 
-    /// Removes the files of the dead. Failing to is no harm.
+    /// Removes the files of the dead, and nothing that no owner has made. Failing to is no harm.
     pub(crate) fn sweep(&self) {
         for file in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
+            let stem = [UNNAMED, PROBE].into_iter().find_map(|end| name.strip_suffix(end));
+            if !is_name(stem.unwrap_or(&name)) || !plain::is_file(&file.path()) {
+                continue;
+            }
             let dead = match name.strip_suffix(UNNAMED) {
                 Some(_) => is_older(&file.path(), FORGOTTEN),
                 None => name != *self.me.0 && !is_locked(&file.path()),
@@ -90,6 +103,11 @@ impl Drop for Owners {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.folder.join(&*self.me.0));
     }
+}
+
+/// True for what an owner can be called.
+pub(crate) fn is_name(text: &str) -> bool {
+    Ulid::from_string(text).is_ok_and(|id| id.to_string() == text)
 }
 
 /// True when a process holds the exclusive lock. Looking takes a shared one, so that two
@@ -108,7 +126,7 @@ pub struct LockProbe {
 impl LockProbe {
     /// Takes a lock in a folder.
     pub fn hold(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(format!("{}.probe", Ulid::generate()));
+        let path = folder.join(format!("{}{PROBE}", Ulid::generate()));
         let lock = File::create_new(&path).map_err(StoreError::file("create", &path))?;
         // From here on the file is removed again, whatever happens.
         let mut probe = Self { path, lock: None };
@@ -135,8 +153,11 @@ impl Drop for LockProbe {
 }
 
 /// True when another process holds the lock of a file, be it an owner's, a run's or a
-/// [`LockProbe`]'s.
+/// [`LockProbe`]'s. Only plain files have any.
 pub fn is_held(path: &Path) -> io::Result<bool> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(false);
+    }
     match File::open(path)?.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
@@ -180,13 +201,31 @@ mod tests {
     fn files_of_the_dead_are_swept_and_those_of_the_living_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let living = Owners::join(folder.path()).unwrap();
-        fs::write(folder.path().join("01DEAD"), "").unwrap();
-        fs::write(folder.path().join(format!("01BEGINS{UNNAMED}")), "").unwrap();
+        let [dead, begins] = [(); 2].map(|()| Ulid::generate().to_string());
+        fs::write(folder.path().join(&dead), "").unwrap();
+        fs::write(folder.path().join(format!("{begins}{UNNAMED}")), "").unwrap();
         let me = Owners::join(folder.path()).unwrap();
-        assert!(!me.alive(&OwnerId::from("01DEAD")));
+        assert!(!me.alive(&OwnerId::from(dead.as_str())));
         me.sweep();
-        assert!(!folder.path().join("01DEAD").exists());
-        assert!(folder.path().join(format!("01BEGINS{UNNAMED}")).exists());
+        assert!(!folder.path().join(&dead).exists());
+        assert!(folder.path().join(format!("{begins}{UNNAMED}")).exists());
         assert!(me.alive(living.me()));
+    }
+
+    #[test]
+    fn what_no_owner_has_made_is_not_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let names =
+            ["letter.txt", "Makefile", "01DEAD", "old.new", "mine.probe", "01arz3ndektsv4rrffq69g5fav"];
+        for name in names {
+            fs::write(folder.path().join(name), "").unwrap();
+            let old = SystemTime::now() - 2 * FORGOTTEN;
+            File::options().write(true).open(folder.path().join(name)).unwrap().set_modified(old).unwrap();
+        }
+        fs::create_dir(folder.path().join(Ulid::generate().to_string())).unwrap();
+        let me = Owners::join(folder.path()).unwrap();
+        me.sweep();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), names.len() + 2);
+        assert!(!me.others() && !me.alive(&OwnerId::from("letter.txt")));
     }
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::owner::is_held;
+use crate::plain;
 use crate::shares::in_shares;
 
 /// The file in a run's folder that asks for it to be canceled.
@@ -28,6 +29,12 @@ const JOURNAL: &str = "journal.jsonl";
 const RECORD: &str = "record.json";
 /// The same in short.
 const SUMMARY: &str = "summary.json";
+/// The file that is locked while the run goes on.
+const LOCK: &str = "lock";
+/// What is being removed ends with this.
+const REMOVED: &str = ".removed";
+/// What is being written ends with this.
+const NEW: &str = ".new";
 
 /// The records of all runs.
 #[derive(Debug, Clone)]
@@ -53,6 +60,7 @@ impl Runs {
     /// Begins the journal of a run, or goes on with it.
     pub fn begin(&self, run: &str) -> Result<Journal, StoreError> {
         let folder = self.of(run);
+        check(&folder)?;
         fs::create_dir_all(&folder).map_err(StoreError::file("create the folder", &folder))?;
         let lock = lock(run, &folder)?;
         // What was asked of an earlier process does not concern this one.
@@ -67,8 +75,9 @@ impl Runs {
         let failed = || StoreError::file("read", &self.folder);
         let mut runs = Vec::new();
         for folder in fs::read_dir(&self.folder).map_err(failed())? {
-            let name = folder.map_err(failed())?.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
+            let folder = folder.map_err(failed())?;
+            let name = folder.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && is_folder(&folder) {
                 runs.push(name);
             }
         }
@@ -86,7 +95,7 @@ impl Runs {
     ) -> Result<(), StoreError> {
         let path = self.of(run).join(JOURNAL);
         let failed = || StoreError::file("read", &path);
-        let mut journal = BufReader::with_capacity(1 << 16, File::open(&path).map_err(failed())?);
+        let mut journal = BufReader::with_capacity(1 << 16, plain::open(&path).map_err(failed())?);
         let mut line = Vec::new();
         while journal.read_until(b'\n', &mut line).map_err(failed())? > 0 && line.ends_with(b"\n") {
             if line.len() > 1 && !each(parse(run, &path, &line)?) {
@@ -103,7 +112,7 @@ impl Runs {
         let mut digests = HashSet::new();
         for name in [JOURNAL, RECORD] {
             let path = self.of(run).join(name);
-            let text = match fs::read(&path) {
+            let text = match plain::read(&path) {
                 Ok(text) => text,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(StoreError::file("read", &path)(error)),
@@ -119,7 +128,7 @@ impl Runs {
     pub fn first<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
         let path = self.of(run).join(JOURNAL);
         let mut line = String::new();
-        match File::open(&path).and_then(|journal| BufReader::new(journal).read_line(&mut line)) {
+        match plain::open(&path).and_then(|journal| BufReader::new(journal).read_line(&mut line)) {
             Ok(_) if line.ends_with('\n') => parse(run, &path, line.as_bytes()).map(Some),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -130,7 +139,7 @@ impl Runs {
     /// What a run came to; none when it never came to an end.
     pub fn record<T: DeserializeOwned>(&self, run: &str) -> Result<Option<T>, StoreError> {
         let path = self.of(run).join(RECORD);
-        match fs::read(&path) {
+        match plain::read(&path) {
             Ok(text) => parse(run, &path, &text).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::file("read", &path)(error)),
@@ -140,7 +149,7 @@ impl Runs {
     /// A run in short, as it was kept; none when it was not, or the run has gone on since.
     pub fn summary<T: DeserializeOwned>(&self, run: &str) -> Option<T> {
         let folder = self.of(run);
-        let kept: Stamped<T> = serde_json::from_slice(&fs::read(folder.join(SUMMARY)).ok()?).ok()?;
+        let kept: Stamped<T> = serde_json::from_slice(&plain::read(&folder.join(SUMMARY)).ok()?).ok()?;
         let is_known = kept.schema_version == SCHEMA_VERSION;
         (is_known && kept.journal_bytes == journal_bytes(&folder)).then_some(kept.summary)
     }
@@ -149,17 +158,21 @@ impl Runs {
     /// costs time and nothing else.
     pub fn keep_summary<T: Serialize>(&self, run: &str, summary: &T) {
         let folder = self.of(run);
+        if check(&folder).is_err() {
+            return;
+        }
         let kept = Stamped::new(&folder, summary);
         let _ = replace(&folder.join(SUMMARY), &kept);
     }
 
     /// True while a process has the run's journal open.
     pub fn is_going_on(&self, run: &str) -> bool {
-        is_held(&self.of(run).join("lock")).unwrap_or(false)
+        is_held(&self.of(run).join(LOCK)).unwrap_or(false)
     }
 
     /// Asks the process that a run is in to cancel it; false when it is in none.
     pub fn ask_to_cancel(&self, run: &str) -> Result<bool, StoreError> {
+        check(&self.of(run))?;
         let path = self.of(run).join(CANCEL);
         if self.is_going_on(run) {
             fs::write(&path, "").map_err(StoreError::file("write", &path))?;
@@ -181,23 +194,28 @@ impl Runs {
         // Gone in one step, however long the rest takes.
         let gone = {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            folder.with_file_name(format!(".{name}.removed"))
+            folder.with_file_name(format!(".{name}{REMOVED}"))
         };
         fs::rename(&folder, &gone).map_err(StoreError::file("remove", &folder))?;
         fs::remove_dir_all(&gone).map_err(StoreError::file("remove", &gone))
     }
 
-    /// Removes what processes left that died while they removed or wrote something.
+    /// Removes what processes left that died while they removed or wrote something, and nothing else.
     pub(crate) fn sweep(&self) {
         for folder in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = folder.file_name().to_string_lossy().into_owned();
+            if !is_folder(&folder) {
+                continue;
+            }
             if name.starts_with('.') {
-                let _ = fs::remove_dir_all(folder.path());
+                if name.ends_with(REMOVED) {
+                    let _ = fs::remove_dir_all(folder.path());
+                }
             } else if !self.is_going_on(&name) {
                 let files = fs::read_dir(folder.path()).into_iter().flatten().flatten();
-                files.filter(|file| file.path().extension().is_some_and(|new| new == "new")).for_each(
-                    |file| {
-                        let _ = fs::remove_file(file.path());
+                files.map(|file| file.path()).filter(|path| is_new(path) && plain::is_file(path)).for_each(
+                    |path| {
+                        let _ = fs::remove_file(path);
                     },
                 );
             }
@@ -301,7 +319,7 @@ fn journal_bytes(folder: &Path) -> u64 {
 
 /// Writes a file in one step: readers see the old one or the new one.
 fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
-    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let new = path.with_extension(format!("{}{NEW}", std::process::id()));
     let write = || {
         let mut file = BufWriter::with_capacity(1 << 18, File::create(&new)?);
         serde_json::to_writer(&mut file, content)?;
@@ -311,8 +329,24 @@ fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
     write().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
+/// True for what [`replace`] has begun.
+fn is_new(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(NEW) && [RECORD, SUMMARY].iter().any(|file| name.starts_with(&file[..file.len() - 4]))
+}
+
+fn is_folder(entry: &fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir())
+}
+
+/// Refuses the folder of a run that is a link or has one where castline writes.
+fn check(folder: &Path) -> Result<(), StoreError> {
+    plain::check_folder(folder)?;
+    [LOCK, CANCEL, JOURNAL, RECORD, SUMMARY].iter().try_for_each(|file| plain::check_file(&folder.join(file)))
+}
+
 fn lock(run: &str, folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let lock = File::create(&path).map_err(StoreError::file("create", &path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -473,6 +507,34 @@ mod tests {
         assert!(!runs.of("01C").join("record.1.new").exists());
         assert!(runs.of("01B").join("record.1.new").exists(), "it may be written right now");
         drop(going_on);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_removed_or_written_where_a_link_leads() {
+        use std::os::unix::fs::symlink;
+        let (folder, runs) = runs();
+        let other = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        fs::write(other.path().join("record.1.new"), "theirs").unwrap();
+        fs::write(other.path().join("letter.txt"), "dear").unwrap();
+        symlink(other.path(), runs.of("01A")).unwrap();
+        runs.begin("01B").unwrap();
+        fs::write(runs.of("01B").join("letter.new"), "dear").unwrap();
+        symlink(other.path().join("letter.txt"), runs.of("01B").join("journal.jsonl.link")).unwrap();
+        runs.sweep();
+        assert!(folder.path().join(".git").exists() && runs.of("01B").join("letter.new").exists());
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 2);
+        assert_eq!(runs.list().unwrap(), ["01B"]);
+        assert!(matches!(runs.begin("01A").unwrap_err(), StoreError::Link { .. }));
+        for name in [LOCK, CANCEL, JOURNAL] {
+            let path = runs.of("01B").join(name);
+            let _ = fs::remove_file(&path);
+            symlink(other.path().join("letter.txt"), &path).unwrap();
+            assert!(matches!(runs.begin("01B").unwrap_err(), StoreError::Link { .. }), "{name}");
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(fs::read_to_string(other.path().join("letter.txt")).unwrap(), "dear");
     }
 
     #[test]

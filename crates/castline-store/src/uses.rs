@@ -20,7 +20,8 @@ use castline_core::Digest;
 use castline_core::ledger::OwnerId;
 
 use crate::error::StoreError;
-use crate::owner::Owners;
+use crate::owner::{Owners, is_name};
+use crate::plain;
 
 /// How often it is looked whether everybody has left.
 const LOOK: Duration = Duration::from_millis(10);
@@ -148,10 +149,12 @@ fn open_gate(path: &Path) -> Result<File, StoreError> {
     options.map_err(StoreError::file("create", path))
 }
 
-/// Removes what the dead have needed.
+/// Removes what the dead have needed, and nothing that no owner has made.
 fn sweep(folder: &Path, owners: &Owners) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !owners.alive(&OwnerId::from(&*file.file_name().to_string_lossy())) {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let is_ours = is_name(&name) && plain::is_file(&file.path());
+        if is_ours && !owners.alive(&OwnerId::from(name.as_str())) {
             let _ = fs::remove_file(file.path());
         }
     }
@@ -183,6 +186,16 @@ mod tests {
         std::mem::forget(others);
         let (_third, _) = uses(folder.path());
         assert_eq!(fs::read_dir(folder.path().join("uses")).unwrap().count(), 1, "swept by the next");
+    }
+
+    #[test]
+    fn what_nobody_has_written_down_here_is_not_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("uses")).unwrap();
+        fs::write(folder.path().join("uses/letter.txt"), "dear").unwrap();
+        let (owners, uses) = uses(folder.path());
+        assert_eq!(uses.needed(&owners).unwrap(), HashSet::new());
+        assert!(folder.path().join("uses/letter.txt").exists());
     }
 
     #[test]

@@ -160,11 +160,14 @@ fn what_was_read_is_known_until_the_file_looks_different() {
 fn what_the_dead_were_receiving_is_swept() {
     let (folder, store) = store();
     let incoming = store.folder().join("incoming");
-    fs::write(incoming.join("01DEAD-0"), "half").unwrap();
+    let dead = incoming.join(format!("{}-0", ulid::Ulid::generate()));
+    fs::write(&dead, "half").unwrap();
+    fs::write(incoming.join("letter.txt"), "dear").unwrap();
     let mine = store.blobs().incoming();
     fs::write(mine.path(), "half").unwrap();
     let _second = Store::open(&folder.path().join(".castline")).unwrap();
-    assert!(!incoming.join("01DEAD-0").exists());
+    assert!(!dead.exists());
+    assert!(incoming.join("letter.txt").exists(), "nobody was receiving it");
     assert!(mine.path().exists());
 }
 
@@ -173,4 +176,26 @@ fn a_file_that_cannot_be_imported_is_named() {
     let (folder, store) = store();
     let error = store.blobs().import(&folder.path().join("none.png")).unwrap_err();
     assert!(error.to_string().contains("none.png`: no such file or directory"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_no_artifact_and_nothing_is_stored_behind_one() {
+    use std::os::unix::fs::symlink;
+    let (folder, store) = store();
+    let artifact = store.blobs().write(PNG).unwrap();
+    let place = store.blobs().path(&artifact);
+    let theirs = folder.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    fs::rename(&place, theirs.join("picture.png")).unwrap();
+    symlink(theirs.join("picture.png"), &place).unwrap();
+    assert!(!store.blobs().has(&artifact));
+    assert_eq!(store.blobs().write(PNG).unwrap(), artifact);
+    assert!(store.blobs().has(&artifact) && !place.is_symlink());
+
+    let inner = place.parent().unwrap();
+    fs::remove_dir_all(inner).unwrap();
+    symlink(&theirs, inner).unwrap();
+    assert!(matches!(store.blobs().write(PNG).unwrap_err(), StoreError::Link { .. }));
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1);
 }

@@ -14,6 +14,7 @@ use castline_core::Digest;
 use castline_core::event::SCHEMA_VERSION;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 use crate::error::StoreError;
 use crate::owner::is_held;
@@ -317,11 +318,13 @@ fn journal_bytes(folder: &Path) -> u64 {
     fs::metadata(folder.join(JOURNAL)).map_or(0, |meta| meta.len())
 }
 
-/// Writes a file in one step: readers see the old one or the new one.
+/// Writes a file in one step: readers see the old one or the new one. Until then it has a name that nobody
+/// can have put there before.
 fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
-    let new = path.with_extension(format!("{}{NEW}", std::process::id()));
+    let new = path.with_extension(format!("{}{NEW}", Ulid::generate()));
+    let file = File::create_new(&new)?;
     let write = || {
-        let mut file = BufWriter::with_capacity(1 << 18, File::create(&new)?);
+        let mut file = BufWriter::with_capacity(1 << 18, file);
         serde_json::to_writer(&mut file, content)?;
         file.flush()?;
         fs::rename(&new, path)
@@ -535,6 +538,23 @@ mod tests {
             fs::remove_file(&path).unwrap();
         }
         assert_eq!(fs::read_to_string(other.path().join("letter.txt")).unwrap(), "dear");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_record_is_written_through_no_link_that_was_put_there() {
+        let (_folder, runs) = runs();
+        let journal = runs.begin("01A").unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let letter = other.path().join("letter.txt");
+        fs::write(&letter, "dear").unwrap();
+        let planted = format!("record.{}.new", std::process::id());
+        for name in [planted.as_str(), RECORD, SUMMARY] {
+            std::os::unix::fs::symlink(&letter, runs.of("01A").join(name)).unwrap();
+        }
+        journal.finish(&"done", &"in short").unwrap();
+        assert_eq!(fs::read_to_string(&letter).unwrap(), "dear");
+        assert_eq!(runs.record::<String>("01A").unwrap().as_deref(), Some("done"));
     }
 
     #[test]

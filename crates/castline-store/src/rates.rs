@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use castline_core::Digest;
 use castline_core::rate::Bucket;
 
+use crate::plain;
+
 /// How long another process may hold the lock: it may have been stopped while it did.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -32,8 +34,13 @@ fn path(store: &Path, credential: &str) -> PathBuf {
     store.join("rates").join(&Digest::of(credential.as_bytes()).hex()[..16])
 }
 
+/// None for what is no plain file in plain folders, too.
 fn create(path: &Path) -> Option<File> {
-    std::fs::create_dir_all(path.parent()?).ok()?;
+    let folder = path.parent()?;
+    let rates = folder.parent()?;
+    plain::check_folder(rates).and_then(|()| plain::check_folder(folder)).ok()?;
+    plain::check_file(path).ok()?;
+    std::fs::create_dir_all(folder).ok()?;
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).ok()
 }
 
@@ -175,6 +182,25 @@ mod tests {
         let nowhere = SharedBucket::new(Path::new("/proc/nowhere"), "R8@api", "create");
         nowhere.with(|bucket| bucket.refused(None, Timestamp::now()));
         assert!(nowhere.with(|bucket| bucket.is_slowed()), "it is kept in memory");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_behind_a_link_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let letter = folder.path().join("letter.txt");
+        std::fs::write(&letter, "dear").unwrap();
+        let store = folder.path().join("store");
+        let bucket = SharedBucket::new(&store, "R8@api", "create");
+        std::fs::create_dir_all(bucket.path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&letter, &bucket.path).unwrap();
+        bucket.with(|bucket| bucket.refused(None, Timestamp::now()));
+        assert!(bucket.with(|bucket| bucket.is_slowed()), "it is kept in memory");
+        std::fs::remove_dir_all(store.join("rates")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), store.join("rates")).unwrap();
+        assert!(SharedSlots::new(&store, "R8@api", 1).take().is_some());
+        assert_eq!(std::fs::read_to_string(&letter).unwrap(), "dear");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn file_system(place: &Place) -> Finding {
 /// Two processes must see each other's locks, and see them go.
 fn locks(place: &Place, probe: impl Fn(&Path) -> io::Result<bool>) -> Finding {
     const ABOUT: &str = "locks between processes";
-    const CURE: &str = "put the store on a local disk with `store:` in castline.yaml or CASTLINE_STORE";
+    const CURE: &str = "put the store on a local disk with CASTLINE_STORE";
     let bad = |message: String| Finding::new(ABOUT, Health::Problem, message).hinted(CURE);
     let mut lock = match LockProbe::hold(&place.folder) {
         Ok(lock) => lock,

@@ -310,5 +310,6 @@ pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble
 }
 
 pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {
+    project.check_store()?;
     Store::open(&project.store()).map_err(crate::ledger::trouble)
 }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
+use castline_store::{Store, StoreError};
 
 use crate::trouble::Trouble;
 
@@ -33,7 +34,12 @@ impl Project {
             return (Self { root: start, document: None }, Diagnostics { list: vec![finding] });
         }
         let (document, found) = match read_own(root, &root.join(FILE)) {
-            Ok(source) => Document::parse(&source),
+            Ok(source) => {
+                let (document, mut found) = Document::parse(&source);
+                let leaves = document.as_ref().and_then(|document| store_that_leaves(document, &source));
+                leaves.into_iter().for_each(|finding| found.push(finding));
+                (document, found)
+            }
             Err(finding) => (None, Diagnostics { list: vec![*finding] }),
         };
         (Self { root: root.to_owned(), document }, found)
@@ -48,9 +54,8 @@ impl Project {
     /// Refuses a folder of outputs that is not in the project, by its name or through a link. Only
     /// the user leads them elsewhere.
     pub fn check_out(&self, workflow: &str) -> Result<(), Trouble> {
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         let own = self.document.as_ref().and_then(|d| d.out.as_ref());
-        if let Some(out) = own.filter(|out| !Path::new(&out.value).components().all(inside)) {
+        if let Some(out) = own.filter(|out| !stays(&out.value)) {
             return Err(Trouble::usage(
                 format!("`out: {}` in {FILE} leads out of the project's folder", out.value),
                 "name a folder in the project there, or give any other yourself with `--out DIR`",
@@ -67,10 +72,27 @@ impl Project {
     }
 
     /// Where the ledger and artifacts are; `CASTLINE_STORE`, `store` of the project, else `.castline`.
+    /// Only the user leads them out of the project.
     pub fn store(&self) -> PathBuf {
-        let own = || self.document.as_ref()?.store.as_ref().map(|s| s.value.clone());
-        let chosen = std::env::var("CASTLINE_STORE").ok().filter(|s| !s.is_empty()).or_else(own);
-        self.root.join(chosen.as_deref().unwrap_or(".castline"))
+        self.root.join(chosen_store().as_deref().unwrap_or_else(|| self.own_store()))
+    }
+
+    fn own_store(&self) -> &str {
+        let own = self.document.as_ref().and_then(|document| document.store.as_ref());
+        own.map(|own| own.value.as_str()).filter(|own| stays(own)).unwrap_or(".castline")
+    }
+
+    /// Refuses links in the store, and on the way from the project's folder to it unless the user has
+    /// chosen the store.
+    pub fn check_store(&self) -> Result<(), Trouble> {
+        let store = self.store();
+        let link = match chosen_store() {
+            Some(_) => None,
+            // Whoever opens the store says what else is wrong.
+            None => crate::disk::astray(&self.root, &store).unwrap_or_default(),
+        };
+        let checked = link.map_or_else(|| Store::check_plain(&store), |path| Err(StoreError::Link { path }));
+        checked.map_err(crate::ledger::trouble)
     }
 
     /// A path relative to the project, with `/`, as JSON has it; absolute outside of it.
@@ -117,6 +139,24 @@ fn is_stranger(owner: u32, user: u32, of_folder: u32) -> bool {
 #[cfg(unix)]
 fn shown_folder(folder: &Path) -> String {
     Some(shown(folder)).filter(|folder| !folder.is_empty()).unwrap_or_else(|| ".".to_owned())
+}
+
+/// The store that the user has chosen.
+fn chosen_store() -> Option<String> {
+    std::env::var("CASTLINE_STORE").ok().filter(|chosen| !chosen.is_empty())
+}
+
+/// A project may come from a stranger, and castline clears up in its store.
+fn store_that_leaves(document: &Document, source: &Source) -> Option<Diagnostic> {
+    let own = document.store.as_ref().filter(|own| !stays(&own.value) && chosen_store().is_none())?;
+    let message = format!("the store `{}` is outside of the project's folder", own.value);
+    let finding = Diagnostic::error(Code::InvalidPath, source, own.span, message);
+    Some(finding.hint("name a folder in the project, or give any other yourself with CASTLINE_STORE"))
+}
+
+/// True for a path that leads out of no folder, links aside.
+fn stays(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// The folder that a path is in.
@@ -300,5 +340,51 @@ mod tests {
             project.document.is_some() && found.list.is_empty(),
             "beside it the user stands in its folder"
         );
+    }
+
+    fn found_in(text: &str) -> (tempfile::TempDir, Project, Diagnostics) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        let (project, found) = Project::near(folder.path());
+        (folder, project, found)
+    }
+
+    #[test]
+    fn a_project_cannot_choose_a_store_outside_of_its_folder() {
+        for store in ["../victim", "/home/victim", "a/../../victim", ".."] {
+            let (folder, project, found) = found_in(&format!("store: {store}\n"));
+            let [finding] = &found.list[..] else { panic!("{found:?}") };
+            assert_eq!(finding.message, format!("the store `{store}` is outside of the project's folder"));
+            assert!(finding.hint.as_ref().unwrap().contains("CASTLINE_STORE"));
+            assert_eq!(project.store(), folder.path().join(".castline"));
+        }
+        for store in ["kept", "./kept/here"] {
+            let (folder, project, found) = found_in(&format!("store: {store}\n"));
+            assert_eq!((found.list, project.store()), (vec![], folder.path().join(store)));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_behind_a_link_of_the_project_is_refused() {
+        use std::os::unix::fs::symlink;
+        let refused = |folder: &Path, project: &Project| {
+            let found = crate::job::open_store(project).unwrap_err();
+            assert_eq!(found.exit_code(), 2);
+            assert_eq!(found.hint(), Some("remove the link: a store is made of plain files"));
+            assert_eq!(std::fs::read_dir(folder.join("theirs")).unwrap().count(), 0);
+        };
+        let (folder, own, _) = found_in("");
+        std::fs::create_dir(folder.path().join("theirs")).unwrap();
+        symlink("theirs", folder.path().join(".castline")).unwrap();
+        refused(folder.path(), &own);
+
+        let (folder, own, _) = found_in("store: a/b/c\n");
+        std::fs::create_dir_all(folder.path().join("theirs")).unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        symlink("../theirs", folder.path().join("a/b")).unwrap();
+        refused(folder.path(), &own);
+        std::fs::remove_file(folder.path().join("a/b")).unwrap();
+        drop(crate::job::open_store(&own).unwrap());
     }
 }

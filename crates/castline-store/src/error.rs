@@ -142,7 +142,7 @@ impl StoreError {
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        let elsewhere = "or put the store elsewhere with `store:` in castline.yaml or CASTLINE_STORE";
+        let elsewhere = "or put the store elsewhere with CASTLINE_STORE";
         Some(match self {
             Self::File { cause, .. } => match cause.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -181,7 +181,7 @@ impl StoreError {
                 format!("nothing was sent; make room, {elsewhere}")
             }
             Self::NetworkFileSystem { .. } => {
-                "put the store on a local disk with `store:` in castline.yaml or CASTLINE_STORE".to_owned()
+                "put the store on a local disk with CASTLINE_STORE".to_owned()
             }
             Self::NewerRecord { .. } => "a newer castline wrote it: update castline".to_owned(),
             Self::DamagedRecord { run, .. } => {

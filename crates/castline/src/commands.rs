@@ -74,6 +74,7 @@ fn project_here() -> Result<Project, Trouble> {
         return Err(Trouble::Diagnostics(found));
     }
     show(&found);
+    project.check_store()?;
     Ok(project)
 }
 

@@ -66,6 +66,7 @@ impl Shelf {
     pub fn put(&self, tree: &Tree) -> Result<String, LibraryError> {
         let digest = tree.digest();
         if !self.has(&digest) {
+            self.store.ancestors().nth(2).into_iter().for_each(make_private);
             replace(&self.place(&digest), tree)?;
         }
         Ok(digest)
@@ -177,6 +178,20 @@ fn is_unfinished(folder: &Path) -> bool {
 fn is_old(folder: &Path) -> bool {
     let modified = fs::metadata(folder).and_then(|meta| meta.modified());
     modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DAY))
+}
+
+/// Makes the folder of a store for its user alone, as whoever opens one does. What fails is said by who
+/// makes folders in it.
+fn make_private(store: &Path) {
+    if fs::symlink_metadata(store).is_ok() {
+        return;
+    }
+    let _ = store.parent().map(fs::create_dir_all);
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let _ = builder.create(store);
 }
 
 /// Puts a tree into the place of a folder. It is whole before it is there.

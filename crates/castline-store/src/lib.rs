@@ -163,7 +163,22 @@ impl Store {
     }
 }
 
+/// Makes the folder of a store for its user alone: prompts lie in it, and locks. Whatever fails is said by
+/// who makes its folders.
+fn make_private(folder: &Path) {
+    if fs::symlink_metadata(folder).is_ok() {
+        return;
+    }
+    let _ = folder.parent().map(fs::create_dir_all);
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let _ = builder.create(folder);
+}
+
 fn make_folders(folder: &Path) -> Result<(), StoreError> {
+    make_private(folder);
     let layout = Layout::of(folder);
     for inner in [layout.owners(), layout.incoming(), layout.blobs(), layout.runs()] {
         fs::create_dir_all(&inner).map_err(StoreError::file("create the folder", &inner))?;

@@ -125,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn a_store_is_made_for_its_user_alone_and_one_that_is_there_stays_as_it_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, store) = scene();
+        let mode = || fs::metadata(&store).unwrap().permissions().mode() & 0o777;
+        Store::open(&store).unwrap();
+        assert_eq!(mode(), 0o700);
+        fs::set_permissions(&store, fs::Permissions::from_mode(0o755)).unwrap();
+        Store::open(&store).unwrap();
+        assert_eq!(mode(), 0o755);
+    }
+
+    #[test]
     fn a_store_may_be_behind_a_link_of_the_users() {
         let (folder, store) = scene();
         fs::create_dir(folder.path().join("large disk")).unwrap();

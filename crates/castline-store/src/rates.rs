@@ -40,6 +40,7 @@ fn create(path: &Path) -> Option<File> {
     let rates = folder.parent()?;
     plain::check_folder(rates).and_then(|()| plain::check_folder(folder)).ok()?;
     plain::check_file(path).ok()?;
+    crate::make_private(rates.parent()?);
     std::fs::create_dir_all(folder).ok()?;
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).ok()
 }

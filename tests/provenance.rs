@@ -256,7 +256,10 @@ fn what_a_stranger_wrote_is_not_believed() {
     let document: Value = serde_yaml::from_str(&printed).expect("YAML");
     assert_eq!(document["steps"].as_object().expect("a map").len(), 1, "{printed}");
     for (text, what) in [
-        (r#"{"schema_version":2}"#, "it has version 2, and this castline knows versions up to 1: update castline"),
+        (
+            r#"{"schema_version":2}"#,
+            "it has version 2, and this castline knows versions up to 1: update castline",
+        ),
         (r#"{"schema_version":1}"#, "cannot be read: missing field"),
         ("{", "cannot be read: EOF"),
     ] {

@@ -121,6 +121,13 @@ impl BaseUrl {
     }
 }
 
+/// True for an id that can stand in a route. Blanks of which a URL takes no notice could make two dots of
+/// what is none.
+pub(crate) fn is_segment(id: &str) -> bool {
+    let left: String = id.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();
+    !matches!(left.as_str(), "" | "." | "..")
+}
+
 /// The host that a base URL leads to, exactly as it will be connected to: what trust in a
 /// host must be decided by.
 pub fn host(base_url: &str) -> Result<String, BadBaseUrl> {
@@ -154,6 +161,10 @@ mod tests {
         let url = |id: &str| base.prediction(&PredictionId(id.to_owned())).to_string();
         assert_eq!(url("abc"), "https://h/v1/predictions/abc");
         assert_eq!(url("a/../b?c"), "https://h/v1/predictions/a%2F..%2Fb%3Fc");
+        for id in ["", ".", "..", ".\t.", "\n..", "\r"] {
+            assert!(!is_segment(id), "{id:?}");
+        }
+        assert!(is_segment("...") && is_segment("a\tb"));
     }
 
     #[test]

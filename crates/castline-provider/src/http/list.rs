@@ -12,6 +12,7 @@ use reqwest::Url;
 use serde_json::{Map, Value as Json};
 
 use super::HttpProvider;
+use super::base_url::is_segment;
 use super::likeness::{Likeness, extra, holds, likeness};
 use super::prediction::time;
 use super::refusal::Call;
@@ -173,7 +174,7 @@ impl<'a> Reading<'a> {
             return;
         }
         let text = |name: &str| item.get(name)?.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
-        let Some(id) = text("id").filter(|id| id != "." && id != "..") else {
+        let Some(id) = text("id").filter(|id| is_segment(id)) else {
             return self.doubt("a prediction in it has no id".to_owned());
         };
         let Some(created) = item.get("created_at").and_then(time) else {

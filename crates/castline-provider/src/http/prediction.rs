@@ -4,6 +4,7 @@ use castline_core::{PredictionId, Snapshot, Status};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::base_url::is_segment;
 use super::options::Dialect;
 
 /// Wrappers are at most two deep where they were seen.
@@ -77,8 +78,7 @@ fn comet_status(word: &str) -> Status {
 fn id_of(object: &Map<String, Value>, asked: Option<&PredictionId>) -> Option<PredictionId> {
     asked.cloned().or_else(|| {
         let id = text(object.get("id")).or_else(|| text(object.get("task_id")))?;
-        // Neither can be part of a route.
-        (id != "." && id != "..").then_some(PredictionId(id))
+        is_segment(&id).then_some(PredictionId(id))
     })
 }
 

@@ -335,9 +335,10 @@ fn a_flag_chooses_who_is_asked_before_the_environment_and_that_before_the_projec
         let mut text = "provider: first\nproviders:\n".to_owned();
         for (name, server) in ["first", "second", "third"].iter().zip(&servers) {
             let base_url = server.base_url();
-            text += &format!(
+            let line = format!(
                 "  {name}: {{ kind: replicate, base_url: \"{base_url}\", token_env: LOCAL_TOKEN }}\n"
             );
+            text.push_str(&line);
         }
         fs::write(project.path().join("castline.yaml"), text).expect("written");
         let mut run = project.command(&["run", "flow.yaml", "--yes"]);

@@ -111,7 +111,7 @@ impl Job {
         listener: Listener,
         interrupt: watch::Receiver<Interrupt>,
     ) -> Result<Over, Trouble> {
-        self.prepare(listener).await?.go(interrupt).await
+        Box::pin(async move { self.prepare(listener).await?.go(interrupt).await }).await
     }
 
     /// Everything that comes before the first event.

@@ -68,7 +68,7 @@ impl World {
         let job = Job::plan(&self.folder.path().join("boat.yaml"), &Wishes::default()).await?;
         assert!(!job.diagnostics.has_errors(), "{:#?}", job.diagnostics);
         let (_keep, interrupt) = watch::channel(Interrupt::No);
-        job.run(Box::new(|_| ()), interrupt).await.map(|over| over.record)
+        Box::pin(job.run(Box::new(|_| ()), interrupt)).await.map(|over| over.record)
     }
 }
 

@@ -374,7 +374,7 @@ fn is_seen(sign: char) -> bool {
 fn color(text: &str) -> Option<&str> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
-    codes[end..].starts_with('m').then(|| &text[..text.len() - codes.len() + end + 1])
+    codes[end..].starts_with('m').then(|| &text[..=(text.len() - codes.len() + end)])
 }
 
 /// The same on one line of at most so many columns.

@@ -14,7 +14,7 @@ use castline_core::{Artifact, Digest, MediaType, Value, ebml};
 use castline_provider::pictures::Pair;
 use castline_spec::template::tree::{Body, ExprKind};
 use castline_spec::template::{Target, Template};
-use castline_spec::{Dynamic, DynamicKind, Source, Workflow};
+use castline_spec::{Dynamic, DynamicKind, Name, Source, Workflow};
 use image::{ImageFormat, Rgba, RgbaImage};
 use serde_json::Value as Json;
 
@@ -123,7 +123,7 @@ pub fn provenance(bytes: &[u8]) {
     let source = Source::new("again.yaml", written.document.to_string());
     let (workflow, _) = Workflow::parse(&source);
     let Some(workflow) = workflow else { return };
-    let steps: Vec<&str> = written.steps.keys().map(|name| name.as_str()).collect();
+    let steps: Vec<&str> = written.steps.keys().map(Name::as_str).collect();
     for (name, made) in written.steps.keys().zip(&made.predictions) {
         let with = workflow.steps.get(name).map(|step| &step.with);
         for (field, value) in made.request.input.iter() {
@@ -145,7 +145,8 @@ fn same(value: &Value, dynamic: &Dynamic, steps: &[&str]) {
             both.for_each(|(item, value)| same(value, item, steps));
         }
         // It is another step's, or a path, or not known.
-        (DynamicKind::Literal(Json::Null | Json::String(_)), Value::Media(_)) => {}
+        (DynamicKind::Literal(Json::Null | Json::String(_)), Value::Media(_))
+        | (DynamicKind::Literal(_), Value::Null | Value::Bool(_) | Value::Number(_)) => {}
         (DynamicKind::Template(template), Value::Media(_)) => {
             let step = |target: &Target| matches!(target, Target::Step { step, .. } if steps.contains(&&*step.value));
             let fine = template.references.iter().all(|reference| step(&reference.target));
@@ -155,7 +156,6 @@ fn same(value: &Value, dynamic: &Dynamic, steps: &[&str]) {
             assert_eq!(text_of(template), Some(text.as_str()), "a text became {:?}", template.code);
         }
         (DynamicKind::Literal(Json::String(there)), Value::String(text)) => assert_eq!(there, text),
-        (DynamicKind::Literal(_), Value::Null | Value::Bool(_) | Value::Number(_)) => {}
         (kind, value) => panic!("{value:?} became {kind:?}"),
     }
 }

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn more_files_than_an_output_may_have_are_counted_and_refused() {
-        let many = |n: usize| Json::from_iter((0..n).map(|n| format!("https://x/{n}.png")));
+        let many = |n: usize| (0..n).map(|n| format!("https://x/{n}.png")).collect::<Json>();
         assert_eq!(files(&many(1_000), IMAGES).expect("so many may be").len(), 1_000);
         for shape in [IMAGES, JSON] {
             let refused = files(&many(200_000), shape).expect_err("nobody fetches them").to_string();

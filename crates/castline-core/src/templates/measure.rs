@@ -79,7 +79,7 @@ pub(super) fn measure_result(value: &Jinja) -> Result<(), Error> {
 
 /// The blanks before what is one list or map deep; what is no number, the filter itself refuses.
 fn indent(arguments: &[Jinja]) -> u64 {
-    let by_name = arguments.last().and_then(|last| last.get_attr("indent").ok());
+    let by_name = arguments.iter().skip(1).find_map(|named| named.get_attr("indent").ok());
     let given = by_name.filter(|value| !value.is_undefined()).or_else(|| arguments.get(1).cloned());
     given.and_then(|value| u64::try_from(value).ok()).unwrap_or(0)
 }
@@ -107,6 +107,9 @@ impl Measure {
         if depth == DEEPEST {
             let message = format!("a value nests more than {DEEPEST} deep");
             return Err(Error::new(ErrorKind::InvalidOperation, message));
+        }
+        if value.len().is_some_and(|items| (items as u64).saturating_mul(VALUE) > self.left) {
+            return self.pay(self.left);
         }
         // What cannot be gone through is for the filter to refuse.
         let Ok(items) = value.try_iter() else { return Ok(()) };
@@ -175,6 +178,7 @@ mod tests {
             assert_eq!(value(&expression), Err("engine ran out of fuel".to_owned()), "{expression}");
         }
         assert_eq!(value("[1]|tojson(indent=2)"), Ok(r#""[\n  1\n]""#.to_owned()));
+        assert_eq!(value("{'indent': 2000000000}|tojson|length"), Ok("22".to_owned()));
         assert_eq!(value("[1]|tojson(true)"), Ok(r#""[\n  1\n]""#.to_owned()));
     }
 

@@ -345,7 +345,8 @@ pub(crate) fn harmless(text: &str) -> String {
             continue;
         }
         match sign {
-            ':' if begins && rest.starts_with("::") => out.push_str("| :"),
+            // Three are what a finding names its other places by, and no command.
+            ':' if begins && rest.starts_with("::") && !rest.starts_with(":::") => out.push_str("| :"),
             '[' => {
                 let word = out.trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
                 if out[..word].ends_with("##") {

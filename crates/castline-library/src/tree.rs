@@ -222,6 +222,11 @@ impl Growing {
 
     /// An entry that ends the reading.
     pub fn enough(&mut self, entry: &str, why: &str) -> LibraryError {
+        // What ends the reading is told, whatever else was refused before.
+        if self.refused.len() == MOST_LISTED {
+            self.refused.pop();
+            self.more += 1;
+        }
         self.refuse(entry, why);
         self.error()
     }

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
+/// Larger files are none that people write.
+pub(crate) const MOST_BYTES: u64 = 16 << 20;
+
 /// How a file is called until it is whole. `gc` removes what a process left that died.
 const UNFINISHED: (&str, &str) = (".castline-", ".tmp");
 
@@ -33,6 +36,12 @@ pub(crate) fn read_within(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>>
     let mut bytes = Vec::new();
     File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+/// The same of a text that people write; what is too much of it, or none, is an error that says so.
+pub(crate) fn text_within(path: &Path) -> io::Result<String> {
+    let bytes = read_within(path, MOST_BYTES)?.ok_or_else(|| io::Error::other("it is larger than 16 MiB"))?;
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 /// The first thing on the way from a folder down to another that leads elsewhere: a link, or `..`.

@@ -419,7 +419,6 @@ mod tests {
         assert_eq!(locks(&place, |_| Err(io::Error::other("no"))).health, Health::Warning);
     }
 
-    #[cfg(not(any(windows, target_os = "macos")))]
     #[test]
     fn a_lock_file_that_cannot_be_read_is_a_problem() {
         let folder = tempfile::tempdir().unwrap();
@@ -432,6 +431,7 @@ mod tests {
         assert_eq!(found.hint.as_deref(), Some("a newer castline wrote it: update castline"));
     }
 
+    #[cfg(not(any(windows, target_os = "macos")))]
     #[test]
     fn certificates_that_are_none_are_a_problem() {
         let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::listing::may_be_files;
-use crate::project::{MOST_BYTES, shown};
+use crate::project::shown;
 use crate::trouble::Trouble;
 
 /// Reads values: files first, so that `-i` wins. A text for a string input stays as it is
@@ -52,12 +52,9 @@ fn value(name: &str, text: &str, schema: Option<&Json>) -> Result<Json, Trouble>
 
 fn from_file(path: &Path) -> Result<IndexMap<String, Given>, Trouble> {
     let name = shown(path);
-    let unreadable = |why: &dyn std::fmt::Display| {
-        Trouble::usage(format!("`{name}` cannot be read: {why}"), "give the path of a YAML file")
-    };
-    let bytes = crate::disk::read_within(path, MOST_BYTES).map_err(|e| unreadable(&e))?;
-    let bytes = bytes.ok_or_else(|| unreadable(&"it is larger than 16 MiB"))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
+    let text = crate::disk::text_within(path).map_err(|e| {
+        Trouble::usage(format!("`{name}` cannot be read: {e}"), "give the path of a YAML file")
+    })?;
     let map: IndexMap<String, Json> = serde_yaml::from_str(&text).map_err(|e| {
         Trouble::usage(format!("`{name}` is no map of input values: {e}"), "write one `name: value` a line")
     })?;

@@ -11,7 +11,8 @@ use castline_core::ModelRef;
 use castline_library::Pin;
 use serde::{Deserialize, Serialize};
 
-use crate::project::{MOST_BYTES, Project};
+use crate::disk;
+use crate::project::Project;
 use crate::providers::Providers;
 use crate::trouble::Trouble;
 
@@ -54,11 +55,8 @@ impl Lock {
         if path.metadata().is_ok_and(|meta| !meta.is_file()) {
             return Err(unusable(&path, "it is no plain file"));
         }
-        let text = match crate::disk::read_within(&path, MOST_BYTES) {
-            Ok(Some(bytes)) => {
-                String::from_utf8(bytes).map_err(|_| unusable(&path, "it is not UTF-8 text"))?
-            }
-            Ok(None) => return Err(unusable(&path, "it is larger than 16 MiB")),
+        let text = match disk::text_within(&path) {
+            Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(unusable(&path, &error.to_string())),
         };

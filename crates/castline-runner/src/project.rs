@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
 use castline_store::{Store, StoreError};
 
+use crate::disk;
 use crate::trouble::Trouble;
 
 /// The file that makes a folder a project.
@@ -61,7 +62,7 @@ impl Project {
                 "name a folder in the project there, or give any other yourself with `--out DIR`",
             ));
         }
-        match crate::disk::astray(&self.root, &self.out().join(workflow)) {
+        match disk::astray(&self.root, &self.out().join(workflow)) {
             Ok(Some(link)) => Err(Trouble::usage(
                 format!("`{}` is a link, and outputs are not written through one", shown(&link)),
                 "make it a folder, or give any folder yourself with `--out DIR`",
@@ -89,7 +90,7 @@ impl Project {
         let link = match chosen_store() {
             Some(_) => None,
             // Whoever opens the store says what else is wrong.
-            None => crate::disk::astray(&self.root, &store).unwrap_or_default(),
+            None => disk::astray(&self.root, &store).unwrap_or_default(),
         };
         let checked = link.map_or_else(|| Store::check_plain(&store), |path| Err(StoreError::Link { path }));
         checked.map_err(crate::ledger::trouble)
@@ -121,7 +122,7 @@ fn of_a_stranger(file: &Path, folder: &Path) -> Option<Diagnostic> {
     let source = Source::new(name.as_str(), "");
     let message =
         format!("`{name}` belongs to another user (uid {stranger}) and is not used below its folder");
-    let hint = format!("copy it into `{}`, or `chown` it if you believe it", shown_folder(folder));
+    let hint = format!("copy it into `{}`, or `chown` it if you believe it", shown(folder));
     Some(Diagnostic::of_file(Code::Unreadable, &source, message).hint(hint))
 }
 
@@ -134,11 +135,6 @@ fn of_a_stranger(_: &Path, _: &Path) -> Option<Diagnostic> {
 #[cfg(unix)]
 fn is_stranger(owner: u32, user: u32, of_folder: u32) -> bool {
     ![user, 0, of_folder].contains(&owner)
-}
-
-#[cfg(unix)]
-fn shown_folder(folder: &Path) -> String {
-    Some(shown(folder)).filter(|folder| !folder.is_empty()).unwrap_or_else(|| ".".to_owned())
 }
 
 /// The store that the user has chosen.
@@ -219,7 +215,7 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
         let finding = Diagnostic::of_file(Code::Unreadable, &source, format!("`{name}` {why}"));
         Box::new(finding.maybe_hint(hint.map(str::to_owned)))
     };
-    let bytes = crate::disk::read_within(path, MOST_BYTES).map_err(|e| match e.kind() {
+    let bytes = disk::read_within(path, disk::MOST_BYTES).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => unreadable("does not exist".to_owned(), None),
         _ if path.is_dir() => unreadable("is a folder".to_owned(), Some("name a file in it")),
         _ => unreadable(format!("cannot be read: {e}"), None),
@@ -230,9 +226,6 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
         .map_err(|_| unreadable("is not UTF-8 text".to_owned(), Some("save it as UTF-8")))?;
     Ok(Source::new(name, text))
 }
-
-/// Larger files are no documents.
-pub(crate) const MOST_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

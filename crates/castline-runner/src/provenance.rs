@@ -10,10 +10,10 @@ use castline_core::forecast::Forecast;
 use castline_core::provenance::{OfRun, Provenance};
 use castline_core::record::Recorder;
 
+use crate::disk::{MOST_BYTES, read_within};
 use crate::job::Job;
 use crate::lock;
 use crate::plan_file::seen_from;
-use crate::project::MOST_BYTES;
 
 /// What a run knows of the files it saves.
 pub(crate) struct Teller {
@@ -32,7 +32,7 @@ impl Teller {
             return None;
         }
         let (graph, root) = (&forecast.plan.graph, job.project.root.clone());
-        let lock = crate::disk::read_within(&lock::path(&job.project), MOST_BYTES).ok().flatten();
+        let lock = read_within(&lock::path(&job.project), MOST_BYTES).ok().flatten();
         let run = OfRun {
             castline: env!("CARGO_PKG_VERSION").to_owned(),
             workflow: graph.name.to_string(),

@@ -20,7 +20,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::history;
-use crate::job::{Job, existing_store, labels, step_and_labels};
+use crate::job::{Job, LegName, existing_store, labels};
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -69,7 +69,7 @@ pub async fn why(file: &Path, wishes: &Wishes, wanted: &str) -> Result<Vec<Expla
 
 fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
     let plan = &forecast.plan;
-    let (name, pairs) = step_and_labels(wanted);
+    let LegName { step: name, pairs, .. } = LegName::read(wanted);
     let is_wanted = |leg: &LegId| {
         let number = plan.legs.step(*leg);
         let step = plan.graph.steps[number].name.as_str();

@@ -67,9 +67,9 @@ fn with_needs(graph: &Graph, step: usize) -> Vec<usize> {
 
 /// `STEP` or `STEP[axis=value,...]`; the new draw comes from the run's id.
 fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
-    let (name, pairs) = step_and_labels(text);
-    let step = step(graph, &name)?;
-    let legs = labels(graph, step, &pairs).filter(|_| is_well_formed(text)).ok_or_else(|| {
+    let name = LegName::read(text);
+    let step = step(graph, &name.step)?;
+    let legs = labels(graph, step, &name.pairs).filter(|_| name.is_whole).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
             "write `--reroll STEP` or `--reroll STEP[axis=value]`",
@@ -102,33 +102,33 @@ pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble>
     Ok(())
 }
 
-/// The step and the pairs of a leg's name. In a called workflow each axis may stand where it is
-/// shown: `hero[product=2]/large[angle=top]`.
-pub(crate) fn step_and_labels(text: &str) -> (String, Vec<&str>) {
-    let (mut name, mut pairs) = (String::new(), Vec::new());
-    let mut rest = text;
-    while let Some((before, inside)) = rest.split_once('[') {
-        let (inside, after) = inside.split_once(']').unwrap_or((inside, ""));
-        name.push_str(before);
-        pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
-        rest = after;
-    }
-    name.push_str(rest);
-    (name, pairs)
+/// A leg as it is written: a step, and pairs of an axis and a label. In a called workflow each axis may
+/// stand where it is shown: `hero[product=2]/large[angle=top]`.
+pub(crate) struct LegName<'a> {
+    pub(crate) step: String,
+    pub(crate) pairs: Vec<&'a str>,
+    /// Every bracket is closed, and none is empty.
+    is_whole: bool,
 }
 
-/// True for a name whose brackets are whole and not empty.
-fn is_well_formed(text: &str) -> bool {
-    let mut open = false;
-    let whole = text.chars().all(|c| match (c, open) {
-        ('[', true) | (']', false) => false,
-        ('[', false) | (']', true) => {
-            open = !open;
-            true
+impl<'a> LegName<'a> {
+    pub(crate) fn read(text: &'a str) -> Self {
+        let mut name = Self { step: String::new(), pairs: Vec::new(), is_whole: true };
+        let mut rest = text;
+        while let Some((before, inside)) = rest.split_once('[') {
+            let (inside, after) = inside.split_once(']').unwrap_or_else(|| {
+                name.is_whole = false;
+                (inside, "")
+            });
+            name.is_whole &= !before.contains(']') && !inside.is_empty() && !inside.contains('[');
+            name.step.push_str(before);
+            name.pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
+            rest = after;
         }
-        _ => true,
-    });
-    whole && !open && !text.contains("[]")
+        name.is_whole &= !rest.contains(']');
+        name.step.push_str(rest);
+        name
+    }
 }
 
 /// The labels that such pairs give to axes of a step; none when it has not all of them, or one is
@@ -142,4 +142,24 @@ pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTree
     };
     let all: BTreeMap<_, _> = pairs.iter().map(one).collect::<Option<_>>()?;
     (all.len() == pairs.len()).then_some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_broken_brackets_is_read_and_is_not_whole() {
+        for text in ["a", "a[x=1]", "a[x=1,y=2]", "hero[product=2]/large[angle=top]"] {
+            assert!(LegName::read(text).is_whole, "{text}");
+        }
+        for text in ["a[", "a[]", "a[x=1", "a]", "a[x=1]]", "a[x=[1]", "a[x=1]/b["] {
+            assert!(!LegName::read(text).is_whole, "{text}");
+        }
+        let name = LegName::read("hero[product=2]/large[angle=top,size=l");
+        assert_eq!(
+            (name.step.as_str(), name.pairs),
+            ("hero/large", vec!["product=2", "angle=top", "size=l"])
+        );
+    }
 }

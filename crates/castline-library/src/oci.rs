@@ -133,7 +133,7 @@ impl Registry {
 
 /// Says why a layer cannot be read.
 fn check_kind(media_type: &str) -> Result<(), String> {
-    let shown = crate::tree::printable(media_type);
+    let shown = printable(media_type);
     match media_type {
         LAYER => Ok(()),
         _ if media_type.starts_with(LIBRARY) => {

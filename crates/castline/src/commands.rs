@@ -27,7 +27,9 @@ mod watch;
 mod why;
 mod workflow_file;
 
-use castline_runner::{Project, Trouble};
+use std::path::Path;
+
+use castline_runner::{Project, Trouble, shown};
 use castline_spec::Diagnostics;
 use tokio::runtime::{Builder, Runtime};
 
@@ -68,7 +70,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
 
 /// The project that the user stands in. Findings about its file are drawn, and errors end here.
 fn project_here() -> Result<Project, Trouble> {
-    let (project, found) = Project::near(std::path::Path::new("."));
+    let (project, found) = Project::near(Path::new("."));
     log::hide_tokens_of(&project);
     if found.has_errors() {
         return Err(Trouble::Diagnostics(found));
@@ -89,6 +91,17 @@ fn drawn(found: &Diagnostics) -> Option<String> {
     Some(format!("{}\n\n{summary}", diagnostic::draw(found)))
 }
 
+/// A word as a shell takes it, for commands to copy.
+fn word(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// A folder that was named takes no file.
+fn cannot_write(path: &Path, e: &std::io::Error) -> Trouble {
+    Trouble::usage(format!("cannot write `{}`: {e}", shown(path)), "name a folder that you may write to")
+}
+
 /// A runtime for a command that asks the ledger and nobody else.
 fn small_runtime() -> Result<Runtime, Trouble> {
     Builder::new_current_thread().enable_all().build().map_err(|e| no_runtime(&e))
@@ -103,4 +116,16 @@ fn runtime() -> Result<Runtime, Trouble> {
 
 fn no_runtime(e: &std::io::Error) -> Trouble {
     Trouble::usage(format!("cannot start: {e}"), "is the number of open files or threads limited?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_it_is_called_it_is_one_word_for_a_shell() {
+        assert_eq!(word("demo/a-b.c"), "demo/a-b.c");
+        assert_eq!(word("my demo"), "'my demo'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use castline_runner::{Trouble, shown};
 
-use crate::commands::workflow_file;
+use super::{cannot_write, word, workflow_file};
 use crate::exit::Exit;
 use crate::screen::{self, BOLD, DIM};
 
@@ -79,7 +79,7 @@ fn next(dir: &Path) -> String {
     };
     let enter = match dir.canonicalize().ok() == Path::new(".").canonicalize().ok() {
         true => String::new(),
-        false => format!("    {BOLD}cd {}{BOLD:#}\n", screen::printable(&quoted(&shown(dir)))),
+        false => format!("    {BOLD}cd {}{BOLD:#}\n", screen::printable(&word(&shown(dir)))),
     };
     format!(
         "\nRun it, offline and free of charge. Then edit, and run it again:\n\n{enter}    {BOLD}castline run{file}{BOLD:#}\n\n\
@@ -88,16 +88,6 @@ fn next(dir: &Path) -> String {
          {BOLD}castline plan{file} --provider replicate{BOLD:#}\n    \
          {BOLD}castline run{file} --provider replicate --budget 0.50{BOLD:#}"
     )
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-fn cannot_write(path: &Path, e: &io::Error) -> Trouble {
-    Trouble::usage(format!("cannot write `{}`: {e}", shown(path)), "name a folder that you may write to")
 }
 
 #[cfg(test)]
@@ -112,13 +102,6 @@ mod tests {
             castline_runner::Job::check(&folder.path().join("workflows/hello.yaml"));
         assert_eq!(found.list, []);
         assert!(project.document.is_some());
-    }
-
-    #[test]
-    fn a_folder_is_one_word_for_a_shell() {
-        assert_eq!(quoted("demo/a-b.c"), "demo/a-b.c");
-        assert_eq!(quoted("my demo"), "'my demo'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

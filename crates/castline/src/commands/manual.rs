@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use castline_runner::{Trouble, shown};
+use castline_runner::Trouble;
 use clap::CommandFactory;
 
+use super::cannot_write;
 use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::screen;
@@ -23,8 +24,4 @@ pub(crate) fn manual(dir: Option<&Path>) -> Result<Exit, Trouble> {
     fs::create_dir_all(dir).map_err(|e| cannot_write(dir, &e))?;
     clap_mangen::generate_to(Cli::command(), dir).map_err(|e| cannot_write(dir, &e))?;
     Ok(Exit::Done)
-}
-
-fn cannot_write(path: &Path, e: &std::io::Error) -> Trouble {
-    Trouble::usage(format!("cannot write `{}`: {e}", shown(path)), "name a folder that you may write to")
 }

@@ -7,7 +7,7 @@ use castline_runner::{Project, Trouble, presets, shown};
 use serde_json::{Map, Value as Json};
 
 use crate::cli;
-use crate::commands::small_runtime;
+use crate::commands::{small_runtime, word};
 use crate::report::plan::counted;
 use crate::screen::{self, BOLD, DIM, printable};
 
@@ -72,10 +72,4 @@ fn next(project: &Project, name: &str, file: &Path, example: Option<&Map<String,
         let _ = write!(text, "\n    {BOLD}{} --provider sandbox{BOLD:#}", call.trim_end());
     }
     text
-}
-
-/// A word as a shell takes it.
-fn word(text: &str) -> String {
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

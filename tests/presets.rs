@@ -261,12 +261,7 @@ const LEFT_OUT: &[&str] = &[
 #[test]
 fn the_page_of_built_in_presets_is_fresh() {
     let page = page(&built_in());
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/presets.md");
-    if common::accepts() {
-        fs::write(&file, &page).expect("written");
-    }
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert!(kept == page, "{} is old: run this test with CASTLINE_ACCEPT=1", file.display());
+    common::keep(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/presets.md"), &page);
 }
 
 #[test]

@@ -20,30 +20,24 @@ use serde_json::{Map, Value, json};
 
 use common::server::Server;
 use common::watching::{DEADLINE, Watch};
-use common::{Folder, castline};
+use common::{Folder, castline, keep};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
 }
 
+fn reference(name: &str) -> PathBuf {
+    root().join("docs/reference").join(name)
+}
+
 /// A page of the reference.
 fn page(name: &str) -> String {
-    fs::read_to_string(root().join("docs/reference").join(name)).expect("readable")
+    fs::read_to_string(reference(name)).expect("readable")
 }
 
 /// A text of the code.
 fn code(path: &str) -> String {
     fs::read_to_string(root().join("crates").join(path)).expect("readable")
-}
-
-/// Holds a page that is made here against its file, or writes that.
-fn keep(name: &str, made: &str) {
-    let file = root().join("docs/reference").join(name);
-    if common::accepts() {
-        fs::write(&file, made).expect("written");
-    }
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert!(kept == made, "{} is old: run this test with CASTLINE_ACCEPT=1", file.display());
 }
 
 /// What castline prints in the root of the repository.
@@ -98,7 +92,7 @@ fn the_page_of_keys_is_fresh() {
         let known = keys.0.insert(name.clone(), schema.clone());
         assert!(known.is_none_or(|known| known == *schema), "two documents have a `{name}` each");
     }
-    keep("keys.md", &keys.page(&documents));
+    keep(&reference("keys.md"), &keys.page(&documents));
 }
 
 /// The definitions that the schemas refer to.
@@ -278,7 +272,7 @@ fn the_page_of_the_command_line_is_fresh() {
         help.lines().for_each(|line| page.extend([line.trim_end(), "\n"]));
         page.push_str("```\n");
     }
-    keep("command-line.md", &page);
+    keep(&reference("command-line.md"), &page);
 }
 
 #[test]

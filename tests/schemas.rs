@@ -77,13 +77,7 @@ fn documents(folder: &str) -> Vec<(PathBuf, String)> {
 fn the_schemas_in_the_docs_are_fresh_and_valid() {
     for document in ["workflow", "preset", "project", "library"] {
         let printed = schema(&root(), &[document]);
-        let file = root().join(format!("docs/schemas/{document}.schema.json"));
-        if common::accepts() {
-            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
-            fs::write(&file, &printed).expect("written");
-        }
-        let kept = fs::read_to_string(&file).unwrap_or_default();
-        assert!(kept == printed, "{} is old: run this test with CASTLINE_ACCEPT=1", file.display());
+        common::keep(&root().join(format!("docs/schemas/{document}.schema.json")), &printed);
         let schema: Value = serde_json::from_str(&printed).expect("JSON");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         Both::new(&schema);

@@ -50,6 +50,16 @@ pub fn accepts() -> bool {
     std::env::var_os("CASTLINE_ACCEPT").is_some() && std::env::var_os("CI").is_none()
 }
 
+/// Holds a file of the repository that is made here against what is made now, or writes it.
+pub fn keep(file: &Path, made: &str) {
+    if accepts() {
+        fs::create_dir_all(file.parent().expect("in a folder")).expect("made");
+        fs::write(file, made).expect("written");
+    }
+    let kept = fs::read_to_string(file).unwrap_or_default();
+    assert!(kept == made, "{} is old: run this test with CASTLINE_ACCEPT=1", file.display());
+}
+
 /// What takes the place of what opens pages, as a PATH, and the file into which it writes what it was asked to open.
 #[cfg(unix)]
 pub fn opener(folder: &Folder) -> (String, PathBuf) {

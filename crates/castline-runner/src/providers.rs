@@ -110,6 +110,11 @@ pub(crate) fn described(project: &Project) -> Vec<Described> {
     std::iter::once(sandbox).chain(own).chain(built_in).collect()
 }
 
+/// The token of each built-in provider, and where it may go.
+pub(crate) fn built_in_tokens() -> impl Iterator<Item = Pair> {
+    BUILT_IN.iter().map(|b| Pair::for_base_url(b.token_env, b.base_url).expect("their addresses are URLs"))
+}
+
 /// Where a provider of the project is called; none for those that castline brings along, and for
 /// another name of one of their hosts.
 pub(crate) fn own_host(project: &Project, name: &str) -> Option<String> {
@@ -194,7 +199,8 @@ pub fn routing(project: &Project, wishes: &Wishes) -> Result<Routing, Trouble> {
 
 fn unknown(name: &str, project: &Project) -> Trouble {
     let own = project.document.iter().flat_map(|d| d.providers.keys().map(String::as_str));
-    let known: Vec<_> = ["sandbox", "replicate", "cometapi"].into_iter().chain(own).collect();
+    let built_in = BUILT_IN.iter().map(|b| b.name);
+    let known: Vec<_> = std::iter::once("sandbox").chain(built_in).chain(own).collect();
     let hint = did_you_mean("the provider", name, known.iter().copied());
     Trouble::Usage { message: format!("there is no provider `{name}`"), hint }
 }

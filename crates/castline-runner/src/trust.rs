@@ -18,14 +18,11 @@ use castline_core::ModelRef;
 use castline_provider::http::host;
 use serde::{Deserialize, Serialize};
 
+use crate::providers;
 use crate::trouble::Trouble;
 
 /// Pairs for machines that have no configuration folder, as in CI: separated by commas.
 pub const VARIABLE: &str = "CASTLINE_TRUST";
-
-/// Pairs that hold everywhere.
-const BUILT_IN: &[(&str, &str)] =
-    &[("REPLICATE_API_TOKEN", "api.replicate.com"), ("COMETAPI_KEY", "api.cometapi.com")];
 
 /// A secret and where it may go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,15 +178,11 @@ impl Trust {
     }
 
     fn new(own: BTreeSet<Pair>, environment: Option<&str>) -> Result<Self, Trouble> {
-        let built_in = BUILT_IN.iter().map(|(variable, host)| Pair {
-            variable: (*variable).to_owned(),
-            to: Target::Host((*host).to_owned()),
-        });
         let listed =
             environment.unwrap_or_default().split(',').map(str::trim).filter(|pair| !pair.is_empty());
         let listed = listed.map(Pair::from_str).collect::<Result<Vec<_>, _>>();
         let listed = listed.map_err(|e| Trouble::usage(format!("{VARIABLE}: {e}"), BadPair::HINT))?;
-        let pairs = built_in
+        let pairs = providers::built_in_tokens()
             .map(|pair| (pair, Origin::BuiltIn))
             .chain(own.into_iter().map(|pair| (pair, Origin::User)))
             .chain(listed.into_iter().map(|pair| (pair, Origin::Environment)))

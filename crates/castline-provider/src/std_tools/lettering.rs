@@ -3,24 +3,29 @@
 //!
 //! Start reading at [`Lettering::set`].
 
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::io::Read;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use cosmic_text::fontdb::{Database, Source};
 use cosmic_text::{Align, Attrs, Buffer, Fallback, Family, FontSystem, Metrics, Shaping, SwashCache, Wrap};
+use flate2::read::GzDecoder;
 use image::Rgba;
 use unicode_script::Script;
 
 use super::color::Color;
 use super::picture::{self, Picture};
 
-/// The fonts, the first for everything that it has. See `fonts/README.md`.
+/// The fonts, the first for everything that it has; the large one is compressed. See `fonts/README.md`.
 const FONTS: [(&str, &[u8]); 5] = [
     ("Noto Sans", include_bytes!("../../fonts/NotoSans.ttf")),
     ("DejaVu Sans", include_bytes!("../../fonts/DejaVuSans.ttf")),
-    ("Droid Sans Fallback", include_bytes!("../../fonts/DroidSansFallback.ttf")),
+    ("Droid Sans Fallback", include_bytes!("../../fonts/DroidSansFallback.ttf.gz")),
     ("Noto Sans Thai", include_bytes!("../../fonts/NotoSansThai.ttf")),
     ("Noto Sans Devanagari", include_bytes!("../../fonts/NotoSansDevanagari.ttf")),
 ];
+
+/// What is compressed begins so.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Longer texts are cut before they are set; no caption shows as much.
 const MOST_CHARACTERS: usize = 1_000;
@@ -31,11 +36,20 @@ const ELLIPSIS: char = '\u{2026}';
 static TYPE_CASE: LazyLock<Mutex<FontSystem>> = LazyLock::new(|| {
     let mut fonts = Database::new();
     for (_, bytes) in FONTS {
-        fonts.load_font_source(Source::Binary(std::sync::Arc::new(bytes)));
+        fonts.load_font_source(Source::Binary(unpacked(bytes)));
     }
     fonts.set_sans_serif_family(FONTS[0].0);
     Mutex::new(FontSystem::new_with_locale_and_db_and_fallback("en-US".to_owned(), fonts, Embedded))
 });
+
+fn unpacked(bytes: &'static [u8]) -> Arc<dyn AsRef<[u8]> + Send + Sync> {
+    if !bytes.starts_with(&GZIP) {
+        return Arc::new(bytes);
+    }
+    let mut font = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut font).expect("it was packed whole");
+    Arc::new(font)
+}
 
 /// Falls back from one embedded font to the next, never to the system's.
 struct Embedded;

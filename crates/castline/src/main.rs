@@ -25,6 +25,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use cli::Cli;
 use exit::Exit;
 
+/// musl's own is slow where several threads ask for memory; docs/decisions/0020 has the figures.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(own_mistake));
     let cli = match Cli::try_parse() {

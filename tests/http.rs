@@ -302,6 +302,45 @@ fn a_person_settles_what_is_in_doubt() {
     }
 }
 
+/// The key of the only entry that is in doubt.
+fn in_doubt(project: &Project) -> String {
+    let listed = project.run(&["ledger", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!(listed["entries"][0]["state"], "in-doubt", "{listed}");
+    listed["entries"][0]["key"].as_str().expect("a key").to_owned()
+}
+
+#[test]
+fn an_adopted_prediction_that_is_another_one_is_not_taken() {
+    let server = Server::start(&["--fault", "create:drop-after*1"]);
+    let project = Project::without_list(&server, SEED_REQUEST);
+    project.run_json(4);
+    let key = in_doubt(&project);
+    let ids = || {
+        let page = server.get("/v1/predictions");
+        let all = page["results"].as_array().expect("a list").clone();
+        all.into_iter().map(|one| one["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    let ours = ids()[0].clone();
+    let other = Project::without_list(&server, &SEED_REQUEST.replace("prompt: ", "prompt: not "));
+    other.run_json(0);
+    let theirs = ids().into_iter().find(|id| *id != ours).expect("a second prediction");
+    assert!(project.run(&["ledger", "adopt", &key, &theirs]).status.success());
+    for _ in 0..2 {
+        let output = project.run(&["run", "flow.yaml", "--yes"]);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert!(text.contains(&format!("`{theirs}` was adopted for it and is another prediction")), "{text}");
+        assert!(text.contains("its input `prompt` is"), "{text}");
+        assert!(text.contains("castline ledger adopt"), "{text}");
+        assert_eq!(in_doubt(&project), key);
+        assert_eq!(server.creates(), 2);
+    }
+    assert!(project.run(&["ledger", "adopt", &key, &ours]).status.success());
+    project.run_json(0);
+    assert_eq!(server.creates(), 2);
+}
+
 #[test]
 fn a_dead_server_is_named_and_nothing_is_spent() {
     let port = {

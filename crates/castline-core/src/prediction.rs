@@ -46,7 +46,7 @@ use hunt::Hunt;
 pub use message::{Do, Facts, Fetched, Order, Progress, Told, learned};
 use poll::backoff;
 pub use progress::{LogText, fraction};
-pub use search::{Candidate, Found, Search};
+pub use search::{Candidate, Found, Named, Search};
 use stop::stopped;
 
 /// How long a prediction may wait for its start.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::secrets::Secrets;
 
-pub use castline_core::prediction::{CallFault, Candidate, Found, Search};
+pub use castline_core::prediction::{CallFault, Candidate, Found, Named, Search};
 
 /// What a provider can do; the ledger asks these, never a provider's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,8 +18,8 @@ pub mod std_tools;
 use std::path::Path;
 
 pub use call::{
-    CallFault, Candidate, Capabilities, Create, Described, Fetched, Found, Link, Links, MediaSource, Pong,
-    Search,
+    CallFault, Candidate, Capabilities, Create, Described, Fetched, Found, Link, Links, MediaSource, Named,
+    Pong, Search,
 };
 use castline_core::{Artifact, ModelRef, PredictionId, Snapshot};
 use jiff::SignedDuration;
@@ -65,6 +65,15 @@ impl Provider {
             Self::Http(p) => p.get(id).await,
             Self::Cog(p) => p.get(id).await,
             Self::Sandbox(_) | Self::Std(_) => Err(CallFault::Gone),
+        }
+    }
+
+    /// The same for a prediction that a person named: [`CallFault::Another`] where the answer shows
+    /// that it is another one.
+    pub async fn get_named(&self, id: &PredictionId, named: &Named) -> Result<Snapshot, CallFault> {
+        match self {
+            Self::Http(p) => p.get_named(id, named).await,
+            Self::Cog(_) | Self::Sandbox(_) | Self::Std(_) => self.get(id).await,
         }
     }
 

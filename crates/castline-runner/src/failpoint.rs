@@ -49,7 +49,7 @@ places! {
     Created = "created",
     /// [`Ask::Absent`] is committed.
     Absent = "absent",
-    /// [`Ask::Unclear`] is committed.
+    /// [`Ask::Unclear`] or [`Ask::Another`] is committed.
     Unclear = "unclear",
     /// [`Ask::Found`] is committed.
     Found = "found",
@@ -114,7 +114,7 @@ impl Place {
             Ask::Resend(_) => Self::Resend,
             Ask::Created(_) => Self::Created,
             Ask::Absent(_) => Self::Absent,
-            Ask::Unclear(_) => Self::Unclear,
+            Ask::Unclear(_) | Ask::Another(_) => Self::Unclear,
             Ask::Found(_) => Self::Found,
             Ask::Stop => Self::Stop,
             Ask::Unwanted => Self::Unwanted,

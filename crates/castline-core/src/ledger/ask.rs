@@ -53,6 +53,9 @@ pub enum Ask {
     Ended(Ending),
     /// It succeeded and its files are in the store.
     Fetched(Arrival),
+    /// The prediction that a person named is another one, and what shows it: everything is as it
+    /// was before.
+    Another(String),
     /// I stop following it; it goes on at the provider, for whoever asks next.
     Left,
     /// It succeeded once, but its files are no longer in the store. Said with the number of
@@ -176,6 +179,15 @@ pub enum Why {
     CannotTell(String),
     /// It was created at a provider that cannot be asked for it again.
     NotToBeAsked,
+    /// Nobody can tell why; and a person named a prediction that is another one.
+    Another {
+        /// Why it was in doubt before.
+        before: Box<Self>,
+        /// Which was named.
+        named: PredictionId,
+        /// What shows that it is another one, in the caller's words.
+        differs: String,
+    },
 }
 
 impl fmt::Display for Why {
@@ -190,6 +202,9 @@ impl fmt::Display for Why {
             }
             Self::NotToBeAsked => {
                 f.write_str("castline ended, and the provider cannot be asked for it again")
+            }
+            Self::Another { before, named, differs } => {
+                write!(f, "{before}; `{named}` was adopted for it and is another prediction: {differs}")
             }
         }
     }

@@ -310,6 +310,39 @@ pub struct Entry {
     /// What a person decided about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruled: Option<Ruling>,
+    /// How it was before a person named its prediction, until that has ended: it may turn out to
+    /// be another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Before>>,
+}
+
+/// What an entry says no more once a person has named its prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// How far it had come.
+    pub state: State,
+    /// The prediction that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<PredictionId>,
+    /// When that became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
+    /// When its end became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Why it had given nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Why it was in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Why>,
+}
+
+impl Before {
+    pub(super) fn of(entry: &Entry) -> Self {
+        let Entry { state, prediction, created, ended, failure, doubt, .. } = entry.clone();
+        Self { state, prediction, created, ended, failure, doubt }
+    }
 }
 
 impl Entry {

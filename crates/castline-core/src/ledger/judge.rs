@@ -14,7 +14,7 @@ use crate::request::{Failure, FailureKind, Request};
 use crate::snapshot::PredictionId;
 
 use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
-use super::entry::{Account, Claim, Entry, Hold, OwnerId, State, Terms};
+use super::entry::{Account, Before, Claim, Entry, Hold, OwnerId, State, Terms};
 
 /// What [`judge`] must know of the world, read in the same transaction.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +82,7 @@ pub fn judge(entry: Option<&Entry>, ask: &Ask, view: &View<'_>) -> (Verdict, Opt
         (Ask::Stop, Some(entry)) => stop(entry, view),
         (Ask::Ended(ending), Some(entry)) => ended(entry, ending, view),
         (Ask::Fetched(arrival), Some(entry)) => fetched(entry, arrival, view),
+        (Ask::Another(differs), Some(entry)) => another(entry, differs),
         (Ask::Left, Some(entry)) => left(entry),
     }
 }
@@ -173,6 +174,7 @@ impl Wish<'_> {
             failure: None,
             doubt: None,
             ruled: None,
+            before: None,
         }
     }
 
@@ -348,6 +350,7 @@ fn over(
         state,
         unsent: false,
         failure: Some(failure),
+        before: None,
         ended: Some(view.now),
         hold: Hold { settled, ..entry.hold.clone() },
         doubt: None,
@@ -372,10 +375,42 @@ fn fetched(entry: &Entry, arrival: &Arrival, view: &View<'_>) -> (Verdict, Optio
         predict_seconds: arrival.predict_seconds,
         output: Some(arrival.output.clone()),
         failure: None,
+        before: None,
         hold: Hold { settled: settle(entry, arrival.cost), ..entry.hold.clone() },
         ..entry.clone()
     };
     (Verdict::Reuse(Box::new(entry.clone())), Some(entry))
+}
+
+/// A person named the prediction of somebody else: all is as it was, and says so. What was expired
+/// may still be paid for anew, and what was lost is in doubt.
+fn another(entry: &Entry, differs: &str) -> (Verdict, Option<Entry>) {
+    let (State::Created, Some(Ruling::Adopt(named)), Some(before)) =
+        (entry.state, &entry.ruled, entry.before.as_deref())
+    else {
+        return (Verdict::Stale, None);
+    };
+    let Before { state, prediction, created, ended, failure, doubt: why } = before.clone();
+    let claim = Claim { owner: OwnerId::nobody(), ..entry.claim.clone() };
+    let entry = Entry {
+        state,
+        prediction,
+        created,
+        ended,
+        failure,
+        claim,
+        ruled: None,
+        before: None,
+        ..entry.clone()
+    };
+    if state == State::Expired {
+        return (Verdict::Ended(Box::new(entry.clone())), Some(entry));
+    }
+    let before = match why.unwrap_or(Why::OwnerDied) {
+        Why::Another { before, .. } => before,
+        why => Box::new(why),
+    };
+    doubt(&entry, &Why::Another { before, named: named.clone(), differs: differs.to_owned() })
 }
 
 fn left(entry: &Entry) -> (Verdict, Option<Entry>) {
@@ -421,7 +456,10 @@ fn ruled(entry: &Entry, ruling: &Ruling, view: &View<'_>) -> (Verdict, Option<En
     let entry = Entry { claim, ruled: Some(ruling.clone()), ..entry.clone() };
     let failure = |message: &str| Failure::new(FailureKind::Other, message);
     let entry = match ruling {
-        Ruling::Adopt(id) if adoptable => Some(named(&entry, id, view)),
+        Ruling::Adopt(id) if adoptable => {
+            let before = Some(Box::new(Before::of(&entry)));
+            Some(Entry { before, ..named(&entry, id, view) })
+        }
         Ruling::Forgive if lost => {
             over(
                 &entry,

@@ -1,5 +1,7 @@
 //! A prediction that has an id: what was seen of it so far.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::ledger::{Entry, Terms};
@@ -10,6 +12,7 @@ use crate::snapshot::{PredictionId, Snapshot, Status};
 use super::message::{Facts, Progress};
 use super::poll::Poll;
 use super::progress::{LogTail, fraction};
+use super::search::Named;
 
 /// A prediction that the provider knows.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub(super) struct Course {
     pub(super) reserved: Option<MicroUsd>,
     /// It was created with another token or address than ours.
     pub(super) anothers: bool,
+    /// A person named it, and its provider has not shown it yet.
+    pub(super) named: Option<Arc<Named>>,
     /// The ledger knows the id.
     pub(super) noted: bool,
     /// When we began to follow it.
@@ -77,6 +82,7 @@ impl Course {
             adopted: false,
             reserved: None,
             anothers: false,
+            named: None,
             noted: false,
             since: now,
             created: now,
@@ -96,6 +102,7 @@ impl Course {
         Self {
             adopted: true,
             reserved: entry.hold.reserved,
+            named: Named::of(entry).map(Arc::new),
             noted: true,
             created: entry.created.unwrap_or(entry.intended),
             ..Self::new(entry.provider().clone(), prediction, facts, now)

@@ -49,6 +49,9 @@ pub enum CallFault {
     /// There is no such prediction, model or file, or not any more.
     #[error("it is not there (any more)")]
     Gone,
+    /// The prediction is there and is certainly another one than was asked for, and what shows it.
+    #[error("{0}")]
+    Another(String),
     /// A download that came empty, short or as an error page, that stalled, is too large, or
     /// at an address that is refused.
     #[error("{message}")]
@@ -84,6 +87,7 @@ impl CallFault {
             Self::BadOutput { message, retry } => Self::BadOutput { message: change(message), retry },
             Self::Server { message, refused } => Self::Server { message: change(message), refused },
             Self::Refused { status, message } => Self::Refused { status, message: change(message) },
+            Self::Another(message) => Self::Another(change(message)),
             Self::Busy { message, retry_after } => Self::Busy { message: change(message), retry_after },
             other => other,
         }
@@ -107,9 +111,12 @@ impl CallFault {
             | Self::Busy { .. }
             | Self::Server { .. }
             | Self::BadOutput { retry: true, .. } => true,
-            Self::Refused { .. } | Self::Gone | Self::BadOutput { .. } | Self::BadInput(_) | Self::Io(_) => {
-                false
-            }
+            Self::Refused { .. }
+            | Self::Gone
+            | Self::Another(_)
+            | Self::BadOutput { .. }
+            | Self::BadInput(_)
+            | Self::Io(_) => false,
         }
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Claim, EndState, Entry, Verdict};
+use crate::ledger::{Ask, Claim, EndState, Entry, Verdict};
 use crate::request::{Failure, FailureKind};
 use crate::snapshot::{Snapshot, Status};
 
 use super::classify;
 use super::course::Course;
 use super::fault::CallFault;
+use super::finished::Outcome;
 use super::message::{Do, Progress};
 use super::poll::elapsed;
 use super::{Prediction, START, Stage};
@@ -65,8 +66,8 @@ impl Prediction {
     }
 
     pub(super) fn get(&mut self, after: Duration) -> Do {
-        let Course { provider, prediction, .. } = self.course();
-        Do::Get { provider: provider.clone(), prediction: prediction.clone(), after }
+        let Course { provider, prediction, named, .. } = self.course();
+        Do::Get { provider: provider.clone(), prediction: prediction.clone(), named: named.clone(), after }
     }
 
     pub(super) fn get_soon(&mut self) -> Do {
@@ -77,16 +78,30 @@ impl Prediction {
     pub(super) fn got(&mut self, answer: Result<Snapshot, CallFault>, now: Timestamp) -> Vec<Do> {
         match answer {
             Ok(snapshot) => {
-                self.course().unknown_ids = 0;
+                let course = self.course();
+                (course.unknown_ids, course.named) = (0, None);
                 self.seen(snapshot, now)
             }
             Err(CallFault::Gone) => self.unknown_id(now),
+            Err(CallFault::Another(differs)) => self.misnamed(differs),
             Err(CallFault::Refused { message, .. }) => self.leave(FailureKind::Other, &message),
             Err(fault) => {
                 let after = self.course().poll.after(&fault);
                 self.wait_on(after, now)
             }
         }
+    }
+
+    /// A person named a prediction that is another one's: nothing of it is taken.
+    fn misnamed(&mut self, differs: String) -> Vec<Do> {
+        let named = self.course.take().map(|course| course.prediction.0).unwrap_or_default();
+        let key = &self.order.request.key.0.hex()[..12];
+        let message = format!(
+            "`{named}` was adopted for it and is another prediction: {differs}; nothing was taken of it: \
+             `castline ledger adopt {key} ID` with the right one, or `castline ledger retry {key}` (paid again)"
+        );
+        let failure = Failure::new(FailureKind::Expired, message);
+        self.close(Ask::Another(differs), Outcome::Expired(failure))
     }
 
     /// Some providers need a moment before they know an id that they gave.

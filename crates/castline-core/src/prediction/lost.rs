@@ -109,7 +109,9 @@ impl Prediction {
 
     /// The project may have decided beforehand what a person would be asked.
     pub(super) fn doubted(&mut self, doubt: Box<Doubt>) -> Vec<Do> {
-        if self.order.retry_lost && !self.stop && self.anew < ANEW {
+        // Where a person is at it, the person goes on deciding.
+        let named = matches!(doubt.why, Why::Another { .. });
+        if self.order.retry_lost && !named && !self.stop && self.anew < ANEW {
             return self.commit(Asked::GivenUp, Ask::Ruled(Ruling::Retry));
         }
         self.finish(self.in_doubt(doubt))

@@ -14,7 +14,7 @@ use crate::snapshot::{PredictionId, Snapshot, Status};
 use super::fault::CallFault;
 use super::finished::Finished;
 use super::progress::LogText;
-use super::search::{Found, Search};
+use super::search::{Found, Named, Search};
 
 /// What a driver wants done.
 #[derive(Debug, Clone)]
@@ -104,6 +104,8 @@ pub enum Do {
         provider: ProviderName,
         /// Which.
         prediction: PredictionId,
+        /// What it must be, where a person named it and nobody has looked at it yet.
+        named: Option<Arc<Named>>,
         /// After so long.
         after: Duration,
     },

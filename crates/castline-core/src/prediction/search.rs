@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
+use crate::ledger::{Entry, Ruling};
 use crate::model::ModelRef;
 use crate::snapshot::PredictionId;
 
@@ -26,6 +27,29 @@ pub struct Search {
     pub until: Timestamp,
     /// The provider's clock minus ours at `from`, where it was known then.
     pub clock: Option<SignedDuration>,
+}
+
+/// What a prediction must be that a person named, as far as its provider shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// What was to run.
+    pub model: ModelRef,
+    /// `owner/name` of the deployment that was to run it.
+    pub deployment: Option<String>,
+    /// The input as it was sent, where that is known; see [`Search::sent`].
+    pub sent: Option<Arc<Json>>,
+}
+
+impl Named {
+    /// None where no person named the entry's prediction.
+    pub(super) fn of(entry: &Entry) -> Option<Self> {
+        let Some(Ruling::Adopt(id)) = &entry.ruled else { return None };
+        (entry.prediction.as_ref() == Some(id)).then(|| Self {
+            model: entry.request.model.clone(),
+            deployment: entry.request.deployment.clone(),
+            sent: entry.sent.as_ref().map(|sent| sent.input.clone()),
+        })
+    }
 }
 
 /// A prediction that can be the one that is looked for.

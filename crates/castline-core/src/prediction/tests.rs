@@ -218,6 +218,7 @@ fn asked(ask: &Ask) -> String {
         Ask::Unclear(why) => format!("unclear: {why}"),
         Ask::Ended(ending) => format!("{:?}: {}", ending.state, ending.failure.message).to_lowercase(),
         Ask::Fetched(_) => "fetched".to_owned(),
+        Ask::Another(differs) => format!("another: {differs}"),
         Ask::Left => "left".to_owned(),
         Ask::Missing => "missing".to_owned(),
         Ask::Ruled(_) => "ruled".to_owned(),

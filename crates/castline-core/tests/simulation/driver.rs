@@ -369,7 +369,7 @@ impl World<'_> {
                 let (provider, way) = (self.named(&provider), after + self.way());
                 self.clock.after(way, Happening::Arrive(id, provider, Call::List(search, Some(ticket))));
             }
-            Do::Get { provider, prediction, after } => {
+            Do::Get { provider, prediction, after, .. } => {
                 let (provider, way) = (self.named(&provider), after + self.way());
                 self.clock.after(way, Happening::Arrive(id, provider, Call::Get(prediction, Some(ticket))));
             }

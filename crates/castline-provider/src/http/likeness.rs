@@ -74,7 +74,7 @@ fn file_alike(sent: &str, listed: &Json) -> Likeness {
 }
 
 /// True for what stands for a file inside a request, and for a file that a person wrote out.
-fn is_file(text: &str) -> bool {
+pub(super) fn is_file(text: &str) -> bool {
     text.starts_with("data:sha256:") || (is_data_uri(text) && text.contains(";base64,"))
 }
 
@@ -83,7 +83,7 @@ fn same_if(same: bool) -> Likeness {
 }
 
 /// `1` and `1.0` are one number.
-fn is_equal(one: &Number, other: &Number) -> bool {
+pub(super) fn is_equal(one: &Number, other: &Number) -> bool {
     one == other || ((one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64())
 }
 

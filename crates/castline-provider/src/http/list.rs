@@ -280,7 +280,7 @@ fn judge(search: &Search, one: &Listed, listed: &[Listed]) -> Result<Option<bool
 }
 
 /// True for the id of a version; there are other words in its place, such as `hidden`.
-fn is_version(text: &str) -> bool {
+pub(super) fn is_version(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

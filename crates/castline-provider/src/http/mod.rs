@@ -18,6 +18,7 @@ pub(crate) mod input;
 mod likeness;
 mod list;
 mod models;
+mod named;
 mod options;
 pub(crate) mod prediction;
 mod refusal;
@@ -47,7 +48,7 @@ use self::exchange::{ANSWER_BYTES, Answer, exchange, exchange_within};
 use self::input::Sending;
 use self::refusal::{Call, Refusals};
 use self::route::Route;
-use crate::call::{CallFault, Capabilities, Create, Fetched, MediaSource};
+use crate::call::{CallFault, Capabilities, Create, Fetched, MediaSource, Named};
 
 pub use self::base_url::{BadBaseUrl, host};
 pub use self::options::{Dialect, HttpOptions, Limits};
@@ -97,14 +98,21 @@ impl HttpProvider {
     pub async fn create(&self, create: &Create<'_>, media: &dyn MediaSource) -> Result<Snapshot, CallFault> {
         let route = self.route(create)?;
         let request = self.create_request(route, create, media)?;
-        self.call(Call::Create(route), request, None).await
+        self.call(Call::Create(route), request, None, None).await
     }
 
     /// Asks for a prediction's state once.
     pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallFault> {
         let url = self.base.prediction(id);
         let request = self.request(Method::GET, &url, self.options.limits.get)?;
-        self.call(Call::Get, built(&url, request)?, Some(id)).await
+        self.call(Call::Get, built(&url, request)?, Some(id), None).await
+    }
+
+    /// The same for a prediction that a person named: is it the one that was asked for?
+    pub async fn get_named(&self, id: &PredictionId, named: &Named) -> Result<Snapshot, CallFault> {
+        let url = self.base.prediction(id);
+        let request = self.request(Method::GET, &url, self.options.limits.get)?;
+        self.call(Call::Get, built(&url, request)?, Some(id), Some(named)).await
     }
 
     /// Asks the provider to stop a prediction; its state is still to be read, also when
@@ -212,10 +220,15 @@ impl HttpProvider {
         call: Call<'_>,
         request: Request,
         asked: Option<&PredictionId>,
+        named: Option<&Named>,
     ) -> Result<Snapshot, CallFault> {
         let answer = self.exchange(request).await?;
         if !answer.status.is_success() {
             return Err(self.refusals().of(call, &answer));
+        }
+        let shown = named.and_then(|_| serde_json::from_slice(&answer.body).ok());
+        if let Some(differs) = named.zip(shown).and_then(|(named, body)| named::differs(named, &body)) {
+            return Err(CallFault::Another(self.refusals().shown(&differs)));
         }
         self.read(&answer, asked).ok_or_else(|| self.refusals().empty(call, &answer))
     }

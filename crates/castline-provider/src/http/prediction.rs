@@ -22,6 +22,15 @@ pub(crate) fn read(body: &Value, dialect: Dialect, asked: Option<&PredictionId>)
     }
 }
 
+/// The object in an answer's body that is the prediction itself, without what is around it.
+pub(super) fn object(body: &Value) -> Option<&Map<String, Value>> {
+    let outer = body.as_object()?;
+    if outer.contains_key("status") {
+        return Some(outer);
+    }
+    descend(outer).into_iter().rev().find(|object| object.contains_key("status"))
+}
+
 /// CometAPI may answer with a task around the prediction, and the task alone while there is
 /// no prediction yet.
 fn unwrap(outer: &Map<String, Value>, asked: Option<&PredictionId>) -> Option<Snapshot> {

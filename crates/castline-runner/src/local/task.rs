@@ -14,8 +14,8 @@ use castline_core::ledger::{Ask, Claim, Entry, Sent, State, Verdict};
 use castline_core::legs::LegId;
 use castline_core::plan::Plan;
 use castline_core::prediction::{
-    CallFault, Do, Facts, Fetched, Finished, Found, Order, Outcome as End, Prediction, Progress, START,
-    Search, Source, Told, learned, wire,
+    CallFault, Do, Facts, Fetched, Finished, Found, Named, Order, Outcome as End, Prediction, Progress,
+    START, Search, Source, Told, learned, wire,
 };
 use castline_core::price::Observed;
 use castline_core::request::FailureKind;
@@ -419,7 +419,9 @@ impl Hands {
                     None => self.create().await,
                 })
             }
-            Do::Get { provider, prediction, .. } => Told::Got(self.get(&provider, &prediction).await),
+            Do::Get { provider, prediction, named, .. } => {
+                Told::Got(self.get(&provider, &prediction, named.as_deref()).await)
+            }
             Do::Fetch { provider, snapshot, .. } => Told::Fetched(self.fetch(&provider, &snapshot).await),
             Do::Rest(after) => {
                 tokio::time::sleep(after).await;
@@ -584,9 +586,18 @@ impl Hands {
         reached.limits.read.call(reached.provider.search(search)).await
     }
 
-    async fn get(&self, provider: &ProviderName, prediction: &PredictionId) -> Result<Snapshot, CallFault> {
+    async fn get(
+        &self,
+        provider: &ProviderName,
+        prediction: &PredictionId,
+        named: Option<&Named>,
+    ) -> Result<Snapshot, CallFault> {
         let reached = self.reached(provider)?;
-        self.facts.secrets.out_of(reached.limits.read.call(reached.provider.get(prediction)).await)
+        let answer = match named {
+            Some(named) => reached.limits.read.call(reached.provider.get_named(prediction, named)).await,
+            None => reached.limits.read.call(reached.provider.get(prediction)).await,
+        };
+        self.facts.secrets.out_of(answer)
     }
 
     /// Downloads every file of an output into the store.

@@ -158,6 +158,17 @@ pub(crate) fn put_prediction(
     Ok(())
 }
 
+/// A prediction turned out to be another's, which may be named yet.
+pub(crate) fn forget_prediction(
+    db: &Connection,
+    provider: &ProviderName,
+    id: &PredictionId,
+) -> Result<(), RowError> {
+    let mut forget = db.prepare_cached("DELETE FROM predictions WHERE provider = ?1 AND prediction = ?2")?;
+    forget.execute(params![&*provider.0, id.0])?;
+    Ok(())
+}
+
 /// The owners who wait for an entry, the dead ones among them.
 pub(crate) fn wants(db: &Connection, key: &Key) -> Result<Vec<OwnerId>, RowError> {
     let mut find = db.prepare_cached("SELECT owner FROM wants WHERE key = ?1")?;

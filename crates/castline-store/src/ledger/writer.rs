@@ -258,6 +258,9 @@ impl Writer {
         if let Some(written) = written {
             rows::put(&self.db, &written)?;
             self.put_prediction(entry.as_ref(), &written)?;
+            if let (Ask::Another(_), Some(entry)) = (ask, &entry) {
+                self.forget_prediction(entry, &written)?;
+            }
             self.put_hold(entry.as_ref(), &written)?;
             if written.state.is_open() {
                 self.sums.open.insert(*key, written);
@@ -372,6 +375,16 @@ impl Writer {
         match &entry.prediction {
             Some(id) if entry.terms.bills && before.is_none_or(|b| b.prediction != entry.prediction) => {
                 rows::put_prediction(&self.db, entry.provider(), id)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whose it is may yet name it; what an entry had by itself before stays its own.
+    fn forget_prediction(&self, before: &Entry, entry: &Entry) -> Result<(), RowError> {
+        match &before.prediction {
+            Some(id) if before.prediction != entry.prediction => {
+                rows::forget_prediction(&self.db, entry.provider(), id)
             }
             _ => Ok(()),
         }

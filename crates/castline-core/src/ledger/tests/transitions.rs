@@ -263,6 +263,7 @@ fn whoever_was_replaced_has_no_say() {
         Ask::Unclear(Why::OwnerDied),
         ending(EndState::Failed),
         arrival(None),
+        Ask::Another("its model is another".into()),
         Ask::Left,
     ];
     for state in State::ALL {
@@ -381,4 +382,36 @@ fn a_doubt_says_what_it_is_about_and_what_to_do() {
     a prediction of `acme/paint` at `replicate` is in doubt since 1970-01-01T00:01:40Z: the request was sent and its answer was lost (reset); up to 0.04 USD may have been spent
     look at your predictions at `replicate`, then say what happened: `castline ledger adopt 25cdb46d8d21 ID` (it is there), `castline ledger forgive 25cdb46d8d21` (it is not), or `castline ledger retry 25cdb46d8d21` (create it again; this one counts as spent)
     ");
+}
+
+#[test]
+fn a_prediction_that_turns_out_to_be_anothers_leaves_the_entry_as_it_was() {
+    let adopt = Ask::Ruled(Ruling::Adopt(PredictionId("p9".into())));
+    let differs = Ask::Another("its model is `a/b`".into());
+    for state in [State::InDoubt, State::Intended, State::Expired] {
+        let before = entry_in(state, LIVE);
+        let (_, adopted) = ask(Some(&before), &adopt, &stranger(&before), false);
+        let (_, followed) = ask(adopted.as_ref(), &wish(LIVE), &claim_of("b"), false);
+        let followed = followed.expect("it is followed");
+        let (verdict, after) = ask(Some(&followed), &differs, &followed.claim, true);
+        let after = after.expect("it is written");
+        assert_eq!(after.claim.owner, OwnerId::nobody());
+        assert_eq!((&after.ruled, &after.before), (&None, &None));
+        assert_eq!((&after.prediction, after.created), (&before.prediction, before.created));
+        assert_eq!((&after.hold, &after.failure, after.ended), (&before.hold, &before.failure, before.ended));
+        if state == State::Expired {
+            assert_eq!((word(&verdict), after.state), ("ended", State::Expired));
+            continue;
+        }
+        assert_eq!((word(&verdict), after.state), ("doubt", State::InDoubt));
+        let why = after.doubt.as_ref().expect("it is in doubt").to_string();
+        assert!(
+            why.ends_with("; `p9` was adopted for it and is another prediction: its model is `a/b`"),
+            "{why}"
+        );
+        // Nothing is created for it, however often it is asked for.
+        assert_eq!(word(&ask(Some(&after), &wish(LIVE), &claim_of("c"), false).0), "doubt");
+    }
+    let ours = entry_in(State::Created, LIVE);
+    assert_eq!(ask(Some(&ours), &differs, &ours.claim, true), (Verdict::Stale, None));
 }

@@ -49,6 +49,6 @@ mod wishes;
 pub use castline_store::{Layout, user_file};
 pub use job::{Checked, Cost, Job};
 pub use local::{Interrupt, Listener, Over, Prepared};
-pub use project::{FILE as PROJECT_FILE, Project, own_text, shown};
+pub use project::{FILE as PROJECT_FILE, Project, files_in, own_text, shown};
 pub use trouble::Trouble;
 pub use wishes::Wishes;

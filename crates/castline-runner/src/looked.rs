@@ -46,7 +46,7 @@ impl Looked {
         let file = clean(file);
         // A project may begin in any folder between.
         for folder in file.ancestors().skip(1) {
-            looked.file(&folder.join(project::FILE));
+            [project::FILE, project::MISSPELT].iter().for_each(|name| looked.file(&folder.join(name)));
             if folder == project.root {
                 break;
             }

@@ -16,7 +16,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::libraries::{Found, Libraries};
 use crate::looked::Looked;
-use crate::project::{Project, clean, parent, read, read_own};
+use crate::project::{Project, clean, files_in, parent, read, read_own};
 
 mod check;
 pub(crate) mod difference;
@@ -77,15 +77,20 @@ pub fn is_built_in(source: &Source) -> bool {
 
 /// The files of a project's own presets, by name.
 fn own_files(project: &Project) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(project.presets()) else { return Vec::new() };
-    let mut files: Vec<_> = entries
-        .flatten()
-        .map(|e| e.path())
+    let mut files: Vec<_> = files_in(&project.presets())
+        .unwrap_or_default()
+        .into_iter()
         .filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml"))
         .filter_map(|p| Some((p.file_stem()?.to_str()?.to_owned(), p)))
         .collect();
     files.sort();
     files
+}
+
+/// Why nobody can tell which presets a project has.
+fn own_trouble(project: &Project) -> Diagnostics {
+    let found = files_in(&project.presets()).err().map(|finding| *finding);
+    Diagnostics { list: found.into_iter().collect() }
 }
 
 /// True for what names a preset by its file.
@@ -112,7 +117,7 @@ pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)>
 
 /// Every preset that can be named, the project's first; broken ones are findings.
 pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
-    let mut found = Diagnostics::default();
+    let mut found = own_trouble(project);
     let mut presets = Vec::new();
     let own = own_files(project).into_iter().map(|(_, path)| parse_own(project, &path));
     let built_in = built_in_names().into_iter().filter_map(|name| built_in(&name)).map(|(_, p, f)| (p, f));
@@ -218,7 +223,7 @@ impl<'a> Loader<'a> {
             own,
             catalog,
             seen: BTreeSet::new(),
-            found: Diagnostics::default(),
+            found: own_trouble(project),
             libraries,
             depth: 0,
             looked: Looked::default(),

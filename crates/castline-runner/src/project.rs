@@ -1,5 +1,6 @@
 //! The project around a workflow: its folder, its settings, its places on disk.
 
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use castline_spec::{Code, Diagnostic, Diagnostics, Project as Document, Source};
@@ -10,6 +11,9 @@ use crate::trouble::Trouble;
 
 /// The file that makes a folder a project.
 pub const FILE: &str = "castline.yaml";
+
+/// What people call it that is not read.
+pub(crate) const MISSPELT: &str = "castline.yml";
 
 /// A project, or the folder of a workflow without one.
 #[derive(Debug, Clone)]
@@ -26,15 +30,21 @@ impl Project {
     pub fn near(place: &Path) -> (Self, Diagnostics) {
         let absolute = std::path::absolute(place).unwrap_or_else(|_| place.to_owned());
         let start = if absolute.is_dir() { absolute } else { parent(&absolute) };
-        let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
+        let of_project =
+            |folder: &Path| [FILE, MISSPELT].map(|name| folder.join(name)).into_iter().find(is_there);
+        let Some(file) = start.ancestors().find_map(of_project) else {
             return (Self { root: start, document: None }, Diagnostics::default());
         };
+        let root = parent(&file);
         if root != start
-            && let Some(finding) = of_a_stranger(&root.join(FILE), &start)
+            && let Some(finding) = of_a_stranger(&file, &start)
         {
             return (Self { root: start, document: None }, Diagnostics { list: vec![finding] });
         }
-        let (document, found) = match read_own(root, &root.join(FILE)) {
+        if let Some(finding) = misspelt(&root) {
+            return (Self { root, document: None }, Diagnostics { list: vec![finding] });
+        }
+        let (document, found) = match read_own(&root, &file) {
             Ok(source) => {
                 let (document, mut found) = Document::parse(&source);
                 let leaves = document.as_ref().and_then(|document| store_that_leaves(document, &source));
@@ -43,7 +53,7 @@ impl Project {
             }
             Err(finding) => (None, Diagnostics { list: vec![*finding] }),
         };
-        (Self { root: root.to_owned(), document }, found)
+        (Self { root, document }, found)
     }
 
     /// Where outputs go; `out` of the project, else `out`.
@@ -106,6 +116,23 @@ impl Project {
     pub fn presets(&self) -> PathBuf {
         self.root.join("presets")
     }
+}
+
+/// True for anything of that name, also a link that leads nowhere.
+fn is_there(path: &PathBuf) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// A file that somebody takes for the project's.
+fn misspelt(root: &Path) -> Option<Diagnostic> {
+    let (file, right) = (root.join(MISSPELT), root.join(FILE));
+    let name = is_there(&file).then(|| shown(&file))?;
+    let hint = match is_there(&right) {
+        false => format!("call it `{FILE}`"),
+        true => format!("put what counts into `{}`, and remove it", shown(&right)),
+    };
+    let message = format!("`{name}` is not read: the file of a project is called `{FILE}`");
+    Some(Diagnostic::of_file(Code::Unreadable, &Source::new(name.as_str(), ""), message).hint(hint))
 }
 
 /// What is wrong with a project's file above a folder when somebody else wrote it.
@@ -195,11 +222,28 @@ pub(crate) fn read_own(root: &Path, path: &Path) -> Result<Source, Box<Diagnosti
             "copy the file into the project",
         ));
     }
-    // A pipe would be waited for, and a device need not end.
-    if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+    if path.is_symlink() && !path.exists() {
+        return Err(finding(Code::Unreadable, "is a link to what is not there", "put a file in its place"));
+    }
+    if !is_plain(path) {
         return Err(finding(Code::Unreadable, "is no plain file", "put a file in its place"));
     }
     read(path)
+}
+
+/// What is in a folder that need not be there. One that may not be looked into is not taken for empty.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(e) => {
+            let name = shown(folder);
+            let message = format!("the folder `{name}` cannot be read: {e}");
+            let finding = Diagnostic::of_file(Code::Unreadable, &Source::new(name.as_str(), ""), message);
+            return Err(Box::new(finding.hint("give yourself the right to read it")));
+        }
+    };
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
 /// The text of a document that was found in a folder; none where there is none that may be read.
@@ -207,7 +251,19 @@ pub fn own_text(root: &Path, path: &Path) -> Option<String> {
     read_own(root, path).ok().map(|source| source.text.to_string())
 }
 
-/// Reads a document that the user named, called as messages show it.
+/// False for a folder, a pipe, which would be waited for, and a device, which need not end.
+fn is_plain(path: &Path) -> bool {
+    path.metadata().map_or(true, |meta| meta.is_file())
+}
+
+/// True for what names a file that another process has opened, whatever that is.
+fn is_opened(path: &Path) -> bool {
+    let path = absolute(path);
+    ["/dev/stdin", "/dev/fd", "/proc"].iter().any(|place| path.starts_with(place))
+}
+
+/// Reads a document that the user named, called as messages show it. What comes through a pipe stands
+/// in no folder, and is read only once.
 pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
     let name = shown(path);
     let unreadable = |why: String, hint: Option<&str>| {
@@ -215,9 +271,18 @@ pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
         let finding = Diagnostic::of_file(Code::Unreadable, &source, format!("`{name}` {why}"));
         Box::new(finding.maybe_hint(hint.map(str::to_owned)))
     };
+    let save = "save it as a file: what it names is looked for beside it";
+    if path.is_dir() {
+        return Err(unreadable("is a folder".to_owned(), Some("name a file in it")));
+    }
+    if !is_plain(path) || is_opened(path) {
+        return Err(unreadable("is no plain file".to_owned(), Some(save)));
+    }
     let bytes = disk::read_within(path, disk::MOST_BYTES).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => unreadable("does not exist".to_owned(), None),
-        _ if path.is_dir() => unreadable("is a folder".to_owned(), Some("name a file in it")),
+        ErrorKind::NotFound if path == "-" => {
+            unreadable("does not exist, and the standard input is not read".to_owned(), Some(save))
+        }
+        ErrorKind::NotFound => unreadable("does not exist".to_owned(), None),
         _ => unreadable(format!("cannot be read: {e}"), None),
     })?;
     let bytes =
@@ -273,9 +338,13 @@ mod tests {
         }
         assert!(says("pipe.yaml").ends_with("is no plain file"));
         assert!(read_own(folder.path(), &at("inside.yaml")).is_ok());
-        // What the user names is the user's own word, and ends all the same.
+        symlink("nowhere", at("dangling.yaml")).unwrap();
+        assert!(says("dangling.yaml").ends_with("is a link to what is not there"));
+        // What the user names is the user's own word, and a plain file all the same.
         assert!(read(&at("outside.yaml")).is_ok());
-        assert!(read(&at("endless.yaml")).unwrap_err().message.ends_with("which no document is"));
+        for path in [at("endless.yaml"), at("pipe.yaml"), "/dev/stdin".into(), "/dev/fd/0".into()] {
+            assert!(read(&path).unwrap_err().message.ends_with("is no plain file"));
+        }
     }
 
     #[cfg(unix)]
@@ -287,6 +356,48 @@ mod tests {
         let (project, found) = Project::near(folder.path());
         assert!(project.document.is_none());
         assert_eq!(found.list.iter().map(|found| found.code).collect::<Vec<_>>(), [Code::InvalidPath]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_may_not_be_looked_into_is_not_empty() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let presets = folder.path().join("presets");
+        assert_eq!(files_in(&presets).unwrap(), Vec::<PathBuf>::new());
+        std::fs::create_dir(&presets).unwrap();
+        std::fs::set_permissions(&presets, std::fs::Permissions::from_mode(0o000)).unwrap();
+        // Root may look everywhere.
+        if std::fs::read_dir(&presets).is_err() {
+            assert!(files_in(&presets).unwrap_err().message.contains("presets` cannot be read: "));
+        }
+    }
+
+    #[test]
+    fn what_is_taken_for_the_file_of_a_project_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let says = || {
+            let (project, found) = Project::near(&at("deep/flow.yaml"));
+            assert_eq!((project.root.as_path(), project.document.is_none()), (folder.path(), true));
+            let [finding] = &found.list[..] else { panic!("{found:?}") };
+            format!("{} ({})", finding.message, finding.hint.clone().unwrap_or_default())
+        };
+        std::fs::create_dir(at(FILE)).unwrap();
+        assert!(says().ends_with("is no plain file (put a file in its place)"), "{}", says());
+        std::fs::remove_dir(at(FILE)).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", at(FILE)).unwrap();
+            assert!(says().contains("is a link to what is not there"), "{}", says());
+            std::fs::remove_file(at(FILE)).unwrap();
+        }
+        std::fs::write(at(MISSPELT), "provider: replicate\n").unwrap();
+        assert!(says().ends_with(
+            "is not read: the file of a project is called `castline.yaml` (call it `castline.yaml`)"
+        ));
+        std::fs::write(at(FILE), "").unwrap();
+        assert!(says().contains("is not read") && says().ends_with("and remove it)"), "{}", says());
     }
 
     #[cfg(unix)]

@@ -70,7 +70,12 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
 
 /// The project that the user stands in. Findings about its file are drawn, and errors end here.
 fn project_here() -> Result<Project, Trouble> {
-    let (project, found) = Project::near(Path::new("."));
+    project_near(Path::new("."))
+}
+
+/// The same of the project of a file.
+fn project_near(place: &Path) -> Result<Project, Trouble> {
+    let (project, found) = Project::near(place);
     log::hide_tokens_of(&project);
     if found.has_errors() {
         return Err(Trouble::Diagnostics(found));

@@ -49,6 +49,7 @@ pub fn check(project: &Project, named: &[String], all_built_in: bool) -> Result<
         targets.push(target(project, name, &mut found)?);
     }
     if named.is_empty() && !all_built_in {
+        found.extend(super::own_trouble(project));
         targets.extend(own_files(project).into_iter().map(|(_, path)| Target::Own(path)));
         found.extend(same_names(project));
         found.extend(unknown_prices(project));

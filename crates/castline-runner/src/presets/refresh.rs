@@ -81,6 +81,7 @@ fn presets(project: &Project, names: &[String]) -> Result<Vec<Arc<Preset>>, Trou
         Body::Derived(_) => false,
     };
     if names.is_empty() {
+        crate::library::refused(super::own_trouble(project))?;
         let own = own_files(project).into_iter().map(|(_, path)| parse_own(project, &path));
         let mut all = Vec::new();
         for (preset, found) in own {

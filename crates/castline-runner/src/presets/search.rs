@@ -72,6 +72,10 @@ fn search_in(project: &Project, presets: Vec<Arc<Preset>>, query: &Query) -> Res
 
 /// That there is no such preset, with what may be meant.
 pub fn unknown(project: &Project, name: &str) -> Trouble {
+    let found = super::own_trouble(project);
+    if found.has_errors() {
+        return Trouble::Diagnostics(found);
+    }
     let (presets, _) = all(project);
     let hint = did_you_mean("the preset", name, presets.iter().map(|preset| preset.name.as_str()));
     let parts = name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());

@@ -1,7 +1,6 @@
 //! `castline check`: every finding at once.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use castline_runner::fix::{self, Change, Fixed, Look};
 use castline_runner::{Checked, Job, Trouble};
@@ -17,7 +16,7 @@ use crate::{log, screen};
 /// Findings are what this command is asked for, so they are data.
 pub(crate) fn check(flags: &Check, verbose: bool) -> Result<Exit, Trouble> {
     let (Fixed { changes, left, now }, is_fix) = match flags.fix {
-        true => (fix(flags)?, true),
+        true => (fix::fix(|| find(flags)), true),
         false => (Fixed { now: find(flags), ..Fixed::default() }, false),
     };
     let changes = is_fix.then_some(changes.as_slice());
@@ -64,21 +63,6 @@ fn find(flags: &Check) -> Look {
         look.proofs = look.proofs + proofs;
     }
     look
-}
-
-fn fix(flags: &Check) -> Result<Fixed, Trouble> {
-    flags.files.iter().try_for_each(|file| refuse_stream(file))?;
-    Ok(fix::fix(|| find(flags)))
-}
-
-/// A text that comes through a pipe can be read once, and written nowhere.
-fn refuse_stream(file: &Path) -> Result<(), Trouble> {
-    let is_stream = std::fs::metadata(file).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
-    if !is_stream && file.as_os_str() != "-" {
-        return Ok(());
-    }
-    let message = format!("`{}` is not a file, so `--fix` cannot write to it", file.display());
-    Err(Trouble::usage(message, "save the workflow as a file"))
 }
 
 fn human(

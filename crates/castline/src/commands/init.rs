@@ -73,8 +73,8 @@ fn ignore(path: &Path) -> io::Result<()> {
 
 /// What to type next.
 fn next(dir: &Path) -> String {
-    let file = match workflow_file::workflows(dir).len() {
-        1 => String::new(),
+    let file = match workflow_file::workflows(dir).as_deref() {
+        Ok([_]) => String::new(),
         _ => " workflows/hello.yaml".to_owned(),
     };
     let enter = match dir.canonicalize().ok() == Path::new(".").canonicalize().ok() {

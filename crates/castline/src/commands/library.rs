@@ -155,7 +155,7 @@ fn listed(library: &Listed) -> Json {
 }
 
 fn update(project: &Project, flags: &cli::library::Update) -> Result<(), Trouble> {
-    let workflows = workflow_file::workflows(&project.root);
+    let workflows = workflow_file::workflows(&project.root)?;
     let preview = small_runtime()?.block_on(library::preview(project, &flags.names, &workflows))?;
     if flags.json {
         print(&previewed(&preview, flags.yes))?;

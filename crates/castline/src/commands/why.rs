@@ -1,9 +1,9 @@
 //! `castline why`: what a key is made of, and what is different from the nearest former one.
 
+use castline_runner::Trouble;
 use castline_runner::why::{why as explain, why_then};
-use castline_runner::{Project, Trouble};
 
-use super::{project_here, small_runtime, workflow_file};
+use super::{project_here, project_near, small_runtime, workflow_file};
 use crate::cli::Why;
 use crate::exit::Exit;
 use crate::report::{json, why as report};
@@ -15,7 +15,7 @@ pub(crate) fn why(flags: &Why) -> Result<Exit, Trouble> {
     if let Some(run) = &flags.run {
         let file = flags.file();
         let project = match &file {
-            Some(file) => Project::near(file).0,
+            Some(file) => project_near(file)?,
             None => project_here()?,
         };
         let then = why_then(&project, run, file.as_deref(), flags.step());

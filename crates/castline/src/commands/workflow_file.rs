@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use castline_runner::{PROJECT_FILE, Project, Trouble, own_text, shown};
+use castline_runner::{PROJECT_FILE, Project, Trouble, files_in, own_text, shown};
+use castline_spec::Diagnostics;
 
 /// The named workflow, else the only one of the project that the user stands in.
 pub(crate) fn or_only_one(named: Option<&PathBuf>) -> Result<PathBuf, Trouble> {
@@ -13,7 +14,7 @@ pub(crate) fn or_only_one(named: Option<&PathBuf>) -> Result<PathBuf, Trouble> {
 }
 
 fn only_one(root: &Path) -> Result<PathBuf, Trouble> {
-    let mut found = workflows(root);
+    let mut found = workflows(root)?;
     match found.len() {
         0 => Err(Trouble::usage(
             format!("there is no workflow in `{}` or its folder `workflows`", root.display()),
@@ -31,13 +32,15 @@ fn only_one(root: &Path) -> Result<PathBuf, Trouble> {
 }
 
 /// Every workflow directly in a project's folder or in its `workflows`.
-pub(super) fn workflows(root: &Path) -> Vec<PathBuf> {
-    let files =
-        |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> =
-        files(root).chain(files(&root.join("workflows"))).filter(|path| is_workflow(root, path)).collect();
+pub(super) fn workflows(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let files = |folder: &Path| {
+        files_in(folder).map_err(|finding| Trouble::Diagnostics(Diagnostics { list: vec![*finding] }))
+    };
+    let mut found = files(root)?;
+    found.extend(files(&root.join("workflows"))?);
+    found.retain(|path| is_workflow(root, path));
     found.sort();
-    found.into_iter().map(|path| PathBuf::from(shown(&path))).collect()
+    Ok(found.into_iter().map(|path| PathBuf::from(shown(&path))).collect())
 }
 
 /// What leads out of the project is none of it.

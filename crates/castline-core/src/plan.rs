@@ -7,6 +7,7 @@
 
 mod expand;
 mod fit;
+mod leg_name;
 mod place;
 mod requests;
 mod resolve;
@@ -18,7 +19,7 @@ use castline_spec::{Diagnostics, Name};
 use indexmap::IndexMap;
 
 use crate::files::Files;
-use crate::graph::{self, Aligned, Closed, Dep, Graph, Output, Role, Step, own_name};
+use crate::graph::{Aligned, Closed, Dep, Graph, Output, Role, Step};
 use crate::inputs::Inputs;
 use crate::legs::{Coords, LegId, Legs};
 use crate::results::Results;
@@ -30,6 +31,7 @@ use place::Place;
 
 #[cfg(test)]
 pub(crate) use fit::takes;
+pub use leg_name::{LegName, is_label, leg_name};
 pub(crate) use resolve::with_schema_defaults;
 pub use resolve::{Expected, PriceFrom, Prices, Ready, Resolved, Resolver, Skip};
 
@@ -53,7 +55,7 @@ pub struct Choices {
 pub struct Reroll {
     /// The step's number.
     pub step: usize,
-    /// Labels by axis; a leg must have all of them.
+    /// Labels by axis, as names of legs say them; a leg must have all of them.
     pub legs: BTreeMap<Name, String>,
     /// The new draw.
     pub draw: String,
@@ -64,7 +66,7 @@ impl Reroll {
     pub fn is_of(&self, legs: &Legs, leg: LegId) -> bool {
         legs.step(leg) == self.step && {
             let labels = legs.labels(leg);
-            self.legs.iter().all(|(axis, label)| labels.get(axis) == Some(label))
+            self.legs.iter().all(|(axis, said)| labels.get(axis).is_some_and(|label| is_label(label, said)))
         }
     }
 }
@@ -293,33 +295,6 @@ impl Plan {
         let frame = self.graph.steps[self.legs.step(leg)].frame;
         let call = self.graph.frames[frame].call?;
         self.legs.reading(call, &self.legs.coords(leg), &[]).first().copied()
-    }
-}
-
-/// `styled[style=linocut]`.
-///
-/// In a called workflow each axis stands with the step whose workflow opens it:
-/// `hero[product=2]/large[angle=top]`.
-pub fn leg_name(step: &Name, labels: &IndexMap<Name, String>) -> String {
-    if labels.is_empty() {
-        return step.to_string();
-    }
-    let part = |(depth, name): (usize, &str)| {
-        let own = labels.iter().filter(|(axis, _)| graph::depth(axis) == depth);
-        let own = own.map(|(axis, label)| format!("{}={}", own_name(axis), short(label)));
-        let own = own.collect::<Vec<_>>().join(",");
-        // An output stands after the call that gives it: `hero[product=2].image`.
-        let (name, output) =
-            name.split_once('.').map_or((name, String::new()), |(name, o)| (name, format!(".{o}")));
-        if own.is_empty() { format!("{name}{output}") } else { format!("{name}[{own}]{output}") }
-    };
-    step.as_str().split('/').enumerate().map(part).collect::<Vec<_>>().join("/")
-}
-
-fn short(label: &str) -> String {
-    match label.char_indices().nth(32) {
-        Some((at, _)) => format!("{}...", &label[..at]),
-        None => label.to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ use choices::{check_rerolls, choices};
 use loaded::{Missing, load, without_ledger};
 
 pub use checked::Checked;
-pub(crate) use choices::{LegName, labels};
+pub(crate) use choices::labels;
 pub use cost::Cost;
 pub(crate) use cost::bills;
 pub(crate) use loaded::look_with;

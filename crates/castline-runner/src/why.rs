@@ -10,17 +10,18 @@ use castline_core::forecast::{Fate, Forecast};
 use castline_core::key::{Difference, Ingredients, differences};
 use castline_core::ledger::{Entry, State};
 use castline_core::legs::LegId;
-use castline_core::plan::Ready;
+use castline_core::plan::{LegName, Ready, is_label};
 use castline_core::record::{LegRecord, RunRecord};
 use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
 use castline_core::{Key, Realm, Value, plain};
+use castline_spec::Name;
 use castline_store::Store;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::history;
-use crate::job::{Job, LegName, existing_store, labels};
+use crate::job::{Job, existing_store, labels};
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -77,7 +78,9 @@ fn legs(forecast: &Forecast, wanted: &str) -> Result<Vec<LegId>, Trouble> {
         let called = || step.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
         let own = plan.legs.labels(*leg);
         let has_all = || {
-            labels(&plan.graph, number, &pairs).is_some_and(|l| l.iter().all(|(a, v)| own.get(a) == Some(v)))
+            let is_own =
+                |(axis, said): (&Name, &String)| own.get(axis).is_some_and(|own| is_label(own, said));
+            labels(&plan.graph, number, &pairs).is_some_and(|labels| labels.iter().all(is_own))
         };
         plan.leg_name(*leg) == wanted || (step == name || called()) && has_all()
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use castline_core::MicroUsd;
 use castline_core::graph::Graph;
+use castline_core::plan::LegName;
 
 use crate::trouble::Trouble;
 
@@ -51,7 +52,7 @@ impl Wishes {
     /// The same without steps that a workflow does not have. It is an error when `--only` or
     /// `--until` then name none: that would be all of them.
     pub(crate) fn known_to(&self, graph: &Graph) -> Result<Self, Trouble> {
-        let has = |step: &String| graph.names.contains_key(step.split('[').next().unwrap_or_default());
+        let has = |step: &String| graph.names.contains_key(LegName::read(step).step.as_str());
         let mut known = self.clone();
         known.only.retain(has);
         known.until = known.until.filter(has);

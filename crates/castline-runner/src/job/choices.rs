@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use castline_core::graph::{Graph, own_name};
-use castline_core::plan::{Choices, Plan, Reroll};
+use castline_core::plan::{Choices, LegName, Plan, Reroll, is_label};
 use castline_spec::Name;
 use castline_spec::diagnostic::did_you_mean;
 
@@ -72,7 +72,8 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
     let legs = labels(graph, step, &name.pairs).filter(|_| name.is_whole).ok_or_else(|| {
         Trouble::usage(
             format!("`--reroll {text}` names no leg"),
-            "write `--reroll STEP` or `--reroll STEP[axis=value]`",
+            "write `--reroll STEP` or `--reroll STEP[axis=value]`, with a value that has commas or brackets in \
+             double quotes",
         )
     })?;
     let draw = run.chars().rev().take(6).collect::<String>().to_lowercase();
@@ -86,10 +87,12 @@ pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble>
         let known = plan.legs.known(*step).is_some();
         if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
             continue;
+        check_exact(plan, reroll, text)?;
         }
         let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
         let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
-        let mut unknown = labels.filter(|(axis, label)| !axis.labels.contains(label));
+        let mut unknown =
+            labels.filter(|(axis, said)| !axis.labels.iter().any(|label| is_label(label, said)));
         let hint = unknown.next().and_then(|(axis, label)| {
             let what = format!("the {}", own_name(&axis.name));
             did_you_mean(&what, label, axis.labels.iter().map(String::as_str))
@@ -102,64 +105,33 @@ pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble>
     Ok(())
 }
 
-/// A leg as it is written: a step, and pairs of an axis and a label. In a called workflow each axis may
-/// stand where it is shown: `hero[product=2]/large[angle=top]`.
-pub(crate) struct LegName<'a> {
-    pub(crate) step: String,
-    pub(crate) pairs: Vec<&'a str>,
-    /// Every bracket is closed, and none is empty.
-    is_whole: bool,
-}
-
-impl<'a> LegName<'a> {
-    pub(crate) fn read(text: &'a str) -> Self {
-        let mut name = Self { step: String::new(), pairs: Vec::new(), is_whole: true };
-        let mut rest = text;
-        while let Some((before, inside)) = rest.split_once('[') {
-            let (inside, after) = inside.split_once(']').unwrap_or_else(|| {
-                name.is_whole = false;
-                (inside, "")
-            });
-            name.is_whole &= !before.contains(']') && !inside.is_empty() && !inside.contains('[');
-            name.step.push_str(before);
-            name.pairs.extend(inside.split(',').filter(|pair| !pair.is_empty()));
-            rest = after;
+/// Refuses what is the beginning of several labels, as names of legs have it: each would be paid for.
+fn check_exact(plan: &Plan, reroll: &Reroll, text: &str) -> Result<(), Trouble> {
+    let axes = plan.legs.axes_of(reroll.step).iter().map(|axis| &plan.legs.axes[axis.0]);
+    let said = axes.filter_map(|axis| Some((axis, reroll.legs.get(&axis.name)?)));
+    for (axis, said) in said.filter(|(axis, said)| !axis.labels.contains(said)) {
+        if axis.labels.iter().filter(|label| is_label(label, said)).nth(1).is_some() {
+            return Err(Trouble::usage(
+                format!("`--reroll {text}` names several legs of this workflow"),
+                format!("write the {} in full", own_name(&axis.name)),
+            ));
         }
-        name.is_whole &= !rest.contains(']');
-        name.step.push_str(rest);
-        name
     }
 }
 
 /// The labels that such pairs give to axes of a step; none when it has not all of them, or one is
+    Ok(())
 /// given twice.
-pub(crate) fn labels(graph: &Graph, step: usize, pairs: &[&str]) -> Option<BTreeMap<Name, String>> {
-    let one = |pair: &&str| {
-        let (axis, value) = pair.split_once('=')?;
-        let is_meant = |own: &&Name| own_name(own) == axis.trim();
+pub(crate) fn labels(
+    graph: &Graph,
+    step: usize,
+    pairs: &[(String, String)],
+) -> Option<BTreeMap<Name, String>> {
+    let one = |(axis, label): &(String, String)| {
+        let is_meant = |own: &&Name| own_name(own) == axis;
         let axis = graph.steps[step].axes.keys().rev().find(is_meant)?;
-        Some((axis.clone(), value.trim().to_owned()))
+        Some((axis.clone(), label.clone()))
     };
     let all: BTreeMap<_, _> = pairs.iter().map(one).collect::<Option<_>>()?;
     (all.len() == pairs.len()).then_some(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_broken_brackets_is_read_and_is_not_whole() {
-        for text in ["a", "a[x=1]", "a[x=1,y=2]", "hero[product=2]/large[angle=top]"] {
-            assert!(LegName::read(text).is_whole, "{text}");
-        }
-        for text in ["a[", "a[]", "a[x=1", "a]", "a[x=1]]", "a[x=[1]", "a[x=1]/b["] {
-            assert!(!LegName::read(text).is_whole, "{text}");
-        }
-        let name = LegName::read("hero[product=2]/large[angle=top,size=l");
-        assert_eq!(
-            (name.step.as_str(), name.pairs),
-            ("hero/large", vec!["product=2", "angle=top", "size=l"])
-        );
-    }
 }

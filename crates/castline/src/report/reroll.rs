@@ -2,7 +2,7 @@
 
 use castline_core::Value;
 use castline_core::graph::{depth, own_name};
-use castline_core::plan::{Plan, Reroll};
+use castline_core::plan::{Plan, Reroll, is_label};
 use castline_spec::Name;
 
 use crate::screen::{BOLD, printable};
@@ -41,12 +41,14 @@ fn line(plan: &Plan, reroll: &Reroll) -> String {
 }
 
 /// `each.style == 'linocut'`, with the value as the axis has it.
-fn condition(plan: &Plan, step: usize, axis: &Name, label: &str) -> String {
+fn condition(plan: &Plan, step: usize, axis: &Name, said: &str) -> String {
     let mut axes = plan.legs.axes_of(step).iter().map(|id| &plan.legs.axes[id.0]);
     let found = axes.find(|a| a.name == *axis).and_then(|a| {
-        let at = a.labels.iter().position(|l| l == label)?;
-        a.values.get(at)
+        let exact = a.labels.iter().position(|l| l == said);
+        let at = exact.or_else(|| a.labels.iter().position(|l| is_label(l, said)))?;
+        Some((a.labels[at].as_str(), a.values.get(at)?))
     });
+    let (label, found) = found.map_or((said, None), |(label, value)| (label, Some(value)));
     let axis = own_name(axis);
     // A row is called by one of its cells.
     if let Some(Value::Map(row)) = found {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use castline_core::MicroUsd;
 use castline_core::event::{LegRef, StepSummary};
+use castline_core::plan::LegName;
 use castline_core::price::Estimate;
 use castline_spec::Name;
 use indexmap::IndexMap;
@@ -302,9 +303,7 @@ impl Step {
 
 /// `linocut, 3` of `styled[style=linocut,n=3]`.
 pub(crate) fn labels(leg: &str) -> String {
-    let Some((_, rest)) = leg.split_once('[') else { return String::new() };
-    let pairs = rest.trim_end_matches(']').split([',', '[', ']', '/']);
-    let values = pairs.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+    let values = LegName::read(leg).pairs.into_iter().map(|(_, label)| label);
     printable(&values.collect::<Vec<_>>().join(" "))
 }
 

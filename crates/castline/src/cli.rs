@@ -14,7 +14,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::history::{Cost, CostBy, Gc, Ledger, Runs, RunsDiff};
 pub(crate) use self::library::Library;
@@ -33,7 +33,6 @@ use crate::screen::Color;
     name = "castline",
     version = env!("CASTLINE_VERSION"),
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "A workflow runs on the offline sandbox until a live provider is chosen by name."
 )]
 pub(crate) struct Cli {
@@ -119,6 +118,16 @@ const LATER: &[(&str, &str)] = &[
     ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
 ];
 
+/// The command line without the commands that castline alone gives.
+pub(crate) fn shown() -> clap::Command {
+    let whole = Cli::command();
+    let commands = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    clap::Command::new("castline")
+        .version(env!("CASTLINE_VERSION"))
+        .args(whole.get_arguments().cloned())
+        .subcommands(commands)
+}
+
 /// What to do instead of a command that comes with a later version.
 pub(crate) fn instead_of(command: &str) -> Option<&'static str> {
     LATER.iter().find(|(name, _)| *name == command).map(|(_, instead)| *instead)
@@ -126,8 +135,6 @@ pub(crate) fn instead_of(command: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -141,3 +148,14 @@ mod tests {
         assert!(LATER.iter().all(|(name, _)| !ours.iter().any(|own| own == name)));
     }
 }
+    #[test]
+    fn what_shells_complete_is_what_help_shows() {
+        let names = |of: &clap::Command| {
+            let shown = of.get_subcommands().filter(|command| !command.is_hide_set());
+            shown.map(|command| command.get_name().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&shown()), names(&Cli::command()));
+        assert!(shown().get_subcommands().all(|command| !command.is_hide_set()));
+        shown().debug_assert();
+    }
+

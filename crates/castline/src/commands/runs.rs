@@ -1,5 +1,6 @@
 //! `castline runs`: former runs, from their journals, and the end of one that goes on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use castline_core::MicroUsd;
@@ -47,23 +48,61 @@ fn list(project: &Project, last: Option<usize>, as_json: bool) -> Result<(), Tro
         screen::say("nothing was run in this project yet");
         return Ok(());
     }
-    screen::tell(&table(&runs, &TimeZone::system()))
+    screen::tell(&table(&runs, &TimeZone::system(), screen::data_width()))
 }
 
-fn table(runs: &[RunSummary], zone: &TimeZone) -> String {
+/// The id, the start, the workflow, the provider, the status, the legs and the cost of a run.
+type Row = [String; 7];
+
+/// What gives way where the terminal is too narrow, the least useful first.
+const CUTS: [fn(&mut [Row]); 4] = [
+    // The beginning of an id names a run as well.
+    |rows| {
+        let letters = beginning(rows);
+        rows.iter_mut().for_each(|row| row[0] = row[0].chars().take(letters).collect());
+    },
+    |rows| rows.iter_mut().for_each(|row| row[3].clear()),
+    |rows| rows.iter_mut().for_each(|row| row[2] = screen::short(&row[2], 14)),
+    |rows| rows.iter_mut().for_each(|row| row[5] = screen::short(&row[5], 16)),
+];
+
+fn table(runs: &[RunSummary], zone: &TimeZone, most: Option<usize>) -> String {
     let head = ["run", "started", "workflow", "provider", "status", "legs", "cost"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(|run| row(run, zone))).collect();
-    let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
-    let widths: Vec<_> = (0..7).map(width).collect();
-    let line = |row: &[String; 7]| {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    let lines = rows.iter().enumerate().map(|(i, row)| match i {
-        0 => format!("{DIM}{}{DIM:#}\n", line(row)),
-        _ => format!("{}\n", line(row)),
+    let mut rows: Vec<_> = std::iter::once(head).chain(runs.iter().map(|run| row(run, zone))).collect();
+    for cut in CUTS {
+        if most.is_none_or(|most| lines(&rows).iter().all(|line| screen::columns(line) <= most)) {
+            break;
+        }
+        cut(&mut rows);
+    }
+    let lines = lines(&rows);
+    let lines = lines.iter().enumerate().map(|(i, line)| match i {
+        0 => format!("{DIM}{line}{DIM:#}\n"),
+        _ => format!("{line}\n"),
     });
     lines.collect()
+}
+
+/// The rows below each other, without columns that have nothing in them.
+fn lines(rows: &[Row]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| screen::columns(&row[column])).max().unwrap_or(0);
+    let widths: Vec<_> = (0..7).map(width).collect();
+    let line = |row: &Row| {
+        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
+        let cells: Vec<_> = cells.map(|(cell, width)| pad(cell, *width)).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// So many letters tell the ids apart.
+fn beginning(rows: &[Row]) -> usize {
+    const FEWEST: usize = 14;
+    let tells_apart = |letters: &usize| {
+        let beginnings: BTreeSet<_> = rows.iter().map(|row| row[0].get(..*letters)).collect();
+        beginnings.len() == rows.len()
+    };
+    (FEWEST..26).find(tells_apart).unwrap_or(26)
 }
 
 fn row(run: &RunSummary, zone: &TimeZone) -> [String; 7] {
@@ -276,7 +315,9 @@ mod tests {
             summary("01K0000000000000000000000B", "replicate", Some(RunStatus::Failed), 123_000),
             summary("01K0000000000000000000000A", "sandbox", None, 0),
         ];
-        let table = table(&runs, &TimeZone::UTC);
-        insta::assert_snapshot!(console::strip_ansi_codes(&table));
+        let drawn = |most| console::strip_ansi_codes(&table(&runs, &TimeZone::UTC, most)).into_owned();
+        insta::assert_snapshot!(drawn(None));
+        insta::assert_snapshot!(drawn(Some(80)), @"");
+        insta::assert_snapshot!(drawn(Some(64)), @"");
     }
 }

@@ -57,6 +57,8 @@ impl Wishes {
         known.only.retain(has);
         known.until = known.until.filter(has);
         known.reroll.retain(has);
+        // An empty list would be all of them.
+        known.allow_unpriced = known.allow_unpriced.filter(|steps| steps.iter().all(has));
         let asks = |wishes: &Self| !wishes.only.is_empty() || wishes.until.is_some();
         if asks(self) && !asks(&known) {
             let named = self.only.iter().chain(&self.until).map(|step| format!("`{step}`"));

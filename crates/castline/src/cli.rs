@@ -25,6 +25,7 @@ pub(crate) use self::preset::{
 pub(crate) use self::run::{Apply, Plan, Run, Watch};
 pub(crate) use self::set_up::{Completions, Doctor, Init, Manual, SandboxServer, Trust};
 pub(crate) use self::shared::{Overrides, Talk};
+pub(crate) use self::values::is_stdout;
 use crate::screen::Color;
 
 /// Runs pipelines of model predictions from one YAML file: checked before they cost, never paid twice.

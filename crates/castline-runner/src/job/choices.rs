@@ -34,6 +34,9 @@ pub(super) fn choices(
     }
     steps.sort_unstable();
     steps.dedup();
+    for name in wishes.allow_unpriced.iter().flatten() {
+        step(graph, name)?;
+    }
     let rerolls = wishes.reroll.iter().map(|text| reroll(graph, text, run)).collect::<Result<_, _>>()?;
     let prices = project.document.as_ref().map(|d| d.prices.clone()).unwrap_or_default();
     let pins = Lock::read(project)?.models;
@@ -84,10 +87,10 @@ fn reroll(graph: &Graph, text: &str, run: &str) -> Result<Reroll, Trouble> {
 pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble> {
     for (reroll, text) in plan.choices.rerolls.iter().zip(&wishes.reroll) {
         let Reroll { step, legs, .. } = reroll;
+        check_exact(plan, reroll, text)?;
         let known = plan.legs.known(*step).is_some();
         if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
             continue;
-        check_exact(plan, reroll, text)?;
         }
         let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
         let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
@@ -117,10 +120,10 @@ fn check_exact(plan: &Plan, reroll: &Reroll, text: &str) -> Result<(), Trouble> 
             ));
         }
     }
+    Ok(())
 }
 
 /// The labels that such pairs give to axes of a step; none when it has not all of them, or one is
-    Ok(())
 /// given twice.
 pub(crate) fn labels(
     graph: &Graph,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
-use super::values::age;
+use super::values::{age, file};
 
 /// `castline runs`
 #[derive(Debug, Subcommand)]
@@ -39,7 +39,7 @@ pub(crate) enum Runs {
         #[arg(default_value = "last")]
         run: String,
         /// The page; without it `report-RUN.html` beside the outputs
-        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file())]
         output: Option<PathBuf>,
         /// Put the pictures into the page itself
         #[arg(long)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::Format;
+use super::values::file;
 
 /// `castline library`
 #[derive(Debug, Subcommand)]
@@ -58,7 +59,7 @@ pub(crate) enum Library {
         #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
         folder: PathBuf,
         /// The file; without it NAME-VERSION.tar.gz
-        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file())]
         output: Option<PathBuf>,
     },
     /// Put a library of your own into a registry, and print the digest that names it

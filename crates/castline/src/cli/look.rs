@@ -60,7 +60,7 @@ pub(crate) struct From {
     /// A picture, film or sound that a run saved
     #[arg(value_name = "PICTURE", value_hint = ValueHint::FilePath)]
     pub picture: PathBuf,
-    /// Write the workflow into a file
+    /// Write the workflow into a file; `-` for stdout
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Print one JSON object
@@ -77,7 +77,7 @@ pub(crate) struct Graph {
     /// How it is drawn; without one as the file's name says, else mermaid
     #[arg(long)]
     pub format: Option<GraphFormat>,
-    /// Write it into a file
+    /// Write it into a file; `-` for stdout
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     #[command(flatten)]

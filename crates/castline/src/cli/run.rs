@@ -7,7 +7,7 @@ use castline_runner::Wishes;
 use clap::{Args, ValueHint};
 
 use super::shared::{Inputs, Offline, Overrides, Selection, Talk, Unpriced, Wanted, Ways};
-use super::values::usd;
+use super::values::{file, usd};
 
 /// `castline run`
 #[derive(Debug, Args)]
@@ -72,6 +72,9 @@ pub(crate) struct Watch {
 
 /// `castline plan`
 #[derive(Debug, Args)]
+#[command(mut_arg("allow_unpriced", |flag| flag.requires("output").help(
+    "Applying the written plan may run what has no known price: this step, or every one"
+)))]
 pub(crate) struct Plan {
     /// The workflow; without one the project's only workflow
     #[arg(value_hint = ValueHint::FilePath)]
@@ -79,7 +82,7 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub wanted: Wanted,
     /// Write the plan into a file, for `castline apply`
-    #[arg(short, long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "PLAN", value_hint = ValueHint::FilePath, value_parser = file())]
     pub output: Option<PathBuf>,
     /// The most that applying the written plan may spend, instead of its total
     #[arg(long, value_name = "USD", value_parser = usd, requires = "output")]
@@ -186,6 +189,10 @@ mod tests {
         assert_eq!(run(&["--allow-unpriced"]).allow_unpriced, Some(vec![]));
         // A variable of a shell that is not set.
         assert!(Cli::try_parse_from(["castline", "run", "--allow-unpriced="]).is_err());
+        // A plan that is only shown says what has no price, and refuses nothing.
+        let plan = |flags: &[&str]| Cli::try_parse_from(["castline", "plan"].iter().chain(flags).copied());
+        assert!(plan(&["--allow-unpriced"]).is_err() && plan(&["--allow-unpriced", "-o", "p"]).is_ok());
+        assert!(plan(&["-o", "-"]).is_err());
         assert_eq!(run(&["--allow-unpriced", "flow.yaml"]).allow_unpriced, Some(vec![]));
         assert_eq!(
             run(&["--allow-unpriced=a", "--allow-unpriced=b"]).allow_unpriced,

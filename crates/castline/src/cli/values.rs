@@ -1,11 +1,27 @@
 //! How people write amounts, times and ages.
 
+use std::path::PathBuf;
+
 use castline_core::MicroUsd;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use jiff::SignedDuration;
 
 pub(super) fn usd(text: &str) -> Result<MicroUsd, String> {
     let amount = text.parse().ok().and_then(MicroUsd::from_usd);
     amount.ok_or_else(|| "give an amount of US dollars, such as 2.50".to_owned())
+}
+
+/// A file for what is not written to stdout.
+pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match is_stdout(&path) {
+        true => Err("this is not written to stdout: name a file"),
+        false => Ok(path),
+    })
+}
+
+/// True for `-`, which stands for stdout.
+pub(crate) fn is_stdout(path: &std::path::Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {

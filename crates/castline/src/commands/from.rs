@@ -7,15 +7,16 @@ use castline_runner::{Trouble, shown};
 use serde_json::json;
 
 use super::small_runtime;
-use crate::cli::From;
+use crate::cli::{From, is_stdout};
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
 use crate::screen::{self, printable};
 
 /// Asks the picture, else the runs of the project, and the ledger; nobody else.
 pub(crate) fn from(flags: &From) -> Result<Exit, Trouble> {
-    let found = small_runtime()?.block_on(recipe(&flags.picture, flags.output.as_deref()))?;
-    match (&flags.output, flags.json) {
+    let output = flags.output.as_deref().filter(|file| !is_stdout(file));
+    let found = small_runtime()?.block_on(recipe(&flags.picture, output))?;
+    match (output, flags.json) {
         (Some(to), _) => write(to, &found)?,
         (None, true) => print(&json!({
             "schema_version": SCHEMA_VERSION,

@@ -3,7 +3,7 @@
 use castline_runner::{Job, Trouble, shown};
 
 use super::{show, small_runtime, workflow_file};
-use crate::cli::{Graph, GraphFormat};
+use crate::cli::{Graph, GraphFormat, is_stdout};
 use crate::exit::Exit;
 use crate::report::graph::{self, Drawing};
 use crate::{log, screen};
@@ -24,7 +24,7 @@ pub(crate) fn graph(flags: &Graph) -> Result<Exit, Trouble> {
         GraphFormat::Dot => graph::dot(&drawing),
         GraphFormat::Svg => graph::svg(&drawing),
     };
-    match &flags.output {
+    match flags.output.as_ref().filter(|file| !is_stdout(file)) {
         None => screen::data(&text)?,
         Some(file) => std::fs::write(file, text).map_err(|e| {
             Trouble::usage(format!("cannot write `{}`: {e}", shown(file)), "give another file with `-o`")

@@ -10,7 +10,7 @@ use castline_runner::{Trouble, ledger, shown};
 use serde_json::json;
 
 use super::{project_here, small_runtime};
-use crate::cli::Ledger;
+use crate::cli::{Ledger, is_stdout};
 use crate::exit::Exit;
 use crate::report::entry::{draw, in_short, json};
 use crate::report::json::{SCHEMA_VERSION, print};
@@ -98,7 +98,7 @@ fn export(file: Option<&Path>) -> Result<Exit, Trouble> {
     let cannot =
         |e: &io::Error, to: &str| Trouble::usage(format!("cannot write {to}: {e}"), "is the disk full?");
     let runtime = small_runtime()?;
-    let Some(file) = file.filter(|file| file.as_os_str() != "-") else {
+    let Some(file) = file.filter(|file| !is_stdout(file)) else {
         let out = runtime.block_on(ledger::export(&project, |line| screen::data(&format!("{line}\n"))))?;
         say_exported(out);
         return Ok(Exit::Done);
@@ -131,7 +131,7 @@ fn counted_entries(n: usize) -> String {
 
 fn import(file: &Path) -> Result<Exit, Trouble> {
     let project = project_here()?;
-    let (name, text) = if file.as_os_str() == "-" {
+    let (name, text) = if is_stdout(file) {
         let mut text = String::new();
         ("stdin".to_owned(), io::stdin().read_to_string(&mut text).map(|_| text))
     } else {

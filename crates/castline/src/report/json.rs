@@ -121,7 +121,7 @@ pub(crate) struct Lines {
 impl Lines {
     /// To a file, or to stdout for `-`.
     pub(crate) fn open(path: &Path) -> Result<Self, Trouble> {
-        if path.as_os_str() == "-" {
+        if crate::cli::is_stdout(path) {
             return Ok(Self::on_stdout());
         }
         let file = File::create(path).map_err(|e| {

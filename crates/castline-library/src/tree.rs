@@ -46,8 +46,13 @@ impl Tree {
     pub fn of_folder(folder: &Path, what: &str) -> Result<Self, LibraryError> {
         let mut tree = Growing::new(what);
         let unreadable = || LibraryError::disk(format!("{what} cannot be read"));
+        if folder.is_file() {
+            let hint = "unpack it into a folder and name that, or put it into a registry";
+            return Err(LibraryError::fetch_hint(what, "it is a file, and a library is a folder", hint));
+        }
         if !folder.is_dir() {
-            return Err(unreadable()(std::io::ErrorKind::NotFound.into()));
+            let hint = "name a folder that has a `library.yaml`";
+            return Err(LibraryError::fetch_hint(what, "there is no such folder", hint));
         }
         let mut entries = walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
         while let Some(entry) = entries.next() {

@@ -45,6 +45,12 @@ fn value(name: &str, text: &str, schema: Option<&Json>) -> Result<Json, Trouble>
     if textual || text.starts_with('@') || files() {
         return Ok(text.into());
     }
+    if text.parse::<u64>().is_err() && text.parse::<i64>().is_err() && text.parse::<i128>().is_ok() {
+        return Err(Trouble::usage(
+            format!("input `{name}`: `{text}` is a whole number of more than 64 bits"),
+            format!("give one up to {}", u64::MAX),
+        ));
+    }
     serde_yaml::from_str(text).map_err(|e| {
         Trouble::usage(format!("input `{name}`: `{text}` is not YAML: {e}"), "quote the value for your shell")
     })

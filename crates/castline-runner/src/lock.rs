@@ -12,7 +12,7 @@ use castline_library::Pin;
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
-use crate::project::Project;
+use crate::project::{Project, shown};
 use crate::providers::Providers;
 use crate::trouble::Trouble;
 
@@ -64,6 +64,13 @@ impl Lock {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, Trouble> {
+        if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+            return Err(Trouble::usage(
+                format!("`{}` has both sides of a merge in it, from line {} on", shown(path), line + 1),
+                "keep the lines of one side; what is missing then is pinned anew, libraries by `castline library \
+                 lock`",
+            ));
+        }
         let wrong = |error: serde_yaml::Error| unusable(path, &error.to_string());
         // First of all: what else stands in a newer one may be anything.
         let written: Written = serde_yaml::from_str(text).map_err(wrong)?;
@@ -135,10 +142,7 @@ pub(crate) fn path(project: &Project) -> PathBuf {
 }
 
 fn unusable(path: &Path, why: &str) -> Trouble {
-    Trouble::usage(
-        format!("`{}` cannot be used: {why}", path.display()),
-        "correct it, or remove it to pin anew",
-    )
+    Trouble::usage(format!("`{}` cannot be used: {why}", shown(path)), "correct it, or remove it to pin anew")
 }
 
 #[cfg(test)]
@@ -176,5 +180,7 @@ mod tests {
             assert!(says(text).ends_with("remove it to pin anew"), "{text}");
         }
         assert!(Lock::parse(Path::new("castline.lock"), "castline: 1\n").is_ok());
+        let both = "castline: 1\nmodels:\n<<<<<<< HEAD\n  a/b: c\n=======\n  a/b: d\n>>>>>>> other\n";
+        assert!(says(both).contains("both sides of a merge in it, from line 3 on"), "{}", says(both));
     }
 }

@@ -102,6 +102,17 @@ fn word(text: &str) -> String {
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
+/// A file that was named with `-o` is not written.
+fn cannot_write_file(path: &Path, e: &std::io::Error) -> Trouble {
+    match path.is_dir() {
+        true => Trouble::usage(format!("`{}` is a folder", shown(path)), "name a file in it with `-o`"),
+        false => Trouble::usage(
+            format!("cannot write `{}`: {e}", shown(path)),
+            "give a file in a folder that you may write to",
+        ),
+    }
+}
+
 /// A folder that was named takes no file.
 fn cannot_write(path: &Path, e: &std::io::Error) -> Trouble {
     Trouble::usage(format!("cannot write `{}`: {e}", shown(path)), "name a folder that you may write to")

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(own_mistake));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => return explain_arguments(&e).into(),
+        Err(e) => return explain_arguments(e).into(),
     };
     screen::set_color(cli.color);
     log::begin(cli.verbose);
@@ -70,7 +70,7 @@ fn explain(trouble: &Trouble) {
 }
 
 /// Help and versions are no mistake; a command of a later version is refused by its name.
-fn explain_arguments(error: &clap::Error) -> Exit {
+fn explain_arguments(mut error: clap::Error) -> Exit {
     let later = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
             cli::instead_of(name).map(|instead| (name, instead))
@@ -82,6 +82,42 @@ fn explain_arguments(error: &clap::Error) -> Exit {
         screen::complain(&message, Some(instead));
         return Exit::Wrong;
     }
+    if let Some(tip) = tip(&error) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     let _ = error.print();
     if error.use_stderr() { Exit::Wrong } else { Exit::Done }
+}
+
+/// What to do about a flag that nobody knows: most likely it is the name of an input.
+fn tip(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_near = error.get(ContextKind::SuggestedArg).is_some();
+    let name = flag.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument && !is_near)?;
+    let usage = error.get(ContextKind::Usage)?.to_string();
+    let mut words = usage.split_whitespace().skip_while(|word| *word != "Usage:").skip(2);
+    match words.next()? {
+        "run" | "plan" | "watch" | "why" | "graph" => {
+            Some(format!("an input of the workflow is given with '-i {name}=VALUE'"))
+        }
+        "predict" => Some(format!("an input of the preset is given as '{name}=VALUE'")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_an_input_for_a_flag_is_told_how_it_is_given() {
+        let tip = |words: &str| tip(&Cli::try_parse_from(words.split(' ')).unwrap_err());
+        let flow = Some("an input of the workflow is given with '-i name=VALUE'".to_owned());
+        assert_eq!(tip("castline run --name x"), flow);
+        assert_eq!(tip("castline -v plan flow.yaml --name=x"), flow);
+        let preset = Some("an input of the preset is given as 'prompt=VALUE'".to_owned());
+        assert_eq!(tip("castline predict flux-schnell --prompt x"), preset);
+        assert_eq!(tip("castline run --provder x"), None, "there is a flag that is near");
+        assert_eq!(tip("castline runs list --name x"), None);
+    }
 }

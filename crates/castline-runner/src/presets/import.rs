@@ -32,7 +32,7 @@ use self::source::Fetched;
 use self::text::{Draft, REVIEW, text};
 pub(super) use self::yaml::{flow, flow_of_schema, scalar};
 use super::check::check_text;
-use super::place::Place;
+use super::place::{Other, Place};
 use crate::project::{Project, shown};
 use crate::trouble::Trouble;
 
@@ -76,7 +76,7 @@ pub struct Imported {
 pub async fn import(project: &Project, wish: &Import) -> Result<Imported, Trouble> {
     let fetched = source::fetch(project, &wish.source, wish.provider.as_deref()).await?;
     let (model, model_note) = model(wish, &fetched)?;
-    let place = Place::new(project, wish.name.as_deref(), wish.output.as_deref(), &model.name)?;
+    let place = Place::new(project, wish.name.as_deref(), wish.output.as_deref(), &model.name, Other::Flag)?;
     place.check_free(project, wish.force)?;
     let draft = draft(&fetched, place.name.clone(), model, model_note)?;
     let text = text(&draft);

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::check::check_text;
 use super::import::{flow, flow_of_schema, month, sample, scalar};
-use super::place::Place;
+use super::place::{Other, Place};
 use super::{find, is_file, unknown};
 use crate::plan_file::named_from;
 use crate::project::{Project, absolute, parent, shown};
@@ -54,7 +54,7 @@ const BASE: &str = "flux-schnell";
 
 /// Writes a preset to begin with: over another one, or of a model.
 pub fn new(project: &Project, wish: &New) -> Result<Begun, Trouble> {
-    let place = Place::new(project, Some(&wish.name), wish.output.as_deref(), &wish.name)?;
+    let place = Place::new(project, Some(&wish.name), wish.output.as_deref(), &wish.name, Other::Word)?;
     place.check_free(project, wish.force)?;
     let candidates = match &wish.model {
         Some(model) => vec![of_model(&place.name, model)?],

@@ -16,6 +16,26 @@ pub(super) struct Place {
     pub name: String,
     /// Its file; none for the standard output.
     pub file: Option<PathBuf>,
+    /// How another name is given.
+    other: Other,
+}
+
+/// How the name of a new preset is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
+    /// It stands by itself.
+    Word,
+    /// With `--name`.
+    Flag,
+}
+
+impl Other {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Word => "give it another name",
+            Self::Flag => "give it another name with `--name`",
+        }
+    }
 }
 
 impl Place {
@@ -25,6 +45,7 @@ impl Place {
         name: Option<&str>,
         output: Option<&Path>,
         derived: &str,
+        other: Other,
     ) -> Result<Self, Trouble> {
         let to_stdout = output == Some(Path::new("-"));
         let stem = output.filter(|_| !to_stdout).and_then(Path::file_stem).and_then(|stem| stem.to_str());
@@ -35,7 +56,7 @@ impl Place {
         if built_in_text(&name).is_some() && output.is_none() {
             return Err(Trouble::usage(
                 format!("castline brings along a preset `{name}`, and a project's cannot have its name"),
-                "give another one with `--name`; `castline preset refresh NAME` compares the one that is there",
+                format!("{}; `castline preset refresh {name}` compares the one that is there", other.hint()),
             ));
         }
         let is_yaml =
@@ -51,7 +72,7 @@ impl Place {
             Some(output) => Some(absolute(output)),
             None => Some(project.presets().join(format!("{name}.yaml"))),
         };
-        Ok(Self { name, file })
+        Ok(Self { name, file, other })
     }
 
     /// That the file may be written.
@@ -61,14 +82,14 @@ impl Place {
             return Err(Trouble::usage(format!("`{}` is a folder", shown(file)), "name a file with `-o`"));
         }
         if file.exists() && !force {
-            return Err(exists(file));
+            return Err(self.exists(file));
         }
         let own = own_files(project);
         let other = own.iter().find(|(name, path)| *name == self.name && path != file);
         match other.filter(|_| parent(file) == project.presets()) {
             Some((_, other)) => Err(Trouble::usage(
                 format!("`{}` has the name `{}` already", shown(other), self.name),
-                "give another one with `--name`",
+                self.other.hint(),
             )),
             None => Ok(()),
         }
@@ -93,17 +114,21 @@ impl Place {
         let done = if force { new.persist(file) } else { new.persist_noclobber(file) };
         match done {
             Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(file)),
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(self.exists(file)),
             Err(error) => Err(failed(error.error)),
         }
     }
-}
 
-fn exists(file: &Path) -> Trouble {
-    Trouble::usage(
-        format!("`{}` is there already", shown(file)),
-        "`--force` writes it anew; `-o FILE` or `--name NAME` writes another one",
-    )
+    fn exists(&self, file: &Path) -> Trouble {
+        let other = match self.other {
+            Other::Word => "another name",
+            Other::Flag => "`--name NAME`",
+        };
+        Trouble::usage(
+            format!("`{}` is there already", shown(file)),
+            format!("`--force` writes it anew; `-o FILE` or {other} writes another one"),
+        )
+    }
 }
 
 fn usable(name: &str) -> Result<&str, Trouble> {

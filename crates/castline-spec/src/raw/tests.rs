@@ -87,8 +87,7 @@ fn numbers_that_json_cannot_say_are_findings() {
       hint: put it in quotes if it is text
       fix 3:4-8: .nan -> ".nan"
     error[yaml-trap] 4:4-24 <99999999999999999999>: `99999999999999999999` is a whole number of more than 64 bits
-      hint: put it in quotes if it is text
-      fix 4:4-24: 99999999999999999999 -> "99999999999999999999"
+      hint: write one up to 18446744073709551615, or put it in quotes if it is text
     "#);
 }
 

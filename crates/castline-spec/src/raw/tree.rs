@@ -351,8 +351,18 @@ impl<'a> Tree<'a> {
             Resolved::Bool(value) => NodeKind::Bool(value),
             Resolved::Number(value) => NodeKind::Number(value),
             Resolved::Text => NodeKind::Text(text),
-            Resolved::TooLarge => self.no_number(&text, "a whole number of more than 64 bits"),
-            Resolved::NotFinite => self.no_number(&text, "a number that JSON does not have"),
+            Resolved::TooLarge => {
+                let message = format!("`{}` is a whole number of more than 64 bits", text.value);
+                let finding = Diagnostic::error(Code::YamlTrap, self.source, text.span, message);
+                let hint = format!("write one up to {}, or put it in quotes if it is text", u64::MAX);
+                self.broken(finding.hint(hint))
+            }
+            Resolved::NotFinite => {
+                let message = format!("`{}` is a number that JSON does not have", text.value);
+                let finding = Diagnostic::error(Code::YamlTrap, self.source, text.span, message);
+                let finding = finding.hint("put it in quotes if it is text");
+                self.broken(finding.fix(text.span, trap::quoted(&text.value)))
+            }
         }
     }
 
@@ -363,13 +373,8 @@ impl<'a> Tree<'a> {
         NodeKind::Broken
     }
 
-    fn no_number(&mut self, text: &Text, what: &str) -> NodeKind {
-        let message = format!("`{}` is {what}", text.value);
-        self.found.push(
-            Diagnostic::error(Code::YamlTrap, self.source, text.span, message)
-                .hint("put it in quotes if it is text")
-                .fix(text.span, trap::quoted(&text.value)),
-        );
+    fn broken(&mut self, finding: Diagnostic) -> NodeKind {
+        self.found.push(finding);
         NodeKind::Broken
     }
 

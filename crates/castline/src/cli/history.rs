@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use jiff::SignedDuration;
 
-use super::values::{age, file};
+use super::values::{age, at_least_one, file};
 
 /// `castline runs`
 #[derive(Debug, Subcommand)]
@@ -13,7 +13,7 @@ pub(crate) enum Runs {
     /// List all runs of the project, newest first
     List {
         /// Only the newest
-        #[arg(short = 'n', long, value_name = "N")]
+        #[arg(short = 'n', long, value_name = "N", value_parser = at_least_one)]
         last: Option<usize>,
         /// Print one JSON object
         #[arg(long)]

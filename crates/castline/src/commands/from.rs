@@ -6,7 +6,7 @@ use castline_runner::from::{Recipe, from as recipe};
 use castline_runner::{Trouble, shown};
 use serde_json::json;
 
-use super::small_runtime;
+use super::{cannot_write_file, small_runtime};
 use crate::cli::{From, is_stdout};
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
@@ -41,8 +41,7 @@ fn write(to: &Path, found: &Recipe) -> Result<(), Trouble> {
     if to.exists() {
         return Err(Trouble::usage(format!("`{there}` is there already"), "give another file with `-o`"));
     }
-    std::fs::write(to, &found.text)
-        .map_err(|e| Trouble::usage(format!("cannot write `{there}`: {e}"), "give another file with `-o`"))?;
+    std::fs::write(to, &found.text).map_err(|e| cannot_write_file(to, &e))?;
     screen::say(&printable(&format!("wrote {there}")));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `castline graph`: the steps of a workflow as a drawing.
 
-use castline_runner::{Job, Trouble, shown};
+use castline_runner::{Job, Trouble};
 
-use super::{show, small_runtime, workflow_file};
+use super::{cannot_write_file, show, small_runtime, workflow_file};
 use crate::cli::{Graph, GraphFormat, is_stdout};
 use crate::exit::Exit;
 use crate::report::graph::{self, Drawing};
@@ -26,9 +26,7 @@ pub(crate) fn graph(flags: &Graph) -> Result<Exit, Trouble> {
     };
     match flags.output.as_ref().filter(|file| !is_stdout(file)) {
         None => screen::data(&text)?,
-        Some(file) => std::fs::write(file, text).map_err(|e| {
-            Trouble::usage(format!("cannot write `{}`: {e}", shown(file)), "give another file with `-o`")
-        })?,
+        Some(file) => std::fs::write(file, text).map_err(|e| cannot_write_file(file, &e))?,
     }
     job.check_offline()?;
     Ok(Exit::Done)

@@ -104,7 +104,11 @@ fn export(file: Option<&Path>) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     };
     let to = format!("`{}`", shown(file));
-    let mut writer = BufWriter::new(File::create(file).map_err(|e| cannot(&e, &to))?);
+    let made = File::create(file).map_err(|e| {
+        let hint = "give a file in a folder that exists, or `-` for stdout";
+        Trouble::usage(format!("cannot write {to}: {e}"), hint)
+    });
+    let mut writer = BufWriter::new(made?);
     let out = runtime
         .block_on(ledger::export(&project, |line| writeln!(writer, "{line}").map_err(|e| cannot(&e, &to))))?;
     writer.flush().map_err(|e| cannot(&e, &to))?;

@@ -12,7 +12,7 @@ use castline_runner::cancel::{self, Canceled, End, Stopped};
 use castline_runner::{Project, Trouble, history, shown};
 use jiff::tz::TimeZone;
 
-use super::{project_here, runtime};
+use super::{cannot_write_file, project_here, runtime};
 use crate::cli::Runs;
 use crate::exit::Exit;
 use crate::report::plan::counted;
@@ -187,10 +187,7 @@ fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> 
     }
     let beside = || project.out().join(&record.workflow).join(format!("report-{}.html", record.run));
     let file = file.map_or_else(beside, |file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
-    page::write_former(&record, project, &file, embed).map_err(|e| {
-        let message = format!("cannot write `{}`: {e}", shown(&file));
-        Trouble::usage(message, "give another file with `-o`")
-    })?;
+    page::write_former(&record, project, &file, embed).map_err(|e| cannot_write_file(&file, &e))?;
     screen::tell(&format!("{}\n", shown(&file)))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use castline_core::data::Data;
 use castline_core::files::{Broken, FileContent, FileRef, Files, Origin, Want};
 use castline_core::{Artifact, Digest, MediaType};
-use castline_spec::outside::DataFormat;
+use castline_spec::outside::{DataFormat, is_address, path_hint};
 use castline_spec::{Code, Source, Span};
 use castline_store::{Store, user_file};
 
@@ -84,10 +84,19 @@ pub(crate) fn load_fetched(
 fn load(file: &FileRef, project: &Project, store: Option<&Store>) -> Result<FileContent, Broken> {
     let path = path_of(file);
     let roots = roots(&file.from, project);
+    let code = if file.want == Want::Artifact { Code::BadMedia } else { Code::Unreadable };
+    if is_address(&file.path) {
+        const MOST: usize = 80;
+        let (cut, more) = match file.path.char_indices().nth(MOST) {
+            Some((at, _)) => (&file.path[..at], "..."),
+            None => (file.path.as_str(), ""),
+        };
+        let message = format!("names `{cut}{more}`, which is an address and no file");
+        return Err(Broken::new(code, message).hint(path_hint(&file.path)));
+    }
     if let Want::Listing = file.want {
         return listing::files(&file.path, &path, roots.as_deref(), project).map(FileContent::Listing);
     }
-    let code = if file.want == Want::Artifact { Code::BadMedia } else { Code::Unreadable };
     if !roots.is_none_or(|roots| roots.iter().any(|root| is_inside(root, &path))) {
         return Err(outside(code, &file.path, &file.from, project));
     }

@@ -58,6 +58,19 @@ pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
+/// True for what names something in a network, or holds it, where a file is wanted.
+pub fn is_address(text: &str) -> bool {
+    ["http://", "https://", "data:"].iter().any(|scheme| text.starts_with(scheme))
+}
+
+/// What to do about a text that stands for a file and is no path.
+pub fn path_hint(text: &str) -> &'static str {
+    match is_address(text) {
+        true => "download it into the project, and give its path: what a model gets is known before a run",
+        false => "a path begins with `./` or `../` and is relative to this document",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use castline_spec::diagnostic::{did_you_mean, nearest};
-use castline_spec::outside::{At, is_pattern};
+use castline_spec::outside::{At, is_pattern, path_hint};
 use castline_spec::preset::Rule;
 use castline_spec::{Code, Diagnostic, Name, Source, Span, Spanned};
 use indexmap::IndexMap;
@@ -206,7 +206,7 @@ impl Check<'_> {
     pub(super) fn not_a_path(&self, input: &str, text: &str, span: Span) -> Option<Diagnostic> {
         (!is_path(text)).then(|| {
             self.error(Code::InvalidInput, span, format!("`{input}` takes a file, and `{text}` is no path"))
-                .hint("a path begins with `./` or `../` and is relative to this document")
+                .hint(path_hint(text))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use castline_spec::outside::{At, is_pattern};
+use castline_spec::outside::{At, is_pattern, path_hint};
 use castline_spec::preset::DerivedPreset;
 use castline_spec::template::{Dynamic, DynamicKind, Shape, Target};
 use castline_spec::{Code, Diagnostic};
@@ -114,8 +114,7 @@ impl Check<'_> {
         if let (Some(_), Json::String(text)) = (field.media, json) {
             let message = format!("`{name}` takes a file, and `{text}` is no path");
             let finding = Diagnostic::error(Code::InvalidInput, self.source, value.span, message);
-            self.found
-                .push(finding.hint("a path begins with `./` or `../` and is relative to this document"));
+            self.found.push(finding.hint(path_hint(text)));
         }
     }
 

@@ -233,7 +233,7 @@ examples:
     error[media-mismatch] 12:35 <./clip.mp4> `photo` takes an image, and `./clip.mp4` is a video by its name
       m.yaml 3:108 declared here
     error[invalid-input] 13:35 <'https://example.com/a.png'> `photo` takes a file, and `https://example.com/a.png` is no path
-      hint: a path begins with `./` or `../` and is relative to this document
+      hint: download it into the project, and give its path: what a model gets is known before a run
     error[rule-broken] 14:5 <with> wide is slow
       m.yaml 7:5 the rule
     "#);

@@ -15,6 +15,7 @@ mod keep;
 
 pub use ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
 pub use booking::{Booking, Spent};
+pub(crate) use entry::KEPT;
 pub use entry::{Account, Before, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
 pub use export::{BadExport, Exported};
 pub use judge::{Held, Rivals, View, judge};

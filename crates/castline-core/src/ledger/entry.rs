@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::ProviderName;
@@ -260,6 +260,9 @@ impl Hold {
     }
 }
 
+/// How long after its end a provider keeps what identifies a prediction, and what it gave.
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
 /// What the ledger remembers of one prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -354,5 +357,21 @@ impl Entry {
     /// Where it was created, and is followed.
     pub fn provider(&self) -> &ProviderName {
         &self.request.provider
+    }
+
+    /// Its provider has a list, and it is known what to look for.
+    pub(crate) fn can_be_found(&self) -> bool {
+        self.terms.list && self.prediction.is_none() && self.sent.is_some()
+    }
+
+    /// Until when a run can surely pick it up without paying again; none where there is nothing to
+    /// pick up. It cannot have ended before it was created.
+    pub fn kept_until(&self) -> Option<Timestamp> {
+        let is_there = match self.state {
+            State::Created => self.terms.get && self.terms.remote,
+            State::Intended | State::InDoubt => !self.unsent && self.can_be_found(),
+            _ => false,
+        };
+        is_there.then(|| self.created.unwrap_or(self.intended).saturating_add(KEPT).ok()).flatten()
     }
 }

@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::money::MicroUsd;
 use crate::request::{Failure, FailureKind, Request};
 use crate::snapshot::PredictionId;
 
 use super::ask::{Arrival, Ask, Doubt, EndState, Ending, Match, Refusal, Ruling, Sent, Verdict, Why};
-use super::entry::{Account, Before, Claim, Entry, Hold, OwnerId, State, Terms};
+use super::entry::{Account, Before, Claim, Entry, Hold, KEPT, OwnerId, State, Terms};
 
 /// What [`judge`] must know of the world, read in the same transaction.
 #[derive(Debug, Clone, Copy)]
@@ -192,27 +192,19 @@ impl Wish<'_> {
         }
         let orphaned = entry.orphaned.unwrap_or(self.view.now);
         let entry = Entry { orphaned: Some(orphaned), ..entry.clone() };
-        if can_be_found(&entry) { self.reconcile(&entry) } else { doubt(&entry, why) }
+        if entry.can_be_found() { self.reconcile(&entry) } else { doubt(&entry, why) }
     }
 
     /// A list that could not be read, or was given up, may be read today.
     fn worth_another_look(&self, entry: &Entry) -> bool {
-        let young = self.view.now.duration_since(entry.intended) < LISTED;
-        can_be_found(entry) && young
+        let young = self.view.now.duration_since(entry.intended) < KEPT;
+        entry.can_be_found() && young
     }
 
     fn reconcile(&self, entry: &Entry) -> (Verdict, Option<Entry>) {
         let claim = self.view.claim.numbered(entry.claim.number + 1);
         search(&Entry { claim, ..entry.clone() }, self.view)
     }
-}
-
-/// Providers delete what identifies a prediction an hour after its end.
-const LISTED: SignedDuration = SignedDuration::from_hours(1);
-
-/// Its provider has a list, and it is known what to look for.
-fn can_be_found(entry: &Entry) -> bool {
-    entry.terms.list && entry.prediction.is_none() && entry.sent.is_some()
 }
 
 /// The provider's list is to be searched by whoever holds the entry.
@@ -314,7 +306,7 @@ fn absent(entry: &Entry, failure: &Failure, view: &View<'_>) -> (Verdict, Option
 fn unclear(entry: &Entry, why: &Why, view: &View<'_>) -> (Verdict, Option<Entry>) {
     match why {
         _ if entry.state != State::Intended => (Verdict::Stale, None),
-        Why::AnswerLost(_) if can_be_found(entry) => search(entry, view),
+        Why::AnswerLost(_) if entry.can_be_found() => search(entry, view),
         _ => doubt(entry, why),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Arrival, Ask, EndState};
+use crate::ledger::{Arrival, Ask, EndState, KEPT};
 use crate::request::{Failure, FailureKind};
 use crate::snapshot::Snapshot;
 
@@ -15,18 +15,16 @@ use super::fault::CallFault;
 use super::finished::Outcome;
 use super::log;
 use super::message::{Do, Fetched, Progress};
-use super::poll::{backoff, elapsed};
+use super::poll::backoff;
 use super::{PATIENCE, Prediction, Stage};
 
 /// How often a file is fetched again.
 const FETCHES: u32 = 5;
-/// Providers forget outputs an hour after the end.
-const KEPT: Duration = Duration::from_hours(1);
 
 impl Prediction {
     pub(super) fn succeeded(&mut self, snapshot: Snapshot, now: Timestamp) -> Vec<Do> {
         let course = self.course();
-        let gone = snapshot.data_removed || course.adopted && elapsed(course.created, now) >= KEPT;
+        let gone = snapshot.data_removed || course.adopted && now.duration_since(course.created) >= KEPT;
         match snapshot.output {
             Some(ref output) if !output.is_null() => self.fetch(Arc::new(snapshot), 0, Duration::ZERO),
             _ if gone => {

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{project_here, small_runtime};
 use crate::cli::{Ledger, is_stdout};
 use crate::exit::Exit;
-use crate::report::entry::{draw, in_short, json};
+use crate::report::entry::{draw, in_short, json, kept};
 use crate::report::json::{SCHEMA_VERSION, print};
 use crate::report::plan::counted;
 use crate::screen::{self, printable};
@@ -73,8 +73,9 @@ fn line(entry: &Entry) -> String {
         None => "of unknown price".to_owned(),
     };
     let id = entry.prediction.as_ref().map(|id| format!("  {}", printable(&id.0))).unwrap_or_default();
+    let until = entry.kept_until().map(|until| format!("  kept {}", kept(until))).unwrap_or_default();
     format!(
-        "{:<9} {}  {}  {}  {:.0}  {money}{id}\n",
+        "{:<9} {}  {}  {}  {:.0}  {money}{id}{until}\n",
         entry.state.word(),
         entry.key(),
         printable(&entry.request.model.to_string()),

@@ -44,6 +44,7 @@ pub(crate) fn draw(known: &Known) -> String {
     line("intended", time(entry.intended));
     entry.created.into_iter().for_each(|at| line("created", time(at)));
     entry.ended.into_iter().for_each(|at| line("ended", time(at)));
+    entry.kept_until().into_iter().for_each(|at| line("kept", kept(at)));
     entry.predict_seconds.into_iter().for_each(|seconds| line("ran", duration(seconds)));
     for (name, value) in entry.request.input.iter() {
         line("input", format!("{}: {}", short(name, 40), words(value)));
@@ -84,6 +85,11 @@ fn claim(known: &Known) -> String {
         (false, false, false) => "done with",
     };
     format!("{}, {by}", claim.number)
+}
+
+/// By when to run again. A provider may keep it for longer.
+pub(crate) fn kept(until: Timestamp) -> String {
+    format!("until {until:.0} at least")
 }
 
 /// A value in a line.
@@ -192,6 +198,7 @@ pub(crate) fn in_short(entry: &Entry) -> Json {
         "provider": entry.provider(),
         "prediction": entry.prediction,
         "intended": entry.intended,
+        "kept_until": entry.kept_until(),
         "held_usd": entry.hold.settled.or(entry.hold.reserved).map(MicroUsd::usd),
     })
 }

@@ -415,3 +415,24 @@ fn a_prediction_that_turns_out_to_be_anothers_leaves_the_entry_as_it_was() {
     let ours = entry_in(State::Created, LIVE);
     assert_eq!(ask(Some(&ours), &differs, &ours.claim, true), (Verdict::Stale, None));
 }
+
+#[test]
+fn what_can_be_picked_up_says_until_when() {
+    let until = |state, terms| {
+        let entry = entry_in(state, terms);
+        let from = entry.created.unwrap_or(entry.intended);
+        entry.kept_until().map(|until| until.duration_since(from).as_secs())
+    };
+    for (state, terms, seconds) in [
+        (State::Created, LIVE, Some(3600)),
+        (State::Created, BLIND, None),
+        (State::Created, Terms { remote: false, ..LIVE }, None),
+        (State::Intended, LIVE, None),
+        (State::Intended, LISTS, Some(3600)),
+        (State::InDoubt, LISTS, Some(3600)),
+        (State::Succeeded, LISTS, None),
+        (State::Expired, LISTS, None),
+    ] {
+        assert_eq!(until(state, terms), seconds, "{state} {terms:?}");
+    }
+}

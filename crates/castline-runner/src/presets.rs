@@ -16,7 +16,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::libraries::{Found, Libraries};
 use crate::looked::Looked;
-use crate::project::{Project, clean, files_in, parent, read, read_own};
+use crate::project::{Project, clean, files_in, own_text, parent, read, read_own};
 
 mod check;
 pub(crate) mod difference;
@@ -165,6 +165,13 @@ fn parsed(source: Result<Source, Box<Diagnostic>>) -> (Option<Preset>, Diagnosti
     }
 }
 
+/// A preset of a project that is called as a built-in one, and is another one.
+fn shadow(name: &str, source: &Source) -> Diagnostic {
+    let message = format!("preset `{name}` has the name of a built-in preset");
+    let finding = Diagnostic::of_file(Code::InvalidName, source, message);
+    finding.hint("give it another name, such as one that begins with the project's")
+}
+
 /// The presets and workflows that a workflow calls, and those that these extend and call.
 pub(crate) fn catalog(
     project: &Project,
@@ -238,12 +245,27 @@ impl<'a> Loader<'a> {
 
     /// A project cannot shadow a built-in name.
     fn shadows(&mut self) {
-        let shadowing = self.own.iter().filter(|(name, _)| built_in_text(name).is_some());
-        for (name, path) in shadowing.cloned().collect::<Vec<_>>() {
-            let source = Source::new(crate::project::shown(&path), "");
-            let message = format!("preset `{name}` has the name of a built-in preset");
-            let finding = Diagnostic::of_file(Code::InvalidName, &source, message);
-            self.found.push(finding.hint("give it another name, such as one that begins with the project's"));
+        const MOST: usize = 3;
+        let shadowing = self.own.iter().filter(|(name, path)| {
+            built_in_text(name)
+                .is_some_and(|text| own_text(&self.project.root, path).as_deref() != Some(text))
+        });
+        let shadowing: Vec<_> = shadowing.cloned().collect();
+        if shadowing.len() > MOST {
+            let names: Vec<_> = shadowing.iter().take(MOST).map(|(name, _)| format!("`{name}`")).collect();
+            let folder = crate::project::shown(&self.project.presets());
+            let message = format!(
+                "the folder `{folder}` has {} presets with the names of built-in presets: {}, ...",
+                shadowing.len(),
+                names.join(", ")
+            );
+            let finding = Diagnostic::of_file(Code::InvalidName, &Source::new(folder, ""), message);
+            self.found
+                .push(finding.hint("give them other names, or work in another folder if it is no project"));
+            return;
+        }
+        for (name, path) in shadowing {
+            self.found.push(shadow(&name, &Source::new(crate::project::shown(&path), "")));
         }
     }
 
@@ -429,5 +451,30 @@ mod tests {
         let checked = check(&project, &[], false).unwrap();
         assert_eq!(codes(&checked.found), [Code::InvalidPath]);
         assert!(checked.found.list.iter().all(|found| found.source.text.is_empty()));
+    }
+
+    #[test]
+    fn many_presets_with_names_of_built_in_ones_are_one_finding_and_copies_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let presets = folder.path().join("presets");
+        std::fs::create_dir(&presets).unwrap();
+        let names: Vec<_> = built_in_names().into_iter().filter(|name| !name.contains('/')).collect();
+        let write = |name: &String, more: &str| {
+            let text = format!("{}{more}", built_in_text(name).unwrap());
+            std::fs::write(presets.join(format!("{name}.yaml")), text).unwrap();
+        };
+        let found = || {
+            let project = Project::near(folder.path()).0;
+            let mut loader = Loader::new(&project);
+            loader.shadows();
+            loader.found.list.into_iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+        };
+        names.iter().for_each(|name| write(name, ""));
+        assert_eq!(found(), Vec::<String>::new());
+        names.iter().take(2).for_each(|name| write(name, "# other\n"));
+        assert_eq!(found().len(), 2);
+        names.iter().for_each(|name| write(name, "# other\n"));
+        let [one] = &found()[..] else { panic!("{:?}", found()) };
+        assert!(one.contains(&format!("has {} presets with the names", names.len())), "{one}");
     }
 }

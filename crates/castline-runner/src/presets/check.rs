@@ -173,10 +173,8 @@ fn name_of_file(preset: &Preset, path: &Path, project: &Project) -> Diagnostics 
         let finding = Diagnostic { severity: Severity::Warning, ..finding };
         found.push(finding.hint(format!("write `name: {stem}`, or rename the file")));
     }
-    if built_in_text(stem).is_some() {
-        let message = format!("preset `{stem}` has the name of a built-in preset");
-        let finding = Diagnostic::of_file(Code::InvalidName, &preset.source, message);
-        found.push(finding.hint("give it another name, such as one that begins with the project's"));
+    if built_in_text(stem).is_some_and(|text| *text != *preset.source.text) {
+        found.push(super::shadow(stem, &preset.source));
     }
     found
 }

@@ -5,6 +5,8 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // Its pages are in the binary, also one that comes or goes.
+    println!("cargo::rerun-if-changed=../../docs/errors");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|is| is == value);
     // At a place of its own, as decided in docs/decisions/0015: the start of a process is half of
     // what a short command takes, and most of that was moving pointers.

@@ -6,8 +6,9 @@ use castline_core::bill::Bill;
 use castline_core::comparison::{Change, Comparison};
 use castline_core::forecast::Forecast;
 use castline_core::frozen::{BadPlan, Frozen, Moved, SCHEMA_VERSION};
-use castline_core::{Digest, MicroUsd};
-use common::{World, plan, plan_in};
+use castline_core::plan::Choices;
+use castline_core::{Digest, MicroUsd, Realm};
+use common::{World, plan, plan_in, plan_with, routing};
 use serde_json::json;
 
 const BOAT: &str = r#"
@@ -266,4 +267,19 @@ fn a_price_counts_only_for_what_has_still_to_run() {
     let before = frozen(&World::default(), &boat());
     assert_eq!(before.moved(&frozen_in(&world, dearer, &boat())), []);
     assert_eq!(before.total.max_usd.0, MicroUsd(110_000));
+}
+
+#[test]
+fn a_server_of_ones_own_costs_nothing_where_no_price_is_given() {
+    let text = "steps:\n  a: { uses: 'model:acme/paint', with: { prompt: A boat. } }\n";
+    let unpriced = |bills, realm| {
+        let mut routing = routing();
+        (routing.chosen.bills, routing.chosen.realm) = (bills, realm);
+        let plan = plan_with(text, &[], routing, Choices::default()).unwrap();
+        Bill::of(&World::default().forecast(plan)).unpriced
+    };
+    assert_eq!(unpriced(false, Realm::Own("studio".into())), 0);
+    assert_eq!(unpriced(false, Realm::Sandbox(1)), 1, "live it would cost, and nobody knows how much");
+    assert_eq!(unpriced(true, Realm::Own("gateway".into())), 1);
+    assert_eq!(unpriced(true, Realm::Public), 1);
 }

@@ -107,8 +107,8 @@ impl<'p> Destination<'p> {
     fn of(plan: &'p Plan, step: &'p Step, route: &'p Route, reference: ModelRef) -> Self {
         // Where versions do not matter, an unknown one is no ingredient.
         let model = ModelRef { version: reference.version_id().map(str::to_owned), ..reference };
-        let free = matches!(route.realm, Realm::Std(_));
-        let rules = (!free).then(|| Rules::of(plan.price_rules(&step.callee, &route.name).rules));
+        let rules = (!plan.is_free(&step.callee, route))
+            .then(|| Rules::of(plan.price_rules(&step.callee, &route.name).rules));
         let own = step.callee.model.routes.get(&*route.name.0);
         // No model is told the schema of its text, but the stand-in writes by it.
         let mark = match (&route.realm, &step.json) {

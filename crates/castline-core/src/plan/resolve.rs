@@ -161,6 +161,18 @@ impl Plan {
         }
     }
 
+    /// True for what costs nothing: the local tools, and a server of the user's own where no price was
+    /// given. The sandbox costs nothing either, and says what it would cost live.
+    pub(crate) fn is_free(&self, callee: &Callee, route: &Route) -> bool {
+        match route.realm {
+            Realm::Std(_) => true,
+            Realm::Sandbox(_) => false,
+            Realm::Public | Realm::Own(_) => {
+                !route.bills && self.price_rules(callee, &route.name).rules.is_empty()
+            }
+        }
+    }
+
     /// What a leg of a step can cost whose request is not known yet, because it reads legs that
     /// run first.
     pub fn expect(&self, step: usize) -> Expected {
@@ -169,7 +181,7 @@ impl Plan {
         let Ok(route) = self.routing.route(&callee.model, &callee.model.reference) else {
             return Expected::Later;
         };
-        if matches!(route.realm, Realm::Std(_)) {
+        if self.is_free(callee, route) {
             return Expected::Known(Estimate::NOTHING);
         }
         let rules = self.price_rules(callee, &route.name).rules;

@@ -219,6 +219,7 @@ impl<'f> Table<'f> {
         match (self.live, self.rows.iter().any(|row| row.word.may_run())) {
             (_, false) => format!("{} to pay", MicroUsd::ZERO),
             (true, true) => format!("{cost}{time}"),
+            (false, true) if self.total == Bill::default() => format!("nothing to pay{time}"),
             (false, true) => format!("nothing to pay; live it would be {cost}{time}"),
         }
     }

@@ -14,7 +14,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::history::{Cost, CostBy, Gc, Ledger, Runs, RunsDiff};
 pub(crate) use self::library::Library;
@@ -37,6 +37,15 @@ use crate::screen::Color;
     after_help = "A workflow runs on the offline sandbox until a live provider is chosen by name."
 )]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
     /// Says more about what happens; twice for everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -45,9 +54,6 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help = "When to use colors: auto, always or never")]
     pub color: Color,
-
-    #[command(subcommand)]
-    pub command: Command,
 }
 
 /// What to do.
@@ -112,13 +118,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Commands of a later version, each with what to do until then. They are refused by name.
-const LATER: &[(&str, &str)] = &[
-    ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
-    ("serve", "`castline run` runs a workflow"),
-    ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
-];
-
 /// The command line without the commands that castline alone gives.
 pub(crate) fn shown() -> clap::Command {
     let whole = Cli::command();
@@ -128,6 +127,13 @@ pub(crate) fn shown() -> clap::Command {
         .args(whole.get_arguments().cloned())
         .subcommands(commands)
 }
+
+/// Commands of a later version, each with what to do until then. They are refused by name.
+const LATER: &[(&str, &str)] = &[
+    ("resume", "run the workflow again: what is finished is reused, what runs is adopted"),
+    ("serve", "`castline run` runs a workflow"),
+    ("lsp", "`castline schema workflow --with-presets` prints a JSON Schema for editors"),
+];
 
 /// What to do instead of a command that comes with a later version.
 pub(crate) fn instead_of(command: &str) -> Option<&'static str> {
@@ -144,12 +150,6 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_a_later_version_is_none_of_ours() {
-        let ours: Vec<_> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        assert!(LATER.iter().all(|(name, _)| !ours.iter().any(|own| own == name)));
-    }
-}
-    #[test]
     fn what_shells_complete_is_what_help_shows() {
         let names = |of: &clap::Command| {
             let shown = of.get_subcommands().filter(|command| !command.is_hide_set());
@@ -160,3 +160,9 @@ mod tests {
         shown().debug_assert();
     }
 
+    #[test]
+    fn a_command_of_a_later_version_is_none_of_ours() {
+        let ours: Vec<_> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        assert!(LATER.iter().all(|(name, _)| !ours.iter().any(|own| own == name)));
+    }
+}

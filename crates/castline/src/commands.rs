@@ -33,16 +33,16 @@ use castline_runner::{Project, Trouble, shown};
 use castline_spec::Diagnostics;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::Command;
+use crate::cli::{Command, Common};
 use crate::exit::Exit;
 use crate::report::diagnostic;
 use crate::{log, screen};
 
 /// Does what the command line asks for.
-pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> {
+pub(crate) fn perform(command: Command, common: &Common) -> Result<Exit, Trouble> {
     match command {
         Command::Run(flags) => run::run(&flags),
-        Command::Check(flags) => check::check(&flags, verbose),
+        Command::Check(flags) => check::check(&flags, common.verbose > 0),
         Command::Watch(flags) => watch::watch(&flags),
         Command::Plan(flags) => plan::plan(&flags),
         Command::Apply(flags) => apply::apply(&flags),
@@ -60,7 +60,7 @@ pub(crate) fn perform(command: Command, verbose: bool) -> Result<Exit, Trouble> 
         Command::Explain(flags) => explain::explain(&flags),
         Command::Schema(flags) => schema::schema(&flags),
         Command::Trust(flags) => trust::trust(&flags),
-        Command::Doctor(flags) => doctor::doctor(&flags),
+        Command::Doctor(flags) => doctor::doctor(&flags, common),
         Command::Completions(flags) => completions::completions(flags.shell),
         Command::Manual(flags) => manual::manual(flags.dir.as_deref()),
         Command::SandboxServer(flags) => sandbox_server::serve(flags),

@@ -36,9 +36,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return explain_arguments(e).into(),
     };
-    screen::set_color(cli.color);
-    log::begin(cli.verbose);
-    let exit = commands::perform(cli.command, cli.verbose > 0).unwrap_or_else(|trouble| {
+    screen::set_color(cli.common.color);
+    log::begin(cli.common.verbose);
+    let exit = commands::perform(cli.command, &cli.common).unwrap_or_else(|trouble| {
         explain(&trouble);
         Exit::from(&trouble)
     });

@@ -5,8 +5,9 @@
 
 use castline_runner::Project;
 
-use crate::cli::Overrides;
+use crate::cli::{Common, Overrides};
 use crate::log::holds_a_secret;
+use crate::screen::Color;
 
 /// A setting. The first source that says something wins: flag, environment, project, default.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +22,18 @@ pub(crate) struct Setting {
     pub key: Option<&'static str>,
     /// What holds when nobody says anything.
     pub default: &'static str,
-    by_flag: fn(&Overrides) -> Option<String>,
+    by_flag: fn(&Flags<'_>) -> Option<String>,
     by_project: fn(&castline_spec::Project) -> Option<String>,
+    /// The environment says it more exactly than the flag can.
+    variable_first: bool,
+}
+
+/// The flags that a setting can come from.
+pub(crate) struct Flags<'a> {
+    /// Those of a run.
+    pub overrides: &'a Overrides,
+    /// Those of every command.
+    pub common: &'a Common,
 }
 
 /// Who decided about a setting.
@@ -57,6 +68,7 @@ const NOTHING: Setting = Setting {
     default: "none",
     by_flag: |_| None,
     by_project: |_| None,
+    variable_first: false,
 };
 
 /// Every setting.
@@ -67,15 +79,16 @@ pub(crate) const ALL: &[Setting] = &[
         variable: Some("CASTLINE_PROVIDER"),
         key: Some("provider"),
         default: "sandbox",
-        by_flag: |flags| flags.provider.clone(),
+        by_flag: |flags| flags.overrides.provider.clone(),
         by_project: |project| Some(project.provider.as_ref()?.value.clone()),
+        ..NOTHING
     },
     Setting {
         name: "budget of a run",
         flag: Some("--budget"),
         key: Some("limits.budget_usd"),
         default: "5.00 USD on a live provider, else none",
-        by_flag: |flags| flags.budget.map(|usd| usd.to_string()),
+        by_flag: |flags| flags.overrides.budget.map(|usd| usd.to_string()),
         by_project: |project| Some(format!("{:.2} USD", project.limits.budget_usd.as_ref()?.value)),
         ..NOTHING
     },
@@ -102,7 +115,7 @@ pub(crate) const ALL: &[Setting] = &[
         flag: Some("--parallel"),
         key: Some("limits.parallel"),
         default: "16",
-        by_flag: |flags| flags.ways.parallel.map(|n| n.to_string()),
+        by_flag: |flags| flags.overrides.ways.parallel.map(|n| n.to_string()),
         by_project: |project| Some(project.limits.parallel.as_ref()?.value.to_string()),
         ..NOTHING
     },
@@ -111,7 +124,7 @@ pub(crate) const ALL: &[Setting] = &[
         flag: Some("--out"),
         key: Some("out"),
         default: "out",
-        by_flag: |flags| flags.ways.out.as_ref().map(|out| out.display().to_string()),
+        by_flag: |flags| flags.overrides.ways.out.as_ref().map(|out| out.display().to_string()),
         by_project: |project| Some(project.out.as_ref()?.value.clone()),
         ..NOTHING
     },
@@ -126,12 +139,29 @@ pub(crate) const ALL: &[Setting] = &[
     Setting { name: "token of `replicate`", variable: Some("REPLICATE_API_TOKEN"), ..NOTHING },
     Setting { name: "token of `cometapi`", variable: Some("COMETAPI_KEY"), ..NOTHING },
     Setting { name: "tokens for other hosts", variable: Some("CASTLINE_TRUST"), ..NOTHING },
-    Setting { name: "log", flag: Some("-v"), variable: Some("CASTLINE_LOG"), default: "warnings", ..NOTHING },
+    Setting {
+        name: "log",
+        flag: Some("-v"),
+        variable: Some("CASTLINE_LOG"),
+        default: "warnings",
+        by_flag: |flags| match flags.common.verbose {
+            0 => None,
+            1 => Some("more".to_owned()),
+            _ => Some("everything".to_owned()),
+        },
+        variable_first: true,
+        ..NOTHING
+    },
     Setting {
         name: "colors",
         flag: Some("--color"),
         variable: Some("NO_COLOR"),
         default: "on a terminal",
+        by_flag: |flags| match flags.common.color {
+            Color::Auto => None,
+            Color::Always => Some("always".to_owned()),
+            Color::Never => Some("never".to_owned()),
+        },
         ..NOTHING
     },
 ];
@@ -140,7 +170,7 @@ impl Setting {
     /// Who wins. `environment` finds a variable.
     pub(crate) fn held(
         &self,
-        flags: &Overrides,
+        flags: &Flags<'_>,
         environment: &dyn Fn(&str) -> Option<String>,
         project: &Project,
     ) -> Held {
@@ -155,7 +185,9 @@ impl Setting {
             Some((value, Origin::Project(self.key?.to_owned())))
         };
         let by_flag = || Some(((self.by_flag)(flags)?, Origin::Flag(self.flag?)));
-        let (value, origin) = by_flag()
+        let first = if self.variable_first { by_variable() } else { None };
+        let (value, origin) = first
+            .or_else(by_flag)
             .or_else(by_variable)
             .or_else(by_project)
             .unwrap_or_else(|| (self.default.to_owned(), Origin::Default));
@@ -165,7 +197,7 @@ impl Setting {
 
 /// Every setting with what holds, the tokens of the project's own providers too.
 pub(crate) fn held(
-    flags: &Overrides,
+    flags: &Flags<'_>,
     environment: &dyn Fn(&str) -> Option<String>,
     project: &Project,
 ) -> Vec<Held> {
@@ -205,12 +237,15 @@ mod tests {
         Project { root: "/project".into(), document }
     }
 
+    const SILENT: Common = Common { verbose: 0, color: Color::Auto };
+
     fn provider(
         flags: &Overrides,
         environment: &dyn Fn(&str) -> Option<String>,
         text: &str,
     ) -> (String, String) {
-        let held = ALL[0].held(flags, environment, &project(text));
+        let flags = Flags { overrides: flags, common: &SILENT };
+        let held = ALL[0].held(&flags, environment, &project(text));
         (held.value, held.origin.to_string())
     }
 
@@ -230,10 +265,28 @@ mod tests {
     #[test]
     fn the_value_of_a_token_is_not_shown() {
         let text = "providers:\n  own: { kind: replicate, base_url: http://localhost/v1, token_env: OWN }\n";
-        let all = held(&Overrides::default(), &|_| Some("geheim".to_owned()), &project(text));
+        let flags = Flags { overrides: &Overrides::default(), common: &SILENT };
+        let all = held(&flags, &|_| Some("geheim".to_owned()), &project(text));
         let tokens: Vec<_> = all.iter().filter(|h| h.name.starts_with("token of")).collect();
         assert_eq!(tokens.len(), 3);
         assert!(tokens.iter().all(|h| h.value == "set"), "{tokens:?}");
+    }
+
+    #[test]
+    fn what_every_command_takes_is_a_setting_as_well() {
+        let said = |common: &Common, environment: &dyn Fn(&str) -> Option<String>| {
+            let flags = Flags { overrides: &Overrides::default(), common };
+            let all = held(&flags, environment, &project(""));
+            let of = |name: &str| all.iter().find(|held| held.name == name).map(|held| held.value.clone());
+            (of("log").unwrap(), of("colors").unwrap())
+        };
+        let both = |log: &str, colors: &str| (log.to_owned(), colors.to_owned());
+        let loud = Common { verbose: 1, color: Color::Always };
+        let set = |_: &str| Some("1".to_owned());
+        assert_eq!(said(&SILENT, &|_| None), both("warnings", "on a terminal"));
+        assert_eq!(said(&loud, &|_| None), both("more", "always"));
+        assert_eq!(said(&loud, &set), both("1", "always"));
+        assert_eq!(said(&SILENT, &set), both("1", "1"));
     }
 
     #[test]

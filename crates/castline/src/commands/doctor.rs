@@ -9,12 +9,12 @@ use castline_runner::{Project, Trouble, presets, shown};
 use serde_json::json;
 
 use super::{project_here, runtime};
-use crate::cli::Doctor;
+use crate::cli::{Common, Doctor};
 use crate::exit::Exit;
 use crate::report::json::{SCHEMA_VERSION, print};
 use crate::report::plan::counted;
 use crate::screen::{self, BAD, BOLD, DIM, GOOD, HINT, WARN, pad, printable};
-use crate::settings::{self, Held};
+use crate::settings::{self, Flags, Held};
 
 /// What the second process answers: the lock is held.
 const HELD: u8 = 0;
@@ -22,10 +22,11 @@ const HELD: u8 = 0;
 const FREE: u8 = 1;
 
 /// Looks at flags, environment, project and machine, and asks the providers that can be used.
-pub(crate) fn doctor(flags: &Doctor) -> Result<Exit, Trouble> {
+pub(crate) fn doctor(flags: &Doctor, common: &Common) -> Result<Exit, Trouble> {
     let project = project_here()?;
     let environment = |variable: &str| std::env::var(variable).ok();
-    let held = settings::held(&flags.overrides, &environment, &project);
+    let given = Flags { overrides: &flags.overrides, common };
+    let held = settings::held(&given, &environment, &project);
     let wishes = castline_runner::Wishes { provider: flags.overrides.provider.clone(), ..Default::default() };
     let runtime = runtime()?;
     let seen = Seen {

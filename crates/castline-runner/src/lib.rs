@@ -39,6 +39,7 @@ mod revision;
 mod secrets;
 pub mod settled;
 mod stamp;
+pub mod target;
 mod trouble;
 pub mod trust;
 mod uploads;

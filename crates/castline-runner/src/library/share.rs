@@ -93,6 +93,7 @@ pub async fn pack(folder: &Path, to: Option<&Path>) -> Result<Packed, Trouble> {
     let checked = whole(folder).await?;
     let (name, version) = (checked.library.name.value, checked.library.version.value);
     let file = to.map_or_else(|| PathBuf::from(format!("{name}-{version}.tar.gz")), Path::to_owned);
+    crate::target::check(&file)?;
     let failed = |e: &std::io::Error| {
         let message = format!("`{}` cannot be written: {e}", shown(&file));
         Trouble::usage(message, "name a file in a folder that exists with `-o`")

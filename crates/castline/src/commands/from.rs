@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use castline_runner::from::{Recipe, from as recipe};
-use castline_runner::{Trouble, shown};
+use castline_runner::{Trouble, shown, target};
 use serde_json::json;
 
 use super::{cannot_write_file, small_runtime};
@@ -41,6 +41,7 @@ fn write(to: &Path, found: &Recipe) -> Result<(), Trouble> {
     if to.exists() {
         return Err(Trouble::usage(format!("`{there}` is there already"), "give another file with `-o`"));
     }
+    target::check(to)?;
     std::fs::write(to, &found.text).map_err(|e| cannot_write_file(to, &e))?;
     screen::say(&printable(&format!("wrote {there}")));
     Ok(())

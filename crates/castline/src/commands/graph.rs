@@ -1,6 +1,6 @@
 //! `castline graph`: the steps of a workflow as a drawing.
 
-use castline_runner::{Job, Trouble};
+use castline_runner::{Job, Trouble, target};
 
 use super::{cannot_write_file, show, small_runtime, workflow_file};
 use crate::cli::{Graph, GraphFormat, is_stdout};
@@ -10,6 +10,7 @@ use crate::{log, screen};
 
 /// Nothing is asked but the ledger, for what is reused.
 pub(crate) fn graph(flags: &Graph) -> Result<Exit, Trouble> {
+    flags.output.as_deref().map_or(Ok(()), target::check)?;
     let file = workflow_file::or_only_one(flags.file.as_ref())?;
     let job = small_runtime()?.block_on(Job::sketch(&file, &flags.wishes()))?;
     log::hide_tokens_of(&job.project);

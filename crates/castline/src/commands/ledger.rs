@@ -6,7 +6,7 @@ use std::path::Path;
 
 use castline_core::PredictionId;
 use castline_core::ledger::{Entry, Ruling, State};
-use castline_runner::{Trouble, ledger, shown};
+use castline_runner::{Trouble, ledger, shown, target};
 use serde_json::json;
 
 use super::{project_here, small_runtime};
@@ -104,6 +104,7 @@ fn export(file: Option<&Path>) -> Result<Exit, Trouble> {
         say_exported(out);
         return Ok(Exit::Done);
     };
+    target::check(file)?;
     let to = format!("`{}`", shown(file));
     let made = File::create(file).map_err(|e| {
         let hint = "give a file in a folder that exists, or `-` for stdout";

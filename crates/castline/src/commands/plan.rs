@@ -5,7 +5,7 @@ use std::path::Path;
 use castline_core::comparison::Comparison;
 use castline_core::forecast::Forecast;
 use castline_runner::against::{Outcome, against};
-use castline_runner::{Job, Trouble, plan_file, shown};
+use castline_runner::{Job, Trouble, plan_file, shown, target};
 
 use super::{apply, run, runtime, show, small_runtime, workflow_file};
 use crate::cli::Plan;
@@ -34,6 +34,7 @@ pub(crate) fn plan(flags: &Plan) -> Result<Exit, Trouble> {
 
 /// Writes the plan into a file, and shows it.
 fn keep(flags: &Plan, file: &Path, to: &Path) -> Result<Exit, Trouble> {
+    target::check(to)?;
     let (job, pinned) = runtime()?.block_on(Job::plan_to_run(file, &flags.wishes()))?;
     run::say_pinned(&pinned);
     print(flags, &job)?;

@@ -9,7 +9,7 @@ use castline_core::record::RunRecord;
 use castline_core::results::LegStatus;
 use castline_core::summary::RunSummary;
 use castline_runner::cancel::{self, Canceled, End, Stopped};
-use castline_runner::{Project, Trouble, history, shown};
+use castline_runner::{Project, Trouble, history, shown, target};
 use jiff::tz::TimeZone;
 
 use super::{cannot_write_file, project_here, runtime};
@@ -178,6 +178,7 @@ fn failed(record: &RunRecord) -> String {
 
 /// Writes the page of a run again.
 fn report(project: &Project, wanted: &str, file: Option<&Path>, embed: bool) -> Result<(), Trouble> {
+    file.map_or(Ok(()), target::check)?;
     let record = history::run(project, wanted)?;
     if file.is_none() {
         project.check_out(&record.workflow).map_err(|trouble| match trouble {

@@ -10,7 +10,7 @@ use std::path::Path;
 use castline_core::MicroUsd;
 use castline_core::record::{Drift, LegRecord, RunRecord};
 use castline_core::summary::RunSummary;
-use castline_runner::{Project, Trouble};
+use castline_runner::{Project, Trouble, target};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -124,6 +124,7 @@ impl Lines {
         if crate::cli::is_stdout(path) {
             return Ok(Self::on_stdout());
         }
+        target::check(path)?;
         let file = File::create(path).map_err(|e| {
             let message = format!("cannot write events to `{}`: {e}", path.display());
             Trouble::usage(message, "give a file in a folder that exists, or `-` for stdout")

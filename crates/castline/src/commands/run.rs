@@ -197,7 +197,7 @@ impl LivePage {
 
 /// A reporter of a run of this plan, for whoever sees stderr.
 pub(crate) fn terminal(project: &Project, plan: &Plan) -> Terminal {
-    let terminal = Terminal::new(Box::new(screen::say), project.root.clone());
+    let terminal = Terminal::new(Box::new(screen::say), project.root.clone()).with_free(plan.routing.free());
     if !screen::is_terminal() {
         return terminal.with_milestones();
     }

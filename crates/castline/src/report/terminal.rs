@@ -107,7 +107,12 @@ impl Terminal {
         let steps = plan.graph.predicting().map(|(_, step)| step);
         let typical = |step: &Step| Some((step.name.to_string(), step.callee.model.typical_seconds?));
         self.typical = steps.filter_map(typical).collect();
-        self.free = plan.routing.free();
+        self
+    }
+
+    /// Knows which providers take no money.
+    pub(crate) fn with_free(mut self, free: BTreeSet<String>) -> Self {
+        self.free = free;
         self
     }
 
@@ -143,17 +148,17 @@ impl Terminal {
             Event::LegSkipped { leg, reason } => self.count_or_say(leg, "skipped", &reason.reason()),
             Event::LegReused { leg, .. } => self.reused(leg),
             Event::LegStarted { leg, estimate, request, .. } => {
+                let bills = !self.free.contains(&*request.provider.0);
                 let started = Started {
                     step: leg.step.clone(),
                     at: entry.at,
-                    most: estimate.map(|e| e.max),
+                    most: if bills { estimate.map(|e| e.max) } else { Some(MicroUsd::ZERO) },
                     model: request.model.clone(),
                     provider: request.provider.to_string(),
                     prediction: None,
                     adopted: false,
                 };
                 self.running.entry(leg.name.clone()).or_insert(started);
-                let bills = !self.free.contains(&*request.provider.0);
                 self.tell_progress(|progress| progress.started(leg, *estimate, bills));
             }
             Event::LegCreated { leg, prediction, adopted } => {
@@ -348,14 +353,22 @@ impl Terminal {
         let n = self.running.len();
         if n > 0 {
             let what = counted(n, "prediction");
-            let there = self.running.iter().any(|(leg, started)| started.draw(leg).is_some());
-            let there =
-                if there { "; until then these go on at their providers, and are billed" } else { "" };
+            let there = self.running.values().any(|started| started.prediction.is_some());
+            let there = if there && self.is_billed() {
+                "; until then these go on at their providers, and are billed"
+            } else {
+                ""
+            };
             self.say(&format!(
                 "{WARN}leaving{WARN:#}: {what} under way, left to the next run, which adopts what it finds{there}"
             ));
             self.say_going_on();
         }
+    }
+
+    /// Something that is under way may cost something.
+    fn is_billed(&self) -> bool {
+        self.running.values().any(|started| started.most != Some(MicroUsd::ZERO))
     }
 
     /// What runs at providers, and is billed there.
@@ -381,8 +394,8 @@ impl Terminal {
         let under_way = format!("{n} {what} {are} under way{money}");
         let line = match self.stops {
             Some(StopCause::Canceled) => format!(
-                "{WARN}canceled{WARN:#}: {under_way}: each is stopped where its provider can be told to; \
-                 what cannot be stopped goes on there and is billed"
+                "{WARN}canceled{WARN:#}: {under_way}: each is stopped where its provider can be told to{}",
+                if self.is_billed() { "; what cannot be stopped goes on there and is billed" } else { "" }
             ),
             Some(StopCause::FailFast) => format!(
                 "{WARN}stopping at the first failure{WARN:#}: {under_way}: waiting for the end{time}; \

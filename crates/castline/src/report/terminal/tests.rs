@@ -125,6 +125,31 @@ fn a_run_that_stops_says_what_goes_on_at_which_provider_and_at_what_price() {
 }
 
 #[test]
+fn what_a_stand_in_makes_is_not_said_to_be_paid_for() {
+    for (event, words) in [
+        (json!({ "type": "interrupted" }), "stopping: 2 predictions are under way: waiting for the end; "),
+        (
+            json!({ "type": "stopping", "why": "canceled" }),
+            "canceled: 2 predictions are under way: each is stopped where its provider can be told to",
+        ),
+    ] {
+        let mut entries = events();
+        entries.truncate(4);
+        entries.push(entry(4, event));
+        let (tell, told) = channel();
+        let mut terminal =
+            Terminal::new(Box::new(move |line| tell.send(line.to_owned()).unwrap()), project().root)
+                .with_free(["sandbox".to_owned()].into());
+        entries.iter().for_each(|entry| terminal.take(entry));
+        terminal.tick();
+        drop(terminal);
+        let lines: Vec<_> = told.iter().collect();
+        let said = console::strip_ansi_codes(&lines.join("\n")).into_owned();
+        assert!(said.contains(words) && !said.contains("paid") && !said.contains("billed"), "{said}");
+    }
+}
+
+#[test]
 fn a_run_that_leaves_at_once_says_so() {
     let mut entries = events();
     entries.truncate(4);

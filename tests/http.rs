@@ -342,6 +342,45 @@ fn an_adopted_prediction_that_is_another_one_is_not_taken() {
 }
 
 #[test]
+fn outputs_that_cannot_be_saved_are_a_failure_and_the_next_run_saves_them_for_nothing() {
+    let server = Server::start(&[]);
+    let project = Project::new(&server, SEED_REQUEST);
+    let out = project.path().join("out");
+    fs::write(&out, "in the way").expect("written");
+    let output = project.run(&["run", "flow.yaml", "--yes"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("`out` is a file") && stderr(&output).contains("--out DIR"));
+    assert_eq!(server.creates(), 0);
+
+    fs::remove_file(&out).expect("removed");
+    fs::create_dir_all(out.join("flow/boat.webp")).expect("a folder in the way");
+    let output = project.run(&["run", "flow.yaml", "--yes"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for word in ["was not saved", "1 file is not in `out/flow`", "kept in `.castline`", "failed after"] {
+        assert!(text.contains(word), "`{word}` is missing: {text}");
+    }
+    fs::remove_dir(out.join("flow/boat.webp")).expect("removed");
+    project.run_json(0);
+    assert_eq!((server.creates(), project.outputs().len()), (1, 1));
+}
+
+#[test]
+fn a_step_that_cannot_run_because_what_it_needs_takes_no_part_is_a_failure() {
+    let server = Server::start(&[]);
+    let flow = "steps:\n  a: { uses: flux-schnell, with: { prompt: a boat } }\n  \
+                b: { uses: std/crop, from: a, with: { width: 8, height: 8 } }\n";
+    let project = Project::new(&server, flow);
+    let output = project.run(&["run", "flow.yaml", "--yes", "--only", "b"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("it needs `a`, which takes no part in this run"), "{text}");
+    assert!(text.contains("`--until b` makes it too"), "{text}");
+    assert_eq!(project.run(&["run", "flow.yaml", "--yes", "--only", "a"]).status.code(), Some(0));
+    assert_eq!(project.run(&["run", "flow.yaml", "--yes", "--only", "b"]).status.code(), Some(0));
+}
+
+#[test]
 fn a_dead_server_is_named_and_nothing_is_spent() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

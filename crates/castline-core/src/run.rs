@@ -260,6 +260,9 @@ impl Run {
                 given.status = LegStatus::NotRun;
                 return self.done_at_once(leg, *given, decision);
             }
+            if self.is_left_out(leg) {
+                self.worst = self.worst.or(Some(RunStatus::Failed));
+            }
             return self.not_run(leg, reason, decision);
         }
         match self.known.get_mut(leg.0).and_then(Option::take) {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use castline_core::event::{Entry, Event, LegRef, SCHEMA_VERSION};
+use castline_core::event::{Entry, Event, LegRef, RunStatus, SCHEMA_VERSION};
 use castline_core::forecast::{Fate, Forecast};
 use castline_core::ledger::{Account, Ask, Claim, RunId};
 use castline_core::legs::LegId;
@@ -33,7 +33,7 @@ use tokio::time::MissedTickBehavior;
 use crate::failpoint::{self, Place, Side};
 use crate::job::{Job, open_store, rely_on_hits};
 use crate::output::OutputFolder;
-use crate::project::Project;
+use crate::project::{Project, shown};
 use crate::provenance::Teller;
 use crate::providers::{self, Providers};
 use crate::trouble::Trouble;
@@ -83,7 +83,7 @@ pub struct Over {
 impl Over {
     /// True when everything that should has an output.
     pub(crate) fn is_whole(&self) -> bool {
-        self.run.status() == castline_core::event::RunStatus::Succeeded
+        self.run.status() == RunStatus::Succeeded
     }
 
     /// What happened, for a process that is about to end: to take apart what a large run is made of
@@ -181,6 +181,7 @@ impl Job {
             tasks: JoinSet::new(),
             beyond: BTreeMap::new(),
             took: BTreeMap::new(),
+            unsaved: 0,
             stops: BTreeMap::new(),
         }))
     }
@@ -196,11 +197,18 @@ impl Job {
         self.wishes.out.as_deref().map(crate::project::absolute)
     }
 
-    /// Refuses outputs that the project would lead out of its folder. `--out` may lead anywhere.
+    /// Refuses outputs that the project would lead out of its folder, while `--out` may lead anywhere;
+    /// and a folder of outputs that cannot be one.
     pub fn check_out(&self, forecast: &Forecast) -> Result<(), Trouble> {
-        match self.wishes.out {
-            Some(_) => Ok(()),
-            None => self.project.check_out(forecast.plan.graph.name.as_str()),
+        if self.wishes.out.is_none() {
+            self.project.check_out(forecast.plan.graph.name.as_str())?;
+        }
+        match self.out_folder(forecast).ancestors().find(|place| place.exists()) {
+            Some(file) if !file.is_dir() => Err(Trouble::usage(
+                format!("`{}` is a file, and outputs are written into a folder of that name", shown(file)),
+                "move the file away, or name another folder with `--out DIR`",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -357,6 +365,8 @@ pub(crate) struct Driver {
     beyond: BTreeMap<LegId, u64>,
     /// Seconds that predictions of this run took, by model.
     took: BTreeMap<String, Vec<f64>>,
+    /// How many files could not be written.
+    unsaved: usize,
     /// Stops the prediction of a leg.
     stops: BTreeMap<LegId, mpsc::UnboundedSender<Told>>,
 }
@@ -518,6 +528,7 @@ impl Driver {
                     files.extend(saved.into_iter().map(|file| (file, name.clone())));
                 }
                 Err(why) => {
+                    self.unsaved += 1;
                     events.push(Event::Warned { message: format!("`{name}` was not saved: {why}") });
                 }
             }
@@ -539,6 +550,7 @@ impl Driver {
         let (teller, recorder) = (&self.teller, &self.pen.recorder);
         let tell = |digest| teller.as_ref()?.text(digest, recorder);
         let written = self.folder.write(&files, self.world.store.blobs(), &tell);
+        self.unsaved += written.iter().filter(|written| written.is_err()).count();
         let events = written.into_iter().zip(files).enumerate().map(|(number, (written, (file, _)))| {
             let (leg, output) = whose(number);
             match written {
@@ -549,6 +561,20 @@ impl Driver {
             }
         });
         events.collect()
+    }
+
+    /// What becomes of files that could not be written.
+    fn kept(&self) -> String {
+        let (what, are) = match self.unsaved {
+            1 => ("1 file".to_owned(), "is"),
+            n => (format!("{n} files"), "are"),
+        };
+        format!(
+            "{what} {are} not in `{}`; all bytes are kept in `{}`: see to the folder, or name another one with \
+             `--out DIR`, and run it again, which pays for nothing twice",
+            shown(self.folder.path()),
+            shown(&self.project.store())
+        )
     }
 
     /// Outputs, totals, and everything on disk before the run counts as over.
@@ -572,7 +598,11 @@ impl Driver {
         failpoint::reach(Place::End, Side::Before);
         self.world.store.settle().await.map_err(crate::ledger::trouble)?;
         failpoint::reach(Place::End, Side::After);
-        let (status, totals) = (self.run.status(), self.run.totals().clone());
+        let (mut status, totals) = (self.run.status(), self.run.totals().clone());
+        if self.unsaved > 0 {
+            self.pen.write(Event::Warned { message: self.kept() })?;
+            status = if status == RunStatus::Succeeded { RunStatus::Failed } else { status };
+        }
         self.pen.write(Event::RunEnded { status, totals, elapsed_seconds: began.elapsed().as_secs_f64() })?;
         let Self { run, pen, folder, .. } = self;
         let record = pen.recorder.record;

@@ -17,10 +17,24 @@ impl Run {
             match self.results.get(*need).expect("a leg opens after its needs").status {
                 LegStatus::Succeeded | LegStatus::Skipped => None,
                 _ if self.goes_on(leg, *need) => None,
+                LegStatus::NotRun if self.is_left_out(leg) => Some(format!(
+                    "it needs `{0}`, which takes no part in this run and was not made before: `--until {1}` makes it too",
+                    self.plan.leg_name(*need),
+                    self.plan.graph.steps[self.plan.legs.step(leg)].name
+                )),
                 LegStatus::NotRun => Some(format!("`{}` was not run", self.plan.leg_name(*need))),
                 _ => Some(format!("`{}` did not end well", self.plan.leg_name(*need))),
             }
         })
+    }
+
+    /// True for a leg that is wanted and needs one that is not, and was never made: `--only STEP`.
+    pub(super) fn is_left_out(&self, leg: LegId) -> bool {
+        let left_out = |need: &LegId| {
+            !self.plan.takes_part(*need)
+                && self.results.get(*need).is_some_and(|result| result.status == LegStatus::NotRun)
+        };
+        self.plan.predicts(leg) && self.plan.takes_part(leg) && self.plan.needs(leg).iter().any(left_out)
     }
 
     /// True when the workflow says what to do when the leg fails.

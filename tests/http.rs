@@ -342,6 +342,16 @@ fn an_adopted_prediction_that_is_another_one_is_not_taken() {
 }
 
 #[test]
+fn a_refused_create_is_not_counted() {
+    let server = Server::start(&["--fault", "create:402"]);
+    let project = Project::new(&server, SEED_REQUEST);
+    project.run_json(1);
+    let output = project.run(&["cost", "--json"]);
+    let cost: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&cost["total"]["creates"], &cost["total"]["settled_usd"]), (&json!(0), &json!(0.0)));
+}
+
+#[test]
 fn outputs_that_cannot_be_saved_are_a_failure_and_the_next_run_saves_them_for_nothing() {
     let server = Server::start(&[]);
     let project = Project::new(&server, SEED_REQUEST);

@@ -58,7 +58,8 @@ pub async fn parts(
     let mut seen = BTreeSet::new();
     let mut workflows = BTreeMap::new();
     let mut parts: BTreeMap<(Option<String>, Option<ProviderName>), Spent> = BTreeMap::new();
-    for booking in bookings.iter().filter(|b| first.is_none_or(|first| date(b.at) >= first)) {
+    let counts = |b: &&Booking| !b.is_void() && first.is_none_or(|first| date(b.at) >= first);
+    for booking in bookings.iter().filter(counts) {
         // A create is on more than one account.
         if !seen.insert((booking.key, booking.attempt)) {
             continue;

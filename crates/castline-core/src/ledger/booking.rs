@@ -36,6 +36,14 @@ pub struct Booking {
     pub provider: ProviderName,
 }
 
+impl Booking {
+    /// True for a create that came to nothing and cost nothing: it was refused, never received, or
+    /// ended before it began.
+    pub fn is_void(&self) -> bool {
+        self.settled == Some(MicroUsd::ZERO) && self.reserved != Some(MicroUsd::ZERO)
+    }
+}
+
 /// What creates cost together. What is not known is counted, never added as nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spent {

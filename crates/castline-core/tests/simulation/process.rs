@@ -149,6 +149,7 @@ pub fn kind_of(ask: &Ask) -> &'static str {
         Ask::Left => "Left",
         Ask::Missing => "Missing",
         Ask::Ruled(_) => "Ruled",
+        Ask::Another(_) => "Another",
     }
 }
 

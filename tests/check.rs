@@ -303,13 +303,17 @@ fn mistakes_behind_a_tab_are_cured_too() {
 }
 
 #[test]
-fn fix_refuses_what_is_not_a_file() {
-    let folder = folder(&[("flow.yaml", WRONG)]);
-    for name in ["-", "/dev/null"] {
-        let output = check(folder.path(), &["flow.yaml", name, "--fix"]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(stderr(&output).contains(&format!("`{name}` is not a file")), "{}", stderr(&output));
-        assert_eq!(read(&folder.path().join("flow.yaml")), WRONG);
+fn what_is_not_a_file_is_not_read() {
+    let folder = folder(&[("flow.yaml", RIGHT)]);
+    for (name, why) in
+        [("-", "does not exist, and the standard input is not read"), ("/dev/null", "is no plain file")]
+    {
+        for flags in [&[name][..], &["flow.yaml", name, "--fix"]] {
+            let output = check(folder.path(), flags);
+            assert_eq!(output.status.code(), Some(2));
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(said.contains(&format!("`{name}` {why}")), "{said}");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ const SHORTEST: usize = 6;
 /// Values that no line may show.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// Begins to log. `verbose` counts the `-v`s; `CASTLINE_LOG` wins over them.
+/// Begins to log. `verbose` counts the `-v`s; without one `CASTLINE_LOG` decides.
 pub(crate) fn begin(verbose: u8) {
     // One that is no UTF-8 is shown nowhere as it is.
     let variables = std::env::vars_os()
@@ -30,11 +30,11 @@ pub(crate) fn begin(verbose: u8) {
     variables.filter(|(name, _)| holds_a_secret(name)).for_each(|(_, value)| hide(&value));
     let builder = tracing_subscriber::fmt().with_writer(Redacting).with_target(true).with_ansi(false);
     let own = std::env::var("CASTLINE_LOG").ok().filter(|text| !text.is_empty());
-    let wanted = match (own, verbose) {
-        (Some(own), _) => own,
-        (None, 0) => return builder.with_max_level(LevelFilter::WARN).init(),
-        (None, 1) => "warn,castline=debug".to_owned(),
-        (None, _) => "debug,castline=trace".to_owned(),
+    let wanted = match (verbose, own) {
+        (0, Some(own)) => own,
+        (0, None) => return builder.with_max_level(LevelFilter::WARN).init(),
+        (1, _) => "warn,castline=debug".to_owned(),
+        (_, _) => "debug,castline=trace".to_owned(),
     };
     match EnvFilter::try_new(&wanted) {
         Ok(filter) => builder.with_env_filter(filter).init(),

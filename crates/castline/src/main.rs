@@ -92,8 +92,7 @@ fn explain_arguments(mut error: clap::Error) -> Exit {
 /// What to do about a flag that nobody knows: most likely it is the name of an input.
 fn tip(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
-    let is_near = error.get(ContextKind::SuggestedArg).is_some();
-    let name = flag.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument && !is_near)?;
+    let name = flag.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
     let usage = error.get(ContextKind::Usage)?.to_string();
     let mut words = usage.split_whitespace().skip_while(|word| *word != "Usage:").skip(2);
     match words.next()? {
@@ -117,7 +116,6 @@ mod tests {
         assert_eq!(tip("castline -v plan flow.yaml --name=x"), flow);
         let preset = Some("an input of the preset is given as 'prompt=VALUE'".to_owned());
         assert_eq!(tip("castline predict flux-schnell --prompt x"), preset);
-        assert_eq!(tip("castline run --provder x"), None, "there is a flag that is near");
         assert_eq!(tip("castline runs list --name x"), None);
     }
 }

@@ -24,8 +24,6 @@ pub(crate) struct Setting {
     pub default: &'static str,
     by_flag: fn(&Flags<'_>) -> Option<String>,
     by_project: fn(&castline_spec::Project) -> Option<String>,
-    /// The environment says it more exactly than the flag can.
-    variable_first: bool,
 }
 
 /// The flags that a setting can come from.
@@ -68,7 +66,6 @@ const NOTHING: Setting = Setting {
     default: "none",
     by_flag: |_| None,
     by_project: |_| None,
-    variable_first: false,
 };
 
 /// Every setting.
@@ -149,7 +146,6 @@ pub(crate) const ALL: &[Setting] = &[
             1 => Some("more".to_owned()),
             _ => Some("everything".to_owned()),
         },
-        variable_first: true,
         ..NOTHING
     },
     Setting {
@@ -185,9 +181,7 @@ impl Setting {
             Some((value, Origin::Project(self.key?.to_owned())))
         };
         let by_flag = || Some(((self.by_flag)(flags)?, Origin::Flag(self.flag?)));
-        let first = if self.variable_first { by_variable() } else { None };
-        let (value, origin) = first
-            .or_else(by_flag)
+        let (value, origin) = by_flag()
             .or_else(by_variable)
             .or_else(by_project)
             .unwrap_or_else(|| (self.default.to_owned(), Origin::Default));
@@ -285,7 +279,7 @@ mod tests {
         let set = |_: &str| Some("1".to_owned());
         assert_eq!(said(&SILENT, &|_| None), both("warnings", "on a terminal"));
         assert_eq!(said(&loud, &|_| None), both("more", "always"));
-        assert_eq!(said(&loud, &set), both("1", "always"));
+        assert_eq!(said(&loud, &set), both("more", "always"));
         assert_eq!(said(&SILENT, &set), both("1", "1"));
     }
 

@@ -55,15 +55,20 @@ fn list(project: &Project, last: Option<usize>, as_json: bool) -> Result<(), Tro
 type Row = [String; 7];
 
 /// What gives way where the terminal is too narrow, the least useful first.
-const CUTS: [fn(&mut [Row]); 4] = [
+const CUTS: [fn(&mut [Row]); 6] = [
     // The beginning of an id names a run as well.
     |rows| {
         let letters = beginning(rows);
         rows.iter_mut().for_each(|row| row[0] = row[0].chars().take(letters).collect());
     },
     |rows| rows.iter_mut().for_each(|row| row[3].clear()),
+    // The year.
+    |rows| {
+        rows.iter_mut().for_each(|row| row[1] = row[1].split_once('-').unwrap_or(("", &row[1])).1.to_owned())
+    },
     |rows| rows.iter_mut().for_each(|row| row[2] = screen::short(&row[2], 14)),
     |rows| rows.iter_mut().for_each(|row| row[5] = screen::short(&row[5], 16)),
+    |rows| rows.iter_mut().for_each(|row| row[1].clear()),
 ];
 
 fn table(runs: &[RunSummary], zone: &TimeZone, most: Option<usize>) -> String {
@@ -313,9 +318,22 @@ mod tests {
             summary("01K0000000000000000000000B", "replicate", Some(RunStatus::Failed), 123_000),
             summary("01K0000000000000000000000A", "sandbox", None, 0),
         ];
-        let drawn = |most| console::strip_ansi_codes(&table(&runs, &TimeZone::UTC, most)).into_owned();
-        insta::assert_snapshot!(drawn(None));
-        insta::assert_snapshot!(drawn(Some(80)), @"");
-        insta::assert_snapshot!(drawn(Some(64)), @"");
+        let drawn =
+            |runs: &[_], most| console::strip_ansi_codes(&table(runs, &TimeZone::UTC, most)).into_owned();
+        insta::assert_snapshot!(drawn(&runs, None));
+        let runs = [
+            summary("01K8DT8XZHCFR3GK765YV56MBW", "replicate", Some(RunStatus::Failed), 123_000),
+            summary("01K8DT8Q2714HE6DKNRRCY4DRM", "sandbox", None, 0),
+        ];
+        insta::assert_snapshot!(drawn(&runs, Some(80)), @r"
+        run             started      workflow    status       legs           cost
+        01K8DT8XZHCFR3  11-02 09:15  paper-boat  failed       nothing to do  0.123 USD
+        01K8DT8Q2714HE  11-02 09:15  paper-boat  never ended  nothing to do  free
+        ");
+        insta::assert_snapshot!(drawn(&runs, Some(66)), @r"
+        run             workflow    status       legs           cost
+        01K8DT8XZHCFR3  paper-boat  failed       nothing to do  0.123 USD
+        01K8DT8Q2714HE  paper-boat  never ended  nothing to do  free
+        ");
     }
 }

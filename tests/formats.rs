@@ -186,6 +186,10 @@ fn what_was_spent_is_counted() {
         let mut creates = BTreeMap::new();
         for line in kept.exported() {
             for hold in list(&line, "holds") {
+                // What was refused was no create.
+                if hold["settled"] == 0 && hold["reserved"] != 0 {
+                    continue;
+                }
                 let money = hold["settled"].as_u64().or(hold["reserved"].as_u64());
                 creates.insert((text(hold, "key").to_owned(), hold["attempt"].as_u64()), money.unwrap_or(0));
             }

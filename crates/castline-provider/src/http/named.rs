@@ -90,7 +90,7 @@ mod tests {
         Named { model: model.parse().unwrap(), deployment: None, sent: Some(Arc::new(sent)) }
     }
 
-    fn compared(sent: Json, shown: Json) -> Option<String> {
+    fn compared(sent: Json, shown: &Json) -> Option<String> {
         let body = json!({ "id": "p1", "status": "succeeded", "model": "acme/paint", "input": shown });
         differs(&named("acme/paint", sent), &body)
     }
@@ -130,10 +130,10 @@ mod tests {
             (json!({ "seed": 7 }), json!({ "seed": 8 })),
             (json!({ "go_fast": true }), json!({ "go_fast": false })),
         ] {
-            assert!(compared(sent.clone(), shown.clone()).is_some(), "{sent} {shown}");
+            assert!(compared(sent.clone(), &shown).is_some(), "{sent} {shown}");
         }
         assert_eq!(
-            compared(json!({ "prompt": "kite" }), json!({ "prompt": "boat" })).unwrap(),
+            compared(json!({ "prompt": "kite" }), &json!({ "prompt": "boat" })).unwrap(),
             r#"its input `prompt` is "boat", and "kite" was sent"#
         );
     }
@@ -155,7 +155,7 @@ mod tests {
             (json!({ "key": SENT }), json!({ "key": "[REDACTED]" })),
             (json!({ "refs": ["a"] }), json!({ "refs": ["b"] })),
         ] {
-            assert_eq!(compared(sent.clone(), shown.clone()), None, "{sent} {shown}");
+            assert_eq!(compared(sent.clone(), &shown), None, "{sent} {shown}");
         }
     }
 

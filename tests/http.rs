@@ -342,6 +342,43 @@ fn an_adopted_prediction_that_is_another_one_is_not_taken() {
 }
 
 #[test]
+fn a_plan_shows_what_stands_in_the_way_of_another_create_and_no_price_for_it() {
+    let server = Server::start(&["--fault", "create:drop-after*1"]);
+    let project = Project::without_list(&server, SEED_REQUEST);
+    let leg = || {
+        let output = project.run(&["plan", "flow.yaml", "--json"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(plan["max_usd"], plan["legs"][0]["max_usd"], "{plan}");
+        plan["legs"][0].clone()
+    };
+    assert_eq!((&leg()["fate"], &leg()["max_usd"]), (&json!("run"), &json!(0.003)));
+    project.run_json(4);
+    let doubtful = leg();
+    assert_eq!((&doubtful["fate"], &doubtful["max_usd"]), (&json!("in-doubt"), &json!(0.0)));
+    assert!(doubtful["why"].as_str().expect("words").contains("castline ledger list"), "{doubtful}");
+    let file = project.path().join("castline.yaml");
+    let text = fs::read_to_string(&file).expect("readable");
+    fs::write(&file, format!("{text}when_lost: retry\n")).expect("written");
+    assert_eq!((&leg()["fate"], &leg()["max_usd"]), (&json!("run"), &json!(0.003)));
+    fs::write(&file, text).expect("written");
+    let key = in_doubt(&project);
+    assert!(project.run(&["ledger", "retry", &key]).status.success());
+    assert_eq!((&leg()["fate"], &leg()["max_usd"]), (&json!("run"), &json!(0.003)));
+
+    let server = Server::start(&["--fault", "output:404"]);
+    let project = Project::new(&server, SEED_REQUEST);
+    project.run_json(1);
+    let output = project.run(&["plan", "flow.yaml"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("expired") && text.contains("castline ledger retry"), "{text}");
+    assert!(!text.contains("0.003 USD"), "{text}");
+    let creates = server.creates();
+    project.run_json(1);
+    assert_eq!(server.creates(), creates);
+}
+
+#[test]
 fn a_refused_create_is_not_counted() {
     let server = Server::start(&["--fault", "create:402"]);
     let project = Project::new(&server, SEED_REQUEST);

@@ -340,7 +340,8 @@ fn a_ledger_goes_to_another_project_and_pays_for_nothing_again() {
 
     // Its files are not here, so that it is no cache hit; the provider still has them.
     let plan = other.json(0, &["plan", "flow.yaml"]);
-    assert!(plan["legs"].as_array().expect("legs").iter().all(|leg| leg["fate"] == "run"), "{plan}");
+    assert!(plan["legs"].as_array().expect("legs").iter().all(|leg| leg["fate"] == "adopt"), "{plan}");
+    assert_eq!(plan["max_usd"], 0.0);
     let record = other.run_json(0);
     assert!(record["steps"].as_array().expect("legs").iter().all(|leg| leg["status"] == "succeeded"));
     assert_eq!(server.creates(), 2, "they were fetched, not made again");

@@ -2,7 +2,7 @@
 
 use std::iter::Sum;
 
-use crate::forecast::{Fate, Forecast, Word};
+use crate::forecast::{Fate, Forecast, Taken, Why, Word};
 use crate::legs::LegId;
 use crate::money::MicroUsd;
 use crate::plan::{Expected, Plan};
@@ -27,7 +27,18 @@ impl Price {
     /// The price of a leg in a finished forecast.
     pub fn of(forecast: &Forecast, leg: LegId) -> Self {
         match forecast.fate(leg) {
-            Fate::Run(ready, _) => ready.estimate.map_or(Self::Unpriced, Self::known),
+            // What was created is held already, and what nobody creates costs nothing more.
+            Fate::Run(
+                _,
+                Why::Taken(Taken::Created | Taken::Expired | Taken::InDoubt { sought: false }, _),
+            ) => Self::None,
+            Fate::Run(ready, why) => match ready.estimate {
+                None => Self::Unpriced,
+                Some(Estimate { max, .. }) if matches!(why, Why::Taken(..)) => {
+                    Self::known(Estimate { min: MicroUsd::ZERO, max })
+                }
+                Some(estimate) => Self::known(estimate),
+            },
             Fate::Upstream => Self::expected(&forecast.plan, forecast.plan.legs.step(leg)),
             Fate::Hit(..) | Fate::Same(..) | Fate::Done(_) | Fate::Skip(_) | Fate::Broken | Fate::Out => {
                 Self::None

@@ -53,6 +53,12 @@ pub enum Word {
     Run,
     /// It runs, because its step says `cache: false`.
     Always,
+    /// It was created before, and a run goes on with that.
+    Adopt,
+    /// Nobody knows whether it was created; a run finds out, or stops at it.
+    InDoubt,
+    /// It was paid for and its outputs cannot be had any more; a run stops at it.
+    Expired,
     /// Another leg sends the same request.
     Same,
     /// Whether it runs is known once others have run.
@@ -75,6 +81,9 @@ impl Word {
             Self::Reused => "hit",
             Self::Run => "run",
             Self::Always => "always",
+            Self::Adopt => "adopt",
+            Self::InDoubt => "in-doubt",
+            Self::Expired => "expired",
             Self::Same => "same",
             Self::Later => "upstream",
             Self::Deferred => "deferred",
@@ -90,9 +99,9 @@ impl Word {
         if part.is_empty() || part.contains(&step) { Self::Deferred } else { Self::Out }
     }
 
-    /// True when a prediction may come of it.
+    /// True when a run sees to it that there is a prediction, whether or not it creates one.
     pub fn may_run(self) -> bool {
-        matches!(self, Self::Run | Self::Always | Self::Later | Self::Deferred)
+        !matches!(self, Self::Reused | Self::Same | Self::Skip | Self::Broken | Self::Out)
     }
 }
 
@@ -102,6 +111,9 @@ impl Fate {
         match self {
             Self::Hit(..) => Word::Reused,
             Self::Run(_, Why::Always) => Word::Always,
+            Self::Run(_, Why::Taken(Taken::Created, _)) => Word::Adopt,
+            Self::Run(_, Why::Taken(Taken::InDoubt { .. }, _)) => Word::InDoubt,
+            Self::Run(_, Why::Taken(Taken::Expired, _)) => Word::Expired,
             Self::Run(..) => Word::Run,
             Self::Same(..) => Word::Same,
             Self::Upstream => Word::Later,
@@ -130,6 +142,22 @@ pub enum Why {
     Before(String),
     /// Its step says `cache: false`.
     Always,
+    /// It was asked before, and that may not be created, or paid for, again; with what a run does.
+    Taken(Taken, String),
+}
+
+/// What stands in the way of another create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Its prediction is there.
+    Created,
+    /// Nobody knows whether it is.
+    InDoubt {
+        /// A run looks for it, and creates it where it never was received.
+        sought: bool,
+    },
+    /// It was paid for, and its outputs cannot be had any more.
+    Expired,
 }
 
 impl Why {
@@ -137,7 +165,7 @@ impl Why {
     pub fn reason(&self) -> Cow<'static, str> {
         match self {
             Self::New => "no earlier request had these inputs".into(),
-            Self::Before(what) => what.clone().into(),
+            Self::Before(what) | Self::Taken(_, what) => what.clone().into(),
             Self::Always => "its step says `cache: false`".into(),
         }
     }
@@ -159,6 +187,8 @@ pub enum Answer {
     Known(Known),
     /// It is not known, or did not succeed; with a word on the latter.
     Unknown(Option<String>),
+    /// It did not succeed, and is not simply created again; with what a run does about it.
+    Taken(Taken, String),
 }
 
 /// Resolves legs that know nothing of each other, in their order.
@@ -343,9 +373,14 @@ impl Forecast {
         let always = !self.plan.graph.steps[self.plan.legs.step(leg)].cache;
         match answer {
             Answer::Known(known) => self.hit(leg, ready, known),
-            Answer::Unknown(_) if !self.plan.takes_part(leg) => self.settle(leg, Fate::Out),
-            Answer::Unknown(_) if always => self.settle(leg, Fate::Run(ready, Why::Always)),
+            Answer::Unknown(_) | Answer::Taken(..) if !self.plan.takes_part(leg) => {
+                self.settle(leg, Fate::Out);
+            }
+            Answer::Unknown(_) | Answer::Taken(..) if always => {
+                self.settle(leg, Fate::Run(ready, Why::Always));
+            }
             Answer::Unknown(None) => self.settle(leg, Fate::Run(ready, Why::New)),
+            Answer::Taken(taken, what) => self.settle(leg, Fate::Run(ready, Why::Taken(taken, what))),
             Answer::Unknown(Some(before)) => self.settle(leg, Fate::Run(ready, Why::Before(before))),
         }
         for (twin, ready) in self.twins.remove(&leg).unwrap_or_default() {

@@ -18,7 +18,7 @@ pub use booking::{Booking, Spent};
 pub(crate) use entry::KEPT;
 pub use entry::{Account, Before, Claim, Entry, Hold, OwnerId, RunId, State, Terms};
 pub use export::{BadExport, Exported};
-pub use judge::{Held, Rivals, View, judge};
+pub use judge::{Held, Rivals, View, is_sought, judge};
 pub use keep::{Holding, forgettable};
 
 #[cfg(test)]

@@ -232,7 +232,7 @@ impl Job {
             return Ok(());
         }
         let mut answers = loop {
-            let answers = Answers::of(plan.clone(), store).await?;
+            let answers = Answers::of(plan.clone(), store, self.project.retries_lost()).await?;
             if !load_fetched(&plan.files, &self.project, store, fetch) {
                 break answers;
             }
@@ -287,7 +287,7 @@ impl Job {
     /// What the legs of an earlier plan would do by what the ledger knows now: only then can the two
     /// be compared.
     pub(crate) async fn forecast_of(&self, plan: &Arc<Plan>) -> Result<Forecast, Trouble> {
-        Ok(Answers::of(plan.clone(), self.store.as_ref()).await?.forecast)
+        Ok(Answers::of(plan.clone(), self.store.as_ref(), self.project.retries_lost()).await?.forecast)
     }
 }
 

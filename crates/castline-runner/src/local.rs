@@ -148,7 +148,7 @@ impl Job {
         let world = Arc::new(World {
             claim: Claim::new(store.owner().clone(), run_id, accounts),
             since: Timestamp::now(),
-            retry_lost: self.project.document.as_ref().is_some_and(|d| d.retry_lost),
+            retry_lost: self.project.retries_lost(),
             facts: task::facts(&forecast, &used, &providers, &store, &self.wishes, &secrets).await?,
             providers,
             store,

@@ -106,6 +106,11 @@ impl Project {
         checked.map_err(crate::ledger::trouble)
     }
 
+    /// What is in doubt is created again by itself: `when_lost: retry`.
+    pub(crate) fn retries_lost(&self) -> bool {
+        self.document.as_ref().is_some_and(|document| document.retry_lost)
+    }
+
     /// A path relative to the project, with `/`, as JSON has it; absolute outside of it.
     pub fn relative(&self, path: &Path) -> String {
         let shown = path.strip_prefix(&self.root).unwrap_or(path);

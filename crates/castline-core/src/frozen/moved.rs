@@ -214,7 +214,13 @@ impl FrozenLeg {
         }
         let (before, after) = (self.max_usd?, now.max_usd?);
         let known_later = self.fate == Word::Later && now.fate != Word::Later;
-        let same = if known_later { after <= before } else { after == before && self.min_usd == now.min_usd };
+        // What was begun since is held already.
+        let taken = matches!(now.fate, Word::Adopt | Word::InDoubt | Word::Expired);
+        let same = if known_later || taken {
+            after <= before
+        } else {
+            after == before && self.min_usd == now.min_usd
+        };
         (!same).then(|| Moved::Cost { name: self.name.clone(), before, now: after })
     }
 }

@@ -197,14 +197,18 @@ impl Wish<'_> {
 
     /// A list that could not be read, or was given up, may be read today.
     fn worth_another_look(&self, entry: &Entry) -> bool {
-        let young = self.view.now.duration_since(entry.intended) < KEPT;
-        entry.can_be_found() && young
+        is_sought(entry, self.view.now)
     }
 
     fn reconcile(&self, entry: &Entry) -> (Verdict, Option<Entry>) {
         let claim = self.view.claim.numbered(entry.claim.number + 1);
         search(&Entry { claim, ..entry.clone() }, self.view)
     }
+}
+
+/// Whether what is in doubt is looked for when somebody asks for it; else a person has to decide.
+pub fn is_sought(entry: &Entry, now: Timestamp) -> bool {
+    entry.can_be_found() && now.duration_since(entry.intended) < KEPT
 }
 
 /// The provider's list is to be searched by whoever holds the entry.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use castline_core::forecast::{Answer, Forecast, Known};
-use castline_core::ledger::State;
+use castline_core::forecast::{Answer, Forecast, Known, Taken};
+use castline_core::ledger::{State, Why as Doubtful, is_sought};
 use castline_core::legs::LegId;
 use castline_core::plan::{Plan, Resolved};
 use castline_core::results::Results;
 use castline_core::{Artifact, Key};
 use castline_store::{Brief, Store, in_shares};
+use jiff::Timestamp;
 
 use crate::trouble::Trouble;
 
@@ -24,7 +25,12 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Asks the ledger, wave by wave, what each leg would do.
-    pub(super) async fn of(plan: Arc<Plan>, store: Option<&Store>) -> Result<Self, Trouble> {
+    /// What is in doubt is paid for again where the project says so: `retry_lost`.
+    pub(super) async fn of(
+        plan: Arc<Plan>,
+        store: Option<&Store>,
+        retry_lost: bool,
+    ) -> Result<Self, Trouble> {
         let mut all = Self { forecast: Forecast::new(plan), missing: Vec::new(), paid: HashSet::new() };
         loop {
             let asked = all.forecast.ask_by(&resolve);
@@ -39,14 +45,18 @@ impl Answers {
             let removed = removed(store, &keys, &briefs).await?;
             let there = there(store, &briefs);
             for (((leg, key), brief), there) in asked.into_iter().zip(briefs).zip(there) {
-                if brief.as_ref().is_some_and(|brief| is_paid(brief.state)) {
+                let again = |state| state == State::InDoubt && retry_lost;
+                if brief.as_ref().is_some_and(|brief| is_paid(brief.state) && !again(brief.state)) {
                     all.paid.insert(key);
                 }
                 let gone = brief.as_ref().filter(|b| b.state == State::Succeeded).map(|b| (key, b.claim));
                 let answer = if removed.contains(&key) {
                     Answer::Unknown(Some(REMOVED.to_owned()))
                 } else {
-                    answer(brief, there)
+                    match brief {
+                        Some(brief) if is_taken(&brief, there) => taken(store, &key, retry_lost).await?,
+                        brief => answer(brief, there),
+                    }
                 };
                 if !matches!(answer, Answer::Known(_)) {
                     all.missing.extend(gone);
@@ -66,6 +76,8 @@ pub(super) fn resolve(plan: &Plan, legs: &[LegId], results: &Arc<Results>) -> Ve
         share.iter().map(|leg| resolver.resolve(*leg)).collect()
     })
 }
+
+const GONE: &str = "its files are gone from the store";
 
 /// Why a leg runs whose result was there once.
 const REMOVED: &str = "its output was removed by `castline gc`";
@@ -114,6 +126,53 @@ fn media_of(brief: &Brief) -> Option<Vec<&Artifact>> {
     Some(output.raw.media())
 }
 
+const EXPIRED: &str = "its outputs expired at the provider";
+const IN_DOUBT: &str = "it is in doubt whether it was created";
+
+/// True where a run does not simply create it.
+fn is_taken(brief: &Brief, there: bool) -> bool {
+    match brief.state {
+        State::Created | State::Expired | State::InDoubt => true,
+        State::Succeeded => !there,
+        State::Intended | State::Failed | State::Canceled | State::Aborted => false,
+    }
+}
+
+/// What a run does about an entry that it does not simply create.
+async fn taken(store: Option<&Store>, key: &Key, retry_lost: bool) -> Result<Answer, Trouble> {
+    let Some(store) = store else { return Ok(Answer::Unknown(None)) };
+    let entries = store.ledger().entries(&[*key]).await.map_err(crate::ledger::trouble)?;
+    let Some(entry) = entries.into_iter().next().flatten() else { return Ok(Answer::Unknown(None)) };
+    let (terms, retry) = (entry.terms, format!("castline ledger retry {}", &key.0.hex()[..12]));
+    let asks = terms.get && terms.remote && entry.prediction.is_some();
+    let before = |what: &str| Answer::Unknown(Some(what.to_owned()));
+    Ok(match entry.state {
+        State::Created if asks => {
+            Answer::Taken(Taken::Created, "it was created before: a run goes on with it".to_owned())
+        }
+        State::Succeeded if asks => {
+            Answer::Taken(Taken::Created, format!("{GONE}: a run asks the provider for them"))
+        }
+        State::Succeeded if terms.bills => {
+            Answer::Taken(Taken::Expired, format!("{GONE}; then `{retry}` pays again"))
+        }
+        State::Expired => Answer::Taken(Taken::Expired, format!("{EXPIRED}: `{retry}` pays again")),
+        State::InDoubt if retry_lost && !matches!(entry.doubt, Some(Doubtful::Another { .. })) => {
+            before("it is in doubt whether it was created, and `when_lost: retry` pays again")
+        }
+        State::InDoubt if is_sought(&entry, Timestamp::now()) => Answer::Taken(
+            Taken::InDoubt { sought: true },
+            format!("{IN_DOUBT}: a run looks for it, and pays again if it never was"),
+        ),
+        State::InDoubt => Answer::Taken(
+            Taken::InDoubt { sought: false },
+            format!("{IN_DOUBT}: settle it first (`castline ledger list`)"),
+        ),
+        State::Succeeded => before(GONE),
+        _ => before("it was begun before"),
+    })
+}
+
 fn answer(brief: Option<Brief>, there: bool) -> Answer {
     let Some(brief) = brief else { return Answer::Unknown(None) };
     let word = match brief.state {
@@ -121,14 +180,15 @@ fn answer(brief: Option<Brief>, there: bool) -> Answer {
             if let Some(output) = brief.output.filter(|_| there) {
                 return Answer::Known(Known { output, prediction: brief.prediction });
             }
-            "its files are gone from the store"
+            GONE
         }
         State::Failed => "it failed before",
         State::Canceled => "it was canceled before",
         State::Aborted => "it was aborted before",
-        State::Expired => "its outputs expired at the provider",
-        State::InDoubt => "it is in doubt whether it was created",
-        State::Intended | State::Created => "it was begun before",
+        State::Created => "it was created before",
+        State::Expired => EXPIRED,
+        State::InDoubt => IN_DOUBT,
+        State::Intended => "it was begun before",
     };
     Answer::Unknown(Some(word.to_owned()))
 }

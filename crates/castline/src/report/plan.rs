@@ -70,6 +70,7 @@ impl Seen for Word {
             Self::Reused => "reused",
             Self::Later => "later",
             Self::Broken => "wrong",
+            Self::InDoubt => "in doubt",
             other => other.as_str(),
         }
     }
@@ -77,8 +78,8 @@ impl Seen for Word {
     fn style(self) -> anstyle::Style {
         match self {
             Self::Reused => GOOD,
-            Self::Run | Self::Always => HINT,
-            Self::Broken => WARN,
+            Self::Run | Self::Always | Self::Adopt => HINT,
+            Self::Broken | Self::InDoubt | Self::Expired => WARN,
             Self::Same | Self::Later | Self::Deferred | Self::Skip | Self::Out => DIM,
         }
     }
@@ -196,6 +197,9 @@ impl<'f> Table<'f> {
         let parts = [
             (count(&[Word::Reused]), "reused"),
             (count(&[Word::Run, Word::Always]), "to run"),
+            (count(&[Word::Adopt]), "to go on with"),
+            (count(&[Word::InDoubt]), "in doubt"),
+            (count(&[Word::Expired]), "expired"),
             (count(&[Word::Same]), "the same as another"),
             (count(&[Word::Later]), "known later"),
             (count(&[Word::Deferred]), "not counted yet"),

@@ -11,7 +11,7 @@ use castline_store::Store;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::job::existing_store;
+use crate::job::store_to_look_at;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
@@ -46,7 +46,7 @@ pub async fn parts(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Result<Vec<Part>, Trouble> {
-    let Some(store) = existing_store(project)? else { return Ok(Vec::new()) };
+    let Some(store) = store_to_look_at(project)? else { return Ok(Vec::new()) };
     let date = |at: Timestamp| at.to_zoned_datetime(zone.clone()).date();
     let back = i64::from(days.unwrap_or(0).max(1)) - 1;
     let first = days.map(|_| date(now).saturating_sub(back.min(100_000).days()));

@@ -24,7 +24,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::history;
-use crate::job::existing_store;
+use crate::job::store_to_look_at;
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::why::ingredients_of;
@@ -127,7 +127,7 @@ pub fn diff(project: &Project, left: &str, right: &str, options: &Options) -> Re
         }
     }
     let mut diff = side_by_side(&left, &right, options.step.as_deref());
-    let store = existing_store(project)?;
+    let store = store_to_look_at(project)?;
     let shelf = Shelf { store: store.as_ref(), root: &project.root, saved: [&left, &right].map(saved) };
     look_at_pictures(&mut diff, &shelf, options)?;
     Ok(diff)

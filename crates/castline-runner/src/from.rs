@@ -24,7 +24,7 @@ use castline_store::user_file;
 use indexmap::IndexMap;
 
 use crate::files::is_inside;
-use crate::job::{Basis, Job, existing_store};
+use crate::job::{Basis, Job, store_to_look_at};
 use crate::plan_file::named_from;
 use crate::project::{Project, absolute, parent, shown};
 use crate::provenance::beside;
@@ -118,7 +118,7 @@ fn unreadable(name: &str, why: &str) -> Trouble {
 
 /// The newest run that made a file.
 fn recorded(digest: Digest, project: &Project) -> Result<Option<Provenance>, Trouble> {
-    let Some(store) = existing_store(project)? else { return Ok(None) };
+    let Some(store) = store_to_look_at(project)? else { return Ok(None) };
     for id in store.runs().list().map_err(crate::ledger::trouble)?.iter().take(MOST_RUNS) {
         let record = history::record(&store, id)?;
         let makers = Makers::of(&record);

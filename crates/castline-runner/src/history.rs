@@ -7,14 +7,14 @@ use castline_core::record::{Recorder, RunRecord};
 use castline_core::summary::RunSummary;
 use castline_store::Store;
 
-use crate::job::existing_store;
+use crate::job::store_to_look_at;
 use crate::project::Project;
 use crate::trouble::Trouble;
 
 /// The newest recorded runs of a project in short, newest first, and why others of them cannot be
 /// shown.
 pub fn runs(project: &Project, most: usize) -> Result<(Vec<RunSummary>, Vec<Trouble>), Trouble> {
-    let Some(store) = existing_store(project)? else { return Ok((Vec::new(), Vec::new())) };
+    let Some(store) = store_to_look_at(project)? else { return Ok((Vec::new(), Vec::new())) };
     let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
     for id in store.runs().list().map_err(crate::ledger::trouble)?.iter().take(most) {
         match summary(&store, id) {
@@ -62,7 +62,7 @@ fn none(wanted: &str, hint: &str) -> Trouble {
 }
 
 fn store_of(project: &Project, wanted: &str) -> Result<Store, Trouble> {
-    existing_store(project)?.ok_or_else(|| none(wanted, "nothing was run here yet"))
+    store_to_look_at(project)?.ok_or_else(|| none(wanted, "nothing was run here yet"))
 }
 
 /// The id of the run that is meant.

@@ -196,7 +196,7 @@ impl Job {
             false => choices(&loaded.graph, wishes, draws, &project)?,
         };
         let fetch = basis.fetch.unwrap_or(&|_| {});
-        let own = if basis.store.is_none() { existing_store(&project)? } else { None };
+        let own = if basis.store.is_none() { store_to_look_at(&project)? } else { None };
         let store = basis.store.map_or(own.as_ref(), Option::as_ref);
         let planned = loaded.plan(&project, store, &given, &routing, &choices, missing, fetch);
         found.extend(planned.found);
@@ -307,6 +307,21 @@ pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble
         Ok(false) => Ok(None),
         Ok(true) | Err(_) => open_store(project).map(Some),
     }
+}
+
+/// The same for who only looks at it, and may do so where nothing can be written.
+pub(crate) fn store_to_look_at(project: &Project) -> Result<Option<Store>, Trouble> {
+    project.check_store()?;
+    let folder = project.store();
+    if matches!(Layout::of(&folder).ledger().try_exists(), Ok(false)) {
+        return Ok(None);
+    }
+    match Store::open(&folder) {
+        Err(error) if error.is_read_only() => Store::look(&folder),
+        opened => opened,
+    }
+    .map(Some)
+    .map_err(crate::ledger::trouble)
 }
 
 pub(crate) fn open_store(project: &Project) -> Result<Store, Trouble> {

@@ -5,7 +5,7 @@ use castline_core::ledger::{Ask, Booking, Claim, Entry, Exported, Ruling, RunId,
 use castline_store::{Store, StoreError};
 
 use crate::failpoint::{self, Place, Side};
-use crate::job::{existing_store, open_store};
+use crate::job::{open_store, store_to_look_at};
 use crate::project::Project;
 use crate::trouble::Trouble;
 
@@ -14,7 +14,7 @@ const MOST: usize = 1_000;
 
 /// Entries in any of these states, newest first; none when nothing was run here.
 pub async fn list(project: &Project, states: &[State]) -> Result<Vec<Entry>, Trouble> {
-    match existing_store(project)? {
+    match store_to_look_at(project)? {
         Some(store) => store.ledger().in_states(states, MOST).await.map_err(trouble),
         None => Ok(Vec::new()),
     }
@@ -68,7 +68,7 @@ pub struct Known {
 /// An entry by its key, which may be cut short.
 pub async fn show(project: &Project, key: &str) -> Result<Known, Trouble> {
     let none = || Trouble::usage(format!("the ledger has no key `{key}`"), "nothing was run here yet");
-    let store = existing_store(project)?.ok_or_else(none)?;
+    let store = store_to_look_at(project)?.ok_or_else(none)?;
     let key = find(&store, key).await?;
     let entry = store.ledger().entries(&[key]).await.map_err(trouble)?.into_iter().next().flatten();
     let entry = entry.ok_or_else(|| Trouble::Bug("the ledger lost an entry".to_owned()))?;
@@ -99,7 +99,7 @@ pub async fn export(
     mut write: impl FnMut(&str) -> Result<(), Trouble>,
 ) -> Result<Outgoing, Trouble> {
     let mut out = Outgoing::default();
-    let Some(store) = existing_store(project)? else { return Ok(out) };
+    let Some(store) = store_to_look_at(project)? else { return Ok(out) };
     let mut failed = None;
     let ledger = store.ledger();
     let each = |exported: Exported| {

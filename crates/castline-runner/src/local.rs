@@ -122,8 +122,8 @@ impl Job {
         self.check_inputs(&forecast)?;
         let secrets = crate::secrets::of_steps(&forecast, &self.project)?;
         let store = match self.store.take() {
-            Some(store) => store,
-            None => open_store(&self.project)?,
+            Some(store) if !store.is_only_looked_at() => store,
+            _ => open_store(&self.project)?,
         };
         let runs_something = forecast
             .plan

@@ -21,7 +21,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::history;
-use crate::job::{Job, existing_store, labels};
+use crate::job::{Job, labels, store_to_look_at};
 use crate::project::Project;
 use crate::trouble::Trouble;
 use crate::wishes::Wishes;
@@ -191,7 +191,7 @@ pub async fn why_then(
     if legs.is_empty() {
         return Err(no_leg(&record, wanted));
     }
-    let store = existing_store(project)?;
+    let store = store_to_look_at(project)?;
     let mut explanations = Vec::new();
     for leg in legs {
         explanations.push(explain_then(leg, &record, store.as_ref()).await?);

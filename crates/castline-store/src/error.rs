@@ -57,6 +57,14 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+    /// The database can neither be written nor be read as it is.
+    #[error("the ledger `{}` cannot be used as it is: {why}", path.display())]
+    ReadOnly {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The file is a database, but not a ledger.
     #[error("`{}` is not a ledger of castline", path.display())]
     NotALedger {
@@ -144,10 +152,27 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         let elsewhere = "or put the store elsewhere with CASTLINE_STORE";
         Some(match self {
+    /// True where the store may be looked at and nothing can be written there.
+    pub fn is_read_only(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+        match self {
+            Self::File { cause, .. } => {
+                matches!(cause.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+            }
+            Self::Database { cause, .. } => {
+                matches!(cause.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
+            }
+            _ => false,
+        }
+    }
+
             Self::File { cause, .. } => match cause.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     format!("the disk is full: make room, {elsewhere}")
                 }
+            Self::File { doing: "read", cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+                "castline must be able to read it: change its permissions".to_owned()
+            }
                 io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                     format!("castline must be able to write there: change its permissions, {elsewhere}")
                 }
@@ -180,6 +205,7 @@ impl StoreError {
             Self::LittleSpace { .. } => {
                 format!("nothing was sent; make room, {elsewhere}")
             }
+            Self::ReadOnly { .. } => "run `castline ledger list` once as somebody who may write there".to_owned(),
             Self::NetworkFileSystem { .. } => {
                 "put the store on a local disk with CASTLINE_STORE".to_owned()
             }

@@ -26,6 +26,7 @@ use crate::uses::Uses;
 
 pub use rows::Brief;
 use rows::RowError;
+use schema::Still;
 pub(crate) use schema::{check, check_known, connect};
 use watcher::{Waiter, Watcher};
 pub(crate) use writer::{FileSeen, LinkSeen};
@@ -44,7 +45,10 @@ struct Inner {
     owners: Arc<Owners>,
     uses: Arc<Uses>,
     reader: Mutex<Connection>,
-    /// None while it is being closed.
+    /// How the files were when the reader was opened, where nothing can be written and nobody could
+    /// tell it of changes.
+    still: Mutex<Option<Still>>,
+    /// None while it is being closed, and where nothing can be written.
     queue: Option<mpsc::Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     /// Begun by the first who waits; its error is theirs.
@@ -65,7 +69,30 @@ impl Ledger {
         let (queue, orders) = mpsc::channel();
         let writer = spawn("castline-ledger", &path, move || writer.run(&orders))?;
         let (queue, writer) = (Some(queue), Some(writer));
-        Ok(Self(Arc::new(Inner { path, owners, uses, reader, queue, writer, watcher: OnceLock::new() })))
+        let still = Mutex::default();
+        Ok(Self(Arc::new(Inner {
+            path,
+            owners,
+            uses,
+            reader,
+            still,
+            queue,
+            writer,
+            watcher: OnceLock::new(),
+        })))
+    }
+
+    /// Opens it to read it alone, where nothing can be written.
+    pub(crate) fn look(folder: &Path, owners: Arc<Owners>, uses: Arc<Uses>) -> Result<Self, StoreError> {
+        let path = folder.join(LEDGER_FILE);
+        let (reader, still) = schema::look(&path)?;
+        let (reader, still) = (Mutex::new(reader), Mutex::new(still));
+        let (queue, writer, watcher) = (None, None, OnceLock::new());
+        Ok(Self(Arc::new(Inner { path, owners, uses, reader, still, queue, writer, watcher })))
+    }
+
+    pub(crate) fn is_only_looked_at(&self) -> bool {
+        self.0.queue.is_none()
     }
 
     /// Has these asks judged, in their order, in one transaction. When an intent of a provider
@@ -244,15 +271,29 @@ impl Ledger {
 
     fn send(&self, work: Work) -> oneshot::Receiver<Result<Vec<Verdict>, StoreError>> {
         let (reply, answer) = oneshot::channel();
-        let queue = self.0.queue.as_ref().expect("it is only taken when everything is dropped");
-        // Without a writer the reply is dropped, which says that it has stopped.
-        let _ = queue.send(Message { work, reply });
+        let message = Message { work, reply };
+        match &self.0.queue {
+            // Without a writer the reply is dropped, which says that it has stopped.
+            Some(queue) => drop(queue.send(message)),
+            None => drop(message.reply.send(Err(StoreError::ReadOnly {
+                path: self.0.path.clone(),
+                why: "nothing can be written there".to_owned(),
+            }))),
+        }
         answer
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, RowError>) -> Result<T, StoreError> {
-        let db = self.0.reader.lock().map_err(|_| StoreError::Stopped)?;
-        read(&db).map_err(|error| error.into_store("read", &self.0.path))
+    fn read<T>(&self, mut read: impl FnMut(&Connection) -> Result<T, RowError>) -> Result<T, StoreError> {
+        let mut db = self.0.reader.lock().map_err(|_| StoreError::Stopped)?;
+        let mut still = self.0.still.lock().map_err(|_| StoreError::Stopped)?;
+        loop {
+            let found = read(&db).map_err(|error| error.into_store("read", &self.0.path));
+            if still.as_ref().is_none_or(|still| still.is_so(&self.0.path)) {
+                return found;
+            }
+            // Somebody who can write has come: what was read may be half of what they did.
+            (*db, *still) = schema::look(&self.0.path)?;
+        }
     }
 }
 

@@ -78,6 +78,25 @@ impl Store {
         Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, uses, stay, owners })
     }
 
+    /// Opens a store where nothing can be written, to look at it: what would be written is refused.
+    pub fn look(folder: &Path) -> Result<Self, StoreError> {
+        Self::check_plain(folder)?;
+        let layout = Layout::of(folder);
+        let owners = Arc::new(Owners::look(&layout.owners()));
+        let uses = Uses::look(folder, &owners);
+        // Nobody writes down what is needed from here on: it is there for as long as it is looked at.
+        let stay = Mutex::new(Some(uses.stay()?));
+        let ledger = Ledger::look(folder, owners.clone(), uses.clone())?;
+        let blobs = Blobs::open(layout, ledger.clone(), &owners, uses.clone());
+        let runs = Runs::new(layout.runs());
+        Ok(Self { folder: folder.to_owned(), ledger, blobs, runs, uses, stay, owners })
+    }
+
+    /// True for a store that was opened only to [`look`](Self::look) at it.
+    pub fn is_only_looked_at(&self) -> bool {
+        self.ledger.is_only_looked_at()
+    }
+
     /// Whether this castline can read the ledger of the store in this folder. Nothing is changed, and
     /// none is as good.
     pub fn check(folder: &Path) -> Result<(), StoreError> {

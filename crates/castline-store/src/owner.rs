@@ -29,8 +29,8 @@ const FORGOTTEN: Duration = Duration::from_hours(1);
 pub(crate) struct Owners {
     folder: PathBuf,
     me: OwnerId,
-    /// Held, never read: dropping it is death.
-    _lock: File,
+    /// Held, never read: dropping it is death. None for who only looks, and owns nothing.
+    lock: Option<File>,
     /// The dead stay dead: ids are never used again.
     dead: Mutex<HashSet<OwnerId>>,
 }
@@ -45,7 +45,13 @@ impl Owners {
         lock.lock().map_err(StoreError::file("lock", &unnamed))?;
         fs::rename(&unnamed, &named).map_err(StoreError::file("create", &named))?;
         let me = OwnerId::from(id.as_str());
-        Ok(Self { folder: folder.to_owned(), me, _lock: lock, dead: Mutex::default() })
+        Ok(Self { folder: folder.to_owned(), me, lock: Some(lock), dead: Mutex::default() })
+    }
+
+    /// Sees the owners, and becomes none.
+    pub(crate) fn look(folder: &Path) -> Self {
+        let me = OwnerId::from(Ulid::generate().to_string().as_str());
+        Self { folder: folder.to_owned(), me, lock: None, dead: Mutex::default() }
     }
 
     /// This process.
@@ -101,7 +107,9 @@ impl Owners {
 
 impl Drop for Owners {
     fn drop(&mut self) {
-        let _ = fs::remove_file(self.folder.join(&*self.me.0));
+        if self.lock.is_some() {
+            let _ = fs::remove_file(self.folder.join(&*self.me.0));
+        }
     }
 }
 

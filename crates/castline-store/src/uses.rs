@@ -32,8 +32,9 @@ pub(crate) struct Uses {
     gate_path: PathBuf,
     folder: PathBuf,
     mine: PathBuf,
-    /// The lock, and how many hold it.
-    gate: Mutex<(File, usize)>,
+    /// The lock, and how many hold it. None where it is not there and cannot be made: then nobody
+    /// can remove anything either.
+    gate: Mutex<(Option<File>, usize)>,
     /// Made when the first thing is needed.
     written: Mutex<Option<File>>,
 }
@@ -53,15 +54,28 @@ impl Uses {
         let gate = open_gate(&gate_path)?;
         sweep(&folder, owners);
         let mine = folder.join(&*owners.me().0);
-        Ok(Arc::new(Self { gate_path, folder, mine, gate: Mutex::new((gate, 0)), written: Mutex::default() }))
+        Ok(Arc::new(Self {
+            gate_path,
+            folder,
+            mine,
+            gate: Mutex::new((Some(gate), 0)),
+            written: Mutex::default(),
+        }))
+    }
+
+    /// The same for who only looks: nothing is made.
+    pub(crate) fn look(store: &Path, owners: &Owners) -> Arc<Self> {
+        let (gate_path, folder) = (store.join("gc.lock"), store.join("uses"));
+        let (gate, mine) = (File::open(&gate_path).ok(), folder.join(&*owners.me().0));
+        Arc::new(Self { gate_path, folder, mine, gate: Mutex::new((gate, 0)), written: Mutex::default() })
     }
 
     /// Nothing that is found from now on is removed until this is dropped. Waits while
     /// somebody removes.
     pub(crate) fn stay(self: &Arc<Self>) -> Result<Stay, StoreError> {
         let mut gate = lock(&self.gate);
-        if gate.1 == 0 {
-            gate.0.lock_shared().map_err(StoreError::file("lock", &self.gate_path))?;
+        if let (Some(file), 0) = (&gate.0, gate.1) {
+            file.lock_shared().map_err(StoreError::file("lock", &self.gate_path))?;
         }
         gate.1 += 1;
         Ok(Stay(self.clone()))
@@ -134,8 +148,8 @@ impl Drop for Stay {
     fn drop(&mut self) {
         let mut gate = lock(&self.0.gate);
         gate.1 -= 1;
-        if gate.1 == 0 {
-            let _ = gate.0.unlock();
+        if let (Some(file), 0) = (&gate.0, gate.1) {
+            let _ = file.unlock();
         }
     }
 }

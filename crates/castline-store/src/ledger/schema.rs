@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::error::StoreError;
 
@@ -119,6 +119,84 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
         Ok(db)
     };
     connect().map_err(failed)
+}
+
+/// A database that nobody writes, as it was when it was opened.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Still(Option<(u64, SystemTime)>);
+
+impl Still {
+    fn of(path: &Path) -> Self {
+        Self(fs::metadata(path).and_then(|meta| Ok((meta.len(), meta.modified()?))).ok())
+    }
+
+    /// True while nobody has come who writes.
+    pub(crate) fn is_so(&self, path: &Path) -> bool {
+        !has_log(path) && *self == Self::of(path)
+    }
+}
+
+/// True while something of it is, or may soon be, in a file of its own.
+fn has_log(path: &Path) -> bool {
+    fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0)
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()))
+}
+
+/// A connection to a database that cannot be written from here. Beside somebody who writes it follows
+/// them; where nobody does, the file is all there is, and [`Still`] tells when that is so no longer.
+pub(crate) fn look(path: &Path) -> Result<(Connection, Option<Still>), StoreError> {
+    // Its words are plainer than SQLite's.
+    fs::File::open(path).map_err(StoreError::file("read", path))?;
+    let failed = || StoreError::database("open", path);
+    let connect = |text: &str| -> rusqlite::Result<Connection> {
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(text, flags)?;
+        db.busy_timeout(PATIENCE)?;
+        db.set_prepared_statement_cache_capacity(32);
+        // Only now the files are opened.
+        db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(db)
+    };
+    let address = address(path);
+    let still = Still::of(path);
+    let (db, still) = match connect(&address) {
+        Ok(db) => (db, None),
+        Err(error) if !cannot(&error) => return Err(failed()(error)),
+        Err(_) if has_log(path) => {
+            let why = format!("what was written last is in `{}` yet", log_of(path).display());
+            return Err(StoreError::ReadOnly { path: path.to_owned(), why });
+        }
+        Err(_) => (connect(&format!("{address}?immutable=1")).map_err(failed())?, Some(still)),
+    };
+    let (version, known) = (version_of(&db, path)?, STEPS.len().cast_signed() as i64);
+    check_version(version, STEPS, path)?;
+    if version < known {
+        let why = format!("it has the form of an older castline, version {version}");
+        return Err(StoreError::ReadOnly { path: path.to_owned(), why });
+    }
+    Ok((db, still))
+}
+
+/// True where the files beside the database cannot be made, or used.
+fn cannot(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+/// A path as SQLite takes it with further wishes.
+fn address(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let escaped: String = text
+        .chars()
+        .map(|c| if matches!(c, '%' | '?' | '#') { format!("%{:02x}", c as u32) } else { c.to_string() })
+        .collect();
+    format!("file:{escaped}")
 }
 
 fn open_with(path: &Path, steps: &[&str]) -> Result<Connection, StoreError> {

@@ -98,6 +98,47 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn who_only_looks_follows_whoever_writes_and_writes_nothing() {
+    let (folder, store) = store();
+    succeed(&store, "boat").await;
+    let look = Store::look(folder.path()).unwrap();
+    let owners = || std::fs::read_dir(folder.path().join("owners")).unwrap().count();
+    assert_eq!((look.is_only_looked_at(), owners()), (true, 1));
+    succeed(&store, "kite").await;
+    assert_eq!(entry(&look, "kite").await, entry(&store, "kite").await);
+    let refused = look.ledger().commit(vec![(key("bird"), claim(&look), wish("bird", LIVE))]).await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
+    drop(store);
+    assert_eq!(entry(&look, "kite").await.state, State::Succeeded);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_ledger_in_a_folder_that_cannot_be_written_is_read_from_its_file_until_somebody_writes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, store) = store();
+    succeed(&store, "boat").await;
+    drop(store);
+    let allow = |mode| {
+        for place in [folder.path().to_owned(), folder.path().join("owners")] {
+            std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    allow(0o555);
+    // Nothing stops root.
+    let Err(error) = Store::open(folder.path()) else { return allow(0o755) };
+    assert!(error.is_read_only(), "{error}");
+    let look = Store::look(folder.path()).unwrap();
+    assert_eq!(entry(&look, "boat").await.state, State::Succeeded);
+    allow(0o755);
+    let store = Store::open(folder.path()).unwrap();
+    succeed(&store, "kite").await;
+    assert_eq!(entry(&look, "kite").await.state, State::Succeeded);
+    drop(store);
+    assert_eq!(entry(&look, "kite").await.state, State::Succeeded);
+}
+
+#[tokio::test]
 async fn nothing_is_written_any_more_once_a_newer_castline_has_changed_the_ledger() {
     let (folder, store) = store();
     let claim = create(&store, "boat").await;

@@ -136,6 +136,10 @@ pub enum StoreError {
     },
 }
 
+/// Another store would know nothing of what is paid for.
+const FULL: &str = "the disk is full: make room there, or move the whole store and name its new place with \
+                    CASTLINE_STORE, and run again: what is finished is kept, and what was sent is looked for, not paid again";
+
 impl StoreError {
     pub(crate) fn file<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + use<'a> {
         move |cause| Self::File { doing, path: path.to_owned(), cause: Arc::new(cause) }
@@ -148,10 +152,6 @@ impl StoreError {
         move |cause| Self::Database { doing, path: path.to_owned(), cause: Arc::new(cause) }
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        let elsewhere = "or put the store elsewhere with CASTLINE_STORE";
-        Some(match self {
     /// True where the store may be looked at and nothing can be written there.
     pub fn is_read_only(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
@@ -166,21 +166,28 @@ impl StoreError {
         }
     }
 
-            Self::File { cause, .. } => match cause.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    format!("the disk is full: make room, {elsewhere}")
-                }
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let elsewhere = "or put the store elsewhere with CASTLINE_STORE";
+        Some(match self {
             Self::File { doing: "read", cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 "castline must be able to read it: change its permissions".to_owned()
             }
+            Self::File { cause, .. } => match cause.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FULL.to_owned(),
                 io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                     format!("castline must be able to write there: change its permissions, {elsewhere}")
                 }
                 _ => return None,
             },
-            Self::Database { cause, .. } => match cause.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => {
-                    format!("the disk is full: make room, {elsewhere}")
+            Self::Database { path, cause, .. } => match cause.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DiskFull) => FULL.to_owned(),
+                // Memory that is shared through a file cannot grow on a full disk, and says no more.
+                Some(rusqlite::ErrorCode::SystemIoFailure) if crate::space::is_full(path) => FULL.to_owned(),
+                Some(rusqlite::ErrorCode::SystemIoFailure) => {
+                    "the disk does not do what it is told: look at it and at the system's log, then run again: what \
+                     was written down is kept"
+                        .to_owned()
                 }
                 Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
                     format!("castline must be able to write there: change its permissions, {elsewhere}")
@@ -198,14 +205,15 @@ impl StoreError {
             Self::Link { .. } => "remove the link: a store is made of plain files".to_owned(),
             Self::NotPlain { .. } => "move it away: a store is made of plain files".to_owned(),
             Self::Newer { .. } => format!("update castline, {elsewhere}"),
+            Self::ReadOnly { .. } => "run `castline ledger list` once as somebody who may write there".to_owned(),
             Self::NotALedger { .. } => format!("move the file away, {elsewhere}"),
             Self::Damaged { .. } => {
                 "it is fetched or made again by the next run that needs it".to_owned()
             }
             Self::LittleSpace { .. } => {
-                format!("nothing was sent; make room, {elsewhere}")
+                "nothing was sent; make room there, or move the whole store and name its new place with CASTLINE_STORE"
+                    .to_owned()
             }
-            Self::ReadOnly { .. } => "run `castline ledger list` once as somebody who may write there".to_owned(),
             Self::NetworkFileSystem { .. } => {
                 "put the store on a local disk with CASTLINE_STORE".to_owned()
             }
@@ -225,5 +233,25 @@ fn words(cause: &io::Error) -> String {
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_and_what_is_kept() {
+        let path = Path::new("/nowhere/ledger.db");
+        let sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        for error in [
+            StoreError::file("write", path)(io::ErrorKind::StorageFull.into()),
+            StoreError::database("write", path)(sqlite(rusqlite::ffi::SQLITE_FULL)),
+        ] {
+            let hint = error.hint().unwrap();
+            assert!(hint.contains("make room") && hint.contains("not paid again"), "{hint}");
+        }
+        let error = StoreError::database("write", path)(sqlite(rusqlite::ffi::SQLITE_IOERR_SHMSIZE));
+        assert!(error.hint().is_some(), "{error}");
     }
 }

@@ -26,6 +26,12 @@ pub(crate) fn check_free(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// True where less is free than results need on the disk of a file or folder.
+pub(crate) fn is_full(place: &Path) -> bool {
+    let folder = place.ancestors().find(|place| place.is_dir());
+    folder.and_then(free_mib).is_some_and(|free| free < NEEDED)
+}
+
 /// Writes a little, and takes it away again.
 fn probe(folder: &Path) -> Result<(), StoreError> {
     let probe = folder.join(format!("{}.probe", ulid::Ulid::generate()));

@@ -269,7 +269,10 @@ fn what_a_dead_run_left_is_stopped_at_its_provider() {
     run.kill().expect("killed");
     run.wait().expect("reaped");
     let listed = text(&project.run(&["ledger", "list"]).stdout);
-    assert!(listed.lines().all(|line| line.contains("  kept until ") && line.ends_with(" at least")), "{listed}");
+    assert!(
+        listed.lines().all(|line| line.contains("  kept until ") && line.ends_with(" at least")),
+        "{listed}"
+    );
     let canceled = project.json(0, &["runs", "cancel", "--json"]);
     assert_eq!(canceled["was_going_on"], false);
     assert_eq!(ends(&canceled), ["canceled"; 2], "{canceled:#}");

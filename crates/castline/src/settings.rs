@@ -78,7 +78,6 @@ pub(crate) const ALL: &[Setting] = &[
         default: "sandbox",
         by_flag: |flags| flags.overrides.provider.clone(),
         by_project: |project| Some(project.provider.as_ref()?.value.clone()),
-        ..NOTHING
     },
     Setting {
         name: "budget of a run",

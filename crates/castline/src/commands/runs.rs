@@ -64,7 +64,11 @@ const CUTS: [fn(&mut [Row]); 6] = [
     |rows| rows.iter_mut().for_each(|row| row[3].clear()),
     // The year.
     |rows| {
-        rows.iter_mut().for_each(|row| row[1] = row[1].split_once('-').unwrap_or(("", &row[1])).1.to_owned())
+        for row in rows {
+            if let Some(at) = row[1].find('-') {
+                row[1].drain(..=at);
+            }
+        }
     },
     |rows| rows.iter_mut().for_each(|row| row[2] = screen::short(&row[2], 14)),
     |rows| rows.iter_mut().for_each(|row| row[5] = screen::short(&row[5], 16)),

@@ -148,7 +148,9 @@ async fn taken(store: Option<&Store>, key: &Key, retry_lost: bool) -> Result<Ans
     let before = |what: &str| Answer::Unknown(Some(what.to_owned()));
     Ok(match entry.state {
         State::Created if asks => {
-            Answer::Taken(Taken::Created, "it was created before: a run goes on with it".to_owned())
+            let kept =
+                entry.kept_until().map(|at| format!(" (kept until {at:.0} at least)")).unwrap_or_default();
+            Answer::Taken(Taken::Created, format!("it was created before: a run goes on with it{kept}"))
         }
         State::Succeeded if asks => {
             Answer::Taken(Taken::Created, format!("{GONE}: a run asks the provider for them"))

@@ -169,6 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_has_a_name_of_its_own_which_stays_the_same() {
+        let [one, other] = ["a", "b"].map(|text| key(&Realm::Public, json!({ "prompt": text }), &[]));
+        let names = [attempt(&one, 1), attempt(&one, 2), attempt(&other, 1)];
+        assert!(names.iter().all(|name| {
+            name.len() == 26 && name.chars().all(|c| c.is_ascii_lowercase() || ('2'..='7').contains(&c))
+        }));
+        assert!(names[0] != names[1] && names[0] != names[2] && names[1] != names[2], "{names:?}");
+        assert_eq!(attempt(&one, 1), names[0]);
+    }
+
+    #[test]
     fn the_order_of_inputs_does_not_count() {
         assert_eq!(
             key(&Realm::Public, json!({"a": 1, "b": {"x": 1, "y": 2}}), &[]),

@@ -243,9 +243,10 @@ mod tests {
 
     #[test]
     fn every_extension_names_its_own_type() {
-        for extension in
-            ["png", "jpg", "webp", "gif", "avif", "mp4", "webm", "wav", "mp3", "txt", "json", "pdf"]
-        {
+        for extension in [
+            "png", "jpg", "webp", "gif", "avif", "svg", "tif", "bmp", "mp4", "mov", "webm", "wav", "mp3",
+            "ogg", "flac", "m4a", "txt", "html", "json", "pdf", "zip",
+        ] {
             assert_eq!(MediaType::of_extension(extension).unwrap().extension(), extension);
         }
     }

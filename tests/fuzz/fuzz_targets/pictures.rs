@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use castline_fuzz::pictures::{picture, provenance};
 
-/// Enough for a picture of a megapixel in all the ways in which it is held at once, twice.
-const MOST: usize = 256 << 20;
+/// Enough for the frame of a WebP that is as large as one can be, whatever its canvas says: the decoder makes
+/// room for its light and colors before it finds that the two do not fit. A picture of a megapixel takes
+/// less, in all the ways in which it is held at once.
+const MOST: usize = 448 << 20;
 
 struct Counting;
 

@@ -178,10 +178,11 @@ impl Bench {
         };
         let answers: Vec<_> = answers.split(|byte| *byte == NEXT).map(|one| written(one, habits)).collect();
         let fetches = b"fw".contains(&call);
-        if fetches && answers.iter().any(|answer| self.leads_away(answer)) {
+        let leads_away = fetches && answers.iter().any(|answer| self.leads_away(answer));
+        *lock(&self.script) = Script { turn: self.turn, answers, asked: Vec::new() };
+        if leads_away {
             return;
         }
-        *lock(&self.script) = Script { turn: self.turn, answers, asked: Vec::new() };
         match call {
             b'c' | b'v' | b'd' => self.create(call, habits).await,
             b's' => check(self.http(habits).search(&Self::search()).await, found),

@@ -300,22 +300,23 @@ pub(crate) fn rely_on_hits(store: &Store, forecast: &Forecast) -> Result<(), Tro
     store.rely_on(hits).map_err(crate::ledger::trouble)
 }
 
+/// True when something was run here. A store that may not be looked into is not taken for none.
+fn has_store(project: &Project) -> bool {
+    Layout::of(&project.store()).ledger().try_exists().unwrap_or(true)
+}
+
 /// The project's store, when something was run here; a look at it makes none.
 pub(crate) fn existing_store(project: &Project) -> Result<Option<Store>, Trouble> {
-    // One that may not be looked into is not taken for none.
-    match Layout::of(&project.store()).ledger().try_exists() {
-        Ok(false) => Ok(None),
-        Ok(true) | Err(_) => open_store(project).map(Some),
-    }
+    has_store(project).then(|| open_store(project)).transpose()
 }
 
 /// The same for who only looks at it, and may do so where nothing can be written.
 pub(crate) fn store_to_look_at(project: &Project) -> Result<Option<Store>, Trouble> {
     project.check_store()?;
-    let folder = project.store();
-    if matches!(Layout::of(&folder).ledger().try_exists(), Ok(false)) {
+    if !has_store(project) {
         return Ok(None);
     }
+    let folder = project.store();
     match Store::open(&folder) {
         Err(error) if error.is_read_only() => Store::look(&folder),
         opened => opened,

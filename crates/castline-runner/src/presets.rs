@@ -77,20 +77,22 @@ pub fn is_built_in(source: &Source) -> bool {
 
 /// The files of a project's own presets, by name.
 fn own_files(project: &Project) -> Vec<(String, PathBuf)> {
-    let mut files: Vec<_> = files_in(&project.presets())
-        .unwrap_or_default()
+    own(project).0
+}
+
+/// The same, and why nobody can tell which it has.
+fn own(project: &Project) -> (Vec<(String, PathBuf)>, Diagnostics) {
+    let (files, found) = match files_in(&project.presets()) {
+        Ok(files) => (files, Diagnostics::default()),
+        Err(finding) => (Vec::new(), Diagnostics { list: vec![*finding] }),
+    };
+    let mut files: Vec<_> = files
         .into_iter()
         .filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml"))
         .filter_map(|p| Some((p.file_stem()?.to_str()?.to_owned(), p)))
         .collect();
     files.sort();
-    files
-}
-
-/// Why nobody can tell which presets a project has.
-fn own_trouble(project: &Project) -> Diagnostics {
-    let found = files_in(&project.presets()).err().map(|finding| *finding);
-    Diagnostics { list: found.into_iter().collect() }
+    (files, found)
 }
 
 /// True for what names a preset by its file.
@@ -117,9 +119,9 @@ pub fn find(project: &Project, name: &str) -> Option<(Arc<Preset>, Diagnostics)>
 
 /// Every preset that can be named, the project's first; broken ones are findings.
 pub fn all(project: &Project) -> (Vec<Arc<Preset>>, Diagnostics) {
-    let mut found = own_trouble(project);
+    let (own, mut found) = own(project);
     let mut presets = Vec::new();
-    let own = own_files(project).into_iter().map(|(_, path)| parse_own(project, &path));
+    let own = own.into_iter().map(|(_, path)| parse_own(project, &path));
     let built_in = built_in_names().into_iter().filter_map(|name| built_in(&name)).map(|(_, p, f)| (p, f));
     let of_libraries = of_library::all(project);
     for (preset, findings) in own.chain(of_libraries).chain(built_in) {
@@ -222,7 +224,7 @@ impl<'a> Loader<'a> {
     }
 
     fn with(project: &'a Project, libraries: Libraries) -> Self {
-        let own = own_files(project);
+        let (own, found) = own(project);
         let known = own.iter().map(|(name, _)| name.clone()).chain(built_in_names()).collect();
         let catalog = Catalog { known, ..Catalog::default() };
         Self {
@@ -230,7 +232,7 @@ impl<'a> Loader<'a> {
             own,
             catalog,
             seen: BTreeSet::new(),
-            found: own_trouble(project),
+            found,
             libraries,
             depth: 0,
             looked: Looked::default(),

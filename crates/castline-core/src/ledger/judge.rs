@@ -121,7 +121,7 @@ impl Wish<'_> {
             State::Failed | State::Canceled | State::Aborted | State::Expired => {
                 self.create(entry.claim.number + 1)
             }
-            State::InDoubt if self.worth_another_look(entry) => self.reconcile(entry),
+            State::InDoubt if is_sought(entry, self.view.now) => self.reconcile(entry),
             State::InDoubt => (Verdict::Doubt(Box::new(Doubt::of(entry))), None),
         }
     }
@@ -195,18 +195,14 @@ impl Wish<'_> {
         if entry.can_be_found() { self.reconcile(&entry) } else { doubt(&entry, why) }
     }
 
-    /// A list that could not be read, or was given up, may be read today.
-    fn worth_another_look(&self, entry: &Entry) -> bool {
-        is_sought(entry, self.view.now)
-    }
-
     fn reconcile(&self, entry: &Entry) -> (Verdict, Option<Entry>) {
         let claim = self.view.claim.numbered(entry.claim.number + 1);
         search(&Entry { claim, ..entry.clone() }, self.view)
     }
 }
 
-/// Whether what is in doubt is looked for when somebody asks for it; else a person has to decide.
+/// Whether what is in doubt is looked for when somebody asks for it, as a list that could not be read, or
+/// was given up, may be read today; else a person has to decide.
 pub fn is_sought(entry: &Entry, now: Timestamp) -> bool {
     entry.can_be_found() && now.duration_since(entry.intended) < KEPT
 }

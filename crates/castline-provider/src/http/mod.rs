@@ -103,16 +103,18 @@ impl HttpProvider {
 
     /// Asks for a prediction's state once.
     pub async fn get(&self, id: &PredictionId) -> Result<Snapshot, CallFault> {
-        let url = self.base.prediction(id);
-        let request = self.request(Method::GET, &url, self.options.limits.get)?;
-        self.call(Call::Get, built(&url, request)?, Some(id), None).await
+        self.get_as(id, None).await
     }
 
     /// The same for a prediction that a person named: is it the one that was asked for?
     pub async fn get_named(&self, id: &PredictionId, named: &Named) -> Result<Snapshot, CallFault> {
+        self.get_as(id, Some(named)).await
+    }
+
+    async fn get_as(&self, id: &PredictionId, named: Option<&Named>) -> Result<Snapshot, CallFault> {
         let url = self.base.prediction(id);
         let request = self.request(Method::GET, &url, self.options.limits.get)?;
-        self.call(Call::Get, built(&url, request)?, Some(id), Some(named)).await
+        self.call(Call::Get, built(&url, request)?, Some(id), named).await
     }
 
     /// Asks the provider to stop a prediction; its state is still to be read, also when

@@ -1,10 +1,10 @@
 //! What the ledger says of a plan.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use castline_core::forecast::{Answer, Forecast, Known, Taken};
-use castline_core::ledger::{State, Why as Doubtful, is_sought};
+use castline_core::ledger::{Entry, State, Why as Doubtful, is_sought};
 use castline_core::legs::LegId;
 use castline_core::plan::{Plan, Resolved};
 use castline_core::results::Results;
@@ -44,6 +44,7 @@ impl Answers {
             };
             let removed = removed(store, &keys, &briefs).await?;
             let there = there(store, &briefs);
+            let entries = taken_entries(store, &keys, &briefs, &there).await?;
             for (((leg, key), brief), there) in asked.into_iter().zip(briefs).zip(there) {
                 let again = |state| state == State::InDoubt && retry_lost;
                 if brief.as_ref().is_some_and(|brief| is_paid(brief.state) && !again(brief.state)) {
@@ -53,10 +54,7 @@ impl Answers {
                 let answer = if removed.contains(&key) {
                     Answer::Unknown(Some(REMOVED.to_owned()))
                 } else {
-                    match brief {
-                        Some(brief) if is_taken(&brief, there) => taken(store, &key, retry_lost).await?,
-                        brief => answer(brief, there),
-                    }
+                    answer(brief, there, entries.get(&key), retry_lost)
                 };
                 if !matches!(answer, Answer::Known(_)) {
                     all.missing.extend(gone);
@@ -138,15 +136,28 @@ fn is_taken(brief: &Brief, there: bool) -> bool {
     }
 }
 
+/// The entries of which more has to be known, because a run does not simply create them.
+async fn taken_entries(
+    store: Option<&Store>,
+    keys: &[Key],
+    briefs: &[Option<Brief>],
+    there: &[bool],
+) -> Result<HashMap<Key, Entry>, Trouble> {
+    let told = keys.iter().zip(briefs).zip(there);
+    let taken =
+        told.filter(|((_, brief), there)| brief.as_ref().is_some_and(|brief| is_taken(brief, **there)));
+    let keys: Vec<Key> = taken.map(|((key, _), _)| *key).collect();
+    let Some(store) = store.filter(|_| !keys.is_empty()) else { return Ok(HashMap::new()) };
+    let entries = store.ledger().entries(&keys).await.map_err(crate::ledger::trouble)?;
+    Ok(entries.into_iter().flatten().map(|entry| (entry.key(), entry)).collect())
+}
+
 /// What a run does about an entry that it does not simply create.
-async fn taken(store: Option<&Store>, key: &Key, retry_lost: bool) -> Result<Answer, Trouble> {
-    let Some(store) = store else { return Ok(Answer::Unknown(None)) };
-    let entries = store.ledger().entries(&[*key]).await.map_err(crate::ledger::trouble)?;
-    let Some(entry) = entries.into_iter().next().flatten() else { return Ok(Answer::Unknown(None)) };
-    let (terms, retry) = (entry.terms, format!("castline ledger retry {}", &key.0.hex()[..12]));
+fn taken(entry: &Entry, retry_lost: bool) -> Answer {
+    let (terms, retry) = (entry.terms, format!("castline ledger retry {}", &entry.key().0.hex()[..12]));
     let asks = terms.get && terms.remote && entry.prediction.is_some();
     let before = |what: &str| Answer::Unknown(Some(what.to_owned()));
-    Ok(match entry.state {
+    match entry.state {
         State::Created if asks => {
             let kept =
                 entry.kept_until().map(|at| format!(" (kept until {at:.0} at least)")).unwrap_or_default();
@@ -162,7 +173,7 @@ async fn taken(store: Option<&Store>, key: &Key, retry_lost: bool) -> Result<Ans
         State::InDoubt if retry_lost && !matches!(entry.doubt, Some(Doubtful::Another { .. })) => {
             before("it is in doubt whether it was created, and `when_lost: retry` pays again")
         }
-        State::InDoubt if is_sought(&entry, Timestamp::now()) => Answer::Taken(
+        State::InDoubt if is_sought(entry, Timestamp::now()) => Answer::Taken(
             Taken::InDoubt { sought: true },
             format!("{IN_DOUBT}: a run looks for it, and pays again if it never was"),
         ),
@@ -172,25 +183,23 @@ async fn taken(store: Option<&Store>, key: &Key, retry_lost: bool) -> Result<Ans
         ),
         State::Succeeded => before(GONE),
         _ => before("it was begun before"),
-    })
+    }
 }
 
-fn answer(brief: Option<Brief>, there: bool) -> Answer {
+fn answer(brief: Option<Brief>, there: bool, entry: Option<&Entry>, retry_lost: bool) -> Answer {
     let Some(brief) = brief else { return Answer::Unknown(None) };
     let word = match brief.state {
-        State::Succeeded => {
-            if let Some(output) = brief.output.filter(|_| there) {
-                return Answer::Known(Known { output, prediction: brief.prediction });
-            }
-            GONE
+        _ if is_taken(&brief, there) => {
+            return entry.map_or(Answer::Unknown(None), |entry| taken(entry, retry_lost));
         }
+        State::Succeeded => match brief.output {
+            Some(output) => return Answer::Known(Known { output, prediction: brief.prediction }),
+            None => GONE,
+        },
         State::Failed => "it failed before",
         State::Canceled => "it was canceled before",
         State::Aborted => "it was aborted before",
-        State::Created => "it was created before",
-        State::Expired => EXPIRED,
-        State::InDoubt => IN_DOUBT,
-        State::Intended => "it was begun before",
+        State::Intended | State::Created | State::Expired | State::InDoubt => "it was begun before",
     };
     Answer::Unknown(Some(word.to_owned()))
 }

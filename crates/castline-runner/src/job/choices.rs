@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use castline_core::graph::{Graph, own_name};
+use castline_core::legs::Axis;
 use castline_core::plan::{Choices, LegName, Plan, Reroll, is_label};
 use castline_spec::Name;
 use castline_spec::diagnostic::did_you_mean;
@@ -92,10 +93,8 @@ pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble>
         if !known || legs.is_empty() || plan.legs.of_step(*step).any(|leg| reroll.is_of(&plan.legs, leg)) {
             continue;
         }
-        let axes = plan.legs.axes_of(*step).iter().map(|axis| &plan.legs.axes[axis.0]);
-        let labels = axes.filter_map(|axis| Some((axis, legs.get(&axis.name)?)));
         let mut unknown =
-            labels.filter(|(axis, said)| !axis.labels.iter().any(|label| is_label(label, said)));
+            said(plan, reroll).filter(|(axis, said)| !axis.labels.iter().any(|label| is_label(label, said)));
         let hint = unknown.next().and_then(|(axis, label)| {
             let what = format!("the {}", own_name(&axis.name));
             did_you_mean(&what, label, axis.labels.iter().map(String::as_str))
@@ -108,11 +107,15 @@ pub(super) fn check_rerolls(plan: &Plan, wishes: &Wishes) -> Result<(), Trouble>
     Ok(())
 }
 
+/// The axes that a name of a leg speaks of, and what it says of each.
+fn said<'a>(plan: &'a Plan, reroll: &'a Reroll) -> impl Iterator<Item = (&'a Axis, &'a String)> {
+    let axes = plan.legs.axes_of(reroll.step).iter().map(|axis| &*plan.legs.axes[axis.0]);
+    axes.filter_map(|axis| Some((axis, reroll.legs.get(&axis.name)?)))
+}
+
 /// Refuses what is the beginning of several labels, as names of legs have it: each would be paid for.
 fn check_exact(plan: &Plan, reroll: &Reroll, text: &str) -> Result<(), Trouble> {
-    let axes = plan.legs.axes_of(reroll.step).iter().map(|axis| &plan.legs.axes[axis.0]);
-    let said = axes.filter_map(|axis| Some((axis, reroll.legs.get(&axis.name)?)));
-    for (axis, said) in said.filter(|(axis, said)| !axis.labels.contains(said)) {
+    for (axis, said) in said(plan, reroll).filter(|(axis, said)| !axis.labels.contains(said)) {
         if axis.labels.iter().filter(|label| is_label(label, said)).nth(1).is_some() {
             return Err(Trouble::usage(
                 format!("`--reroll {text}` names several legs of this workflow"),

@@ -49,8 +49,9 @@ pub fn check(project: &Project, named: &[String], all_built_in: bool) -> Result<
         targets.push(target(project, name, &mut found)?);
     }
     if named.is_empty() && !all_built_in {
-        found.extend(super::own_trouble(project));
-        targets.extend(own_files(project).into_iter().map(|(_, path)| Target::Own(path)));
+        let (own, trouble) = super::own(project);
+        found.extend(trouble);
+        targets.extend(own.into_iter().map(|(_, path)| Target::Own(path)));
         found.extend(same_names(project));
         found.extend(unknown_prices(project));
         found.extend(own_prices(project));

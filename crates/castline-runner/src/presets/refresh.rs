@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::difference::{Difference, Effect, Inputs, inputs};
 use super::import::{as_preset, source};
-use super::{find, own_files, parse_own, unknown};
+use super::{find, parse_own, unknown};
 use crate::project::Project;
 use crate::trouble::Trouble;
 
@@ -81,8 +81,9 @@ fn presets(project: &Project, names: &[String]) -> Result<Vec<Arc<Preset>>, Trou
         Body::Derived(_) => false,
     };
     if names.is_empty() {
-        crate::library::refused(super::own_trouble(project))?;
-        let own = own_files(project).into_iter().map(|(_, path)| parse_own(project, &path));
+        let (own, trouble) = super::own(project);
+        crate::library::refused(trouble)?;
+        let own = own.into_iter().map(|(_, path)| parse_own(project, &path));
         let mut all = Vec::new();
         for (preset, found) in own {
             if found.has_errors() {

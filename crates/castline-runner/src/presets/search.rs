@@ -72,7 +72,7 @@ fn search_in(project: &Project, presets: Vec<Arc<Preset>>, query: &Query) -> Res
 
 /// That there is no such preset, with what may be meant.
 pub fn unknown(project: &Project, name: &str) -> Trouble {
-    let found = super::own_trouble(project);
+    let (_, found) = super::own(project);
     if found.has_errors() {
         return Trouble::Diagnostics(found);
     }
